@@ -1,1 +1,5 @@
-
+pub mod clock;
+pub mod domain;
+pub mod ids;
+pub mod store;
+pub mod tasks;

@@ -1,0 +1,87 @@
+//! A channel account: one bot, number, page or mailbox of one organisation.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::words;
+use crate::clock::At;
+
+words! {
+    /// How the account stands towards its provider, as observed; what the operator wants is `is_active`.
+    pub enum Connection {
+        Unconfigured = "unconfigured",
+        Pairing = "pairing",
+        Authorizing = "authorizing",
+        Connecting = "connecting",
+        Connected = "connected",
+        /// Works, with a reason to look at it.
+        Degraded = "degraded",
+        NeedsReauth = "needs_reauth",
+        LoggedOut = "logged_out",
+        Error = "error",
+    }
+}
+
+impl Connection {
+    /// Whether messages can go out.
+    pub fn is_connected(self) -> bool {
+        matches!(self, Connection::Connected | Connection::Degraded)
+    }
+}
+
+/// The state of the connection and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    pub connection: Connection,
+    pub reason_code: Option<String>,
+    pub reason: Option<String>,
+    pub user_action: Option<String>,
+}
+
+impl Standing {
+    pub fn plain(connection: Connection) -> Standing {
+        Standing { connection, reason_code: None, reason: None, user_action: None }
+    }
+
+    pub fn because(
+        connection: Connection,
+        code: impl Into<String>,
+        reason: impl Into<String>,
+        user_action: impl Into<String>,
+    ) -> Standing {
+        Standing { connection, reason_code: Some(code.into()), reason: Some(reason.into()), user_action: Some(user_action.into()) }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub id: String,
+    pub organization_id: String,
+    pub channel_type: String,
+    pub name: String,
+    /// As the plugin's `configure` returned them; secrets are never in it.
+    pub settings: Map<String, Value>,
+    pub is_active: bool,
+    pub standing: Standing,
+    pub external_id: Option<String>,
+    pub display_name: Option<String>,
+    pub facts: Value,
+    pub connect_state: Option<Vec<u8>>,
+    pub connect_prompt: Option<Value>,
+    /// The account's data key, wrapped by the master key.
+    pub data_key: Vec<u8>,
+    pub health: Option<Value>,
+    pub health_at: Option<At>,
+    pub webhook_refusals: i64,
+    pub poll_cursor: Option<Vec<u8>>,
+    pub created_at: At,
+    pub updated_at: At,
+    pub connected_at: Option<At>,
+}
+
+/// What may be told of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretHint {
+    pub set: bool,
+    pub last4: String,
+}

@@ -1,0 +1,388 @@
+//! What is said: the same words for every channel type, both ways. The JSON of a message's `content`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::words;
+
+/// What one provider alone knows, by name.
+pub type Extras = BTreeMap<String, String>;
+
+/// One part of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Content {
+    Text(Text),
+    Media(Media),
+    Album { items: Vec<Media> },
+    Sticker(Sticker),
+    Location(Location),
+    Contacts { contacts: Vec<ContactCard> },
+    Poll(Poll),
+    Template(Template),
+    Interactive(Interactive),
+    Email(Email),
+    Notification(Notification),
+    Post(Post),
+    Choice(Choice),
+    Custom(Custom),
+}
+
+impl Content {
+    /// The kind as the manifest's `[capabilities.content]` names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Content::Text(_) => "text",
+            Content::Media(_) => "media",
+            Content::Album { .. } => "album",
+            Content::Sticker(_) => "sticker",
+            Content::Location(_) => "location",
+            Content::Contacts { .. } => "contacts",
+            Content::Poll(_) => "poll",
+            Content::Template(_) => "template",
+            Content::Interactive(_) => "interactive",
+            Content::Email(_) => "email",
+            Content::Notification(_) => "notification",
+            Content::Post(_) => "post",
+            Content::Choice(_) => "choice",
+            Content::Custom(_) => "custom",
+        }
+    }
+
+    /// Every file in it, in order.
+    pub fn files(&self) -> Vec<&Source> {
+        match self {
+            Content::Media(media) => vec![&media.source],
+            Content::Album { items } => items.iter().map(|media| &media.source).collect(),
+            Content::Sticker(sticker) => vec![&sticker.source],
+            Content::Email(email) => email.attachments.iter().map(|media| &media.source).collect(),
+            Content::Post(post) => post.media.iter().map(|media| &media.source).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+words! {
+    #[derive(Default)]
+    pub enum TextFormat {
+        #[default]
+        Plain = "plain",
+        Markdown = "markdown",
+        Html = "html",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    pub text: String,
+    #[serde(default)]
+    pub format: TextFormat,
+    #[serde(default = "yes")]
+    pub preview_links: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Where bytes are: exactly one of a public URL, the provider's own reference, or the id of media the gateway keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Url(String),
+    ProviderRef(String),
+    MediaId(String),
+}
+
+words! {
+    pub enum MediaKind {
+        Image = "image",
+        Video = "video",
+        Audio = "audio",
+        Voice = "voice",
+        Document = "document",
+        Animation = "animation",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Media {
+    pub kind: MediaKind,
+    #[serde(flatten)]
+    pub source: Source,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extras: Extras,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sticker {
+    #[serde(flatten)]
+    pub source: Source,
+    /// The text that stands for the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extras: Extras,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Location {
+    pub latitude: f64,
+    pub longitude: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContactCard {
+    pub name: String,
+    #[serde(default)]
+    pub phones: Vec<String>,
+    #[serde(default)]
+    pub emails: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcard: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Poll {
+    pub question: String,
+    pub options: Vec<String>,
+    #[serde(default)]
+    pub multiple: bool,
+    #[serde(default)]
+    pub anonymous: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extras: Extras,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    pub name: String,
+    pub language: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<TemplateValue>,
+    #[serde(default)]
+    pub body: Vec<TemplateValue>,
+    #[serde(default)]
+    pub buttons: Vec<TemplateButton>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateValue {
+    Text { name: String, value: String },
+    Media(Media),
+    Location(Location),
+    Custom { name: String, value: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TemplateButton {
+    pub index: u32,
+    pub kind: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interactive {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    pub body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footer: Option<String>,
+    #[serde(flatten)]
+    pub choices: Choices,
+}
+
+/// Exactly one of `buttons`, `quick_replies`, `menu` and `carousel`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choices {
+    Buttons(Vec<Button>),
+    QuickReplies(Vec<Row>),
+    Menu(Menu),
+    Carousel(Vec<Card>),
+}
+
+impl Choices {
+    /// The kind as the manifest's `choices` names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Choices::Buttons(_) => "buttons",
+            Choices::QuickReplies(_) => "quick-replies",
+            Choices::Menu(_) => "menu",
+            Choices::Carousel(_) => "carousel",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Button {
+    pub title: String,
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// Exactly one of `reply` (the id that comes back), `url`, `call` (a phone number) and `copy`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Reply(String),
+    Url(String),
+    Call(String),
+    Copy(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub id: String,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Menu {
+    pub label: String,
+    pub sections: Vec<Section>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    pub title: String,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtitle: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Source>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub buttons: Vec<Button>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Email {
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    #[serde(default)]
+    pub cc: Vec<String>,
+    #[serde(default)]
+    pub bcc: Vec<String>,
+    #[serde(default)]
+    pub attachments: Vec<Media>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: Extras,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    pub title: String,
+    pub body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub badge: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub actions: Vec<Row>,
+    /// Handed to the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Post {
+    pub text: String,
+    #[serde(default)]
+    pub media: Vec<Media>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    pub visibility: String,
+}
+
+/// A button or row that somebody chose: it comes in, it isn't sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The id that was given to the button.
+    pub id: String,
+    pub title: String,
+    /// The provider's id of the message that had the button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// What an answer to this very press has to name, where the provider wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_ref: Option<String>,
+}
+
+/// A kind named by the plugin's manifest, with JSON of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Custom {
+    pub kind: String,
+    pub data: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn round(value: Value) {
+        let content: Content = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(serde_json::to_value(content).unwrap(), value);
+    }
+
+    #[test]
+    fn content_keeps_its_json() {
+        round(json!({"type": "text", "text": "Hi", "format": "html", "preview_links": false}));
+        round(json!({"type": "media", "kind": "image", "url": "https://example.com/a.png", "caption": "A", "width": 3}));
+        round(json!({"type": "album", "items": [{"kind": "video", "provider_ref": "BAAC"}]}));
+        round(json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "Site", "url": "https://e.com"}]}));
+        round(json!({"type": "custom", "kind": "dice", "data": {"value": 6}}));
+    }
+
+    #[test]
+    fn the_short_form_of_a_text_takes_the_defaults() {
+        let content: Content = serde_json::from_value(json!({"type": "text", "text": "Hi"})).unwrap();
+        assert_eq!(content, Content::Text(Text { text: "Hi".into(), format: TextFormat::Plain, preview_links: true }));
+    }
+}

@@ -1,0 +1,149 @@
+//! Facts: as a plugin parsed them ([`Fact`]), and as the gateway tells them ([`Event`]).
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    content::{Choice, Content, Custom, Extras},
+    failure::Failure,
+    message::{Command, Reaction},
+    people::{ConversationRef, Party},
+    words,
+};
+use crate::clock::At;
+
+/// One normalised fact from a webhook, a poll, or the answer to a send.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// Equal for every delivery of the same fact.
+    pub dedupe_key: String,
+    pub conversation: Option<ConversationRef>,
+    pub actor: Option<Party>,
+    pub at: Option<At>,
+    pub what: Happening,
+    /// Queued for sending where the fact is new.
+    pub follow_up: Option<Command>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Happening {
+    Message(Box<Inbound>),
+    Edited(Box<Inbound>),
+    /// The provider's id of the message.
+    Deleted(String),
+    Reacted(Reaction),
+    Chose(Choice),
+    /// Indexes of the options, from 0; none where the vote was taken back.
+    Voted {
+        poll: String,
+        options: Vec<u32>,
+    },
+    Receipt(Receipt),
+    Typing(bool),
+    Subscription(Value),
+    Opened(Choice),
+    OptedOut {
+        code: String,
+        message: String,
+    },
+    OptedIn,
+    Template(Value),
+    AccountStatus {
+        state: String,
+        code: String,
+        message: String,
+    },
+    /// The conversation continues under this external id.
+    Moved(String),
+    Custom(Custom),
+}
+
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    pub external_id: String,
+    pub conversation: ConversationRef,
+    pub sender: Party,
+    /// True for what the business wrote elsewhere.
+    pub echo: bool,
+    pub content: Vec<Content>,
+    pub reply_to: Option<String>,
+    pub origin: String,
+    pub sent_at: Option<At>,
+    pub reply_context: Option<Vec<u8>>,
+    pub extras: Extras,
+}
+
+words! {
+    pub enum ReceiptState {
+        Sent = "sent",
+        Delivered = "delivered",
+        Read = "read",
+        Played = "played",
+        Failed = "failed",
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    pub conversation: Option<String>,
+    pub target: ReceiptTarget,
+    pub state: ReceiptState,
+    pub at: Option<At>,
+    pub failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ReceiptTarget {
+    Messages(Vec<String>),
+    /// Everything sent up to then.
+    UpTo(At),
+}
+
+words! {
+    /// What is told to those who listen. The list is published: a word is added, never changed.
+    pub enum EventType {
+        MessageReceived = "message.received",
+        MessageEcho = "message.echo",
+        MessageEdited = "message.edited",
+        MessageDeleted = "message.deleted",
+        MessageReaction = "message.reaction",
+        MessageChoice = "message.choice",
+        MessageVote = "message.vote",
+        MessageQueued = "message.queued",
+        MessageSent = "message.sent",
+        MessageDelivered = "message.delivered",
+        MessageRead = "message.read",
+        MessagePlayed = "message.played",
+        MessageFailed = "message.failed",
+        MessageUncertain = "message.uncertain",
+        ConversationTyping = "conversation.typing",
+        ConversationMoved = "conversation.moved",
+        ContactOptedOut = "contact.opted_out",
+        ContactOptedIn = "contact.opted_in",
+        ContactSubscription = "contact.subscription",
+        NotificationOpened = "notification.opened",
+        TemplateStatus = "template.status",
+        AccountStatus = "account.status",
+        AccountConnection = "account.connection",
+        ChannelCustom = "channel.custom",
+    }
+}
+
+/// An event as it is told.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// The shape of `data`; it rises when that changes.
+    pub version: u32,
+    pub organization_id: String,
+    pub channel_account_id: String,
+    pub conversation_id: Option<String>,
+    pub message_id: Option<String>,
+    pub occurred_at: At,
+    pub data: Value,
+    /// The place to resume from.
+    #[serde(skip)]
+    pub seq: i64,
+}

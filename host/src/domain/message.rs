@@ -1,0 +1,170 @@
+//! Messages, and what is asked of the outbox.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    content::{Content, Custom, Extras},
+    failure::Failure,
+    words,
+};
+use crate::clock::At;
+
+words! {
+    pub enum Direction {
+        Inbound = "inbound",
+        Outbound = "outbound",
+    }
+}
+
+words! {
+    pub enum MessageState {
+        /// Came in.
+        Received = "received",
+        /// Waits in the outbox.
+        Queued = "queued",
+        /// A worker has it.
+        Sending = "sending",
+        /// The provider took it.
+        Sent = "sent",
+        Delivered = "delivered",
+        Read = "read",
+        Played = "played",
+        /// Some parts went out and others never will.
+        PartiallySent = "partially_sent",
+        Failed = "failed",
+        /// Perhaps it arrived: a receipt or an echo may still tell; it isn't sent again.
+        Uncertain = "uncertain",
+        Cancelled = "cancelled",
+        Expired = "expired",
+    }
+}
+
+impl MessageState {
+    /// The order in which states outrank each other: a late receipt never lowers what is shown.
+    pub fn rank(self) -> u8 {
+        match self {
+            MessageState::Received | MessageState::Queued => 0,
+            MessageState::Sending => 1,
+            MessageState::Cancelled | MessageState::Expired => 2,
+            MessageState::Uncertain => 3,
+            MessageState::Failed => 4,
+            MessageState::PartiallySent => 5,
+            MessageState::Sent => 6,
+            MessageState::Delivered => 7,
+            MessageState::Read => 8,
+            MessageState::Played => 9,
+        }
+    }
+}
+
+/// What a plugin is asked to do. The JSON of a message's `command`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    Message(Vec<Content>),
+    React(Reaction),
+    Edit(Edit),
+    /// The provider's id of the message.
+    Delete(String),
+    Typing(bool),
+    /// The provider's id of the message.
+    MarkRead(String),
+    Custom(Custom),
+}
+
+impl Command {
+    /// The word the manifest's `capabilities.commands` and a message's `kind` use.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Command::Message(_) => "message",
+            Command::React(_) => "react",
+            Command::Edit(_) => "edit",
+            Command::Delete(_) => "delete",
+            Command::Typing(_) => "typing",
+            Command::MarkRead(_) => "mark_read",
+            Command::Custom(_) => "custom",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// The provider's id of the message.
+    pub target: String,
+    #[serde(default)]
+    pub emoji: Option<String>,
+    /// With no emoji: whatever it was is taken back.
+    #[serde(default)]
+    pub removed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The provider's id of the message.
+    pub target: String,
+    pub content: Content,
+}
+
+/// A reaction as it stands on a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReactionMark {
+    pub emoji: String,
+    /// The contact that reacted; none where the provider doesn't tell.
+    pub contact_id: Option<String>,
+}
+
+/// A vote as it stands on a poll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteMark {
+    pub contact_id: Option<String>,
+    /// Indexes of the options, from 0.
+    pub options: Vec<u32>,
+}
+
+/// One part that the provider took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub part: u32,
+    pub external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    pub extras: Extras,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Message {
+    pub id: String,
+    pub organization_id: String,
+    pub channel_account_id: String,
+    pub conversation_id: Option<String>,
+    pub contact_id: Option<String>,
+    pub direction: Direction,
+    /// `message`, or what else was asked: `react`, `edit`, `delete`, `typing`, `mark_read`, `custom`.
+    pub kind: String,
+    pub to: Option<String>,
+    pub external_id: Option<String>,
+    /// What was asked, where it isn't content.
+    pub command: Option<Command>,
+    pub content: Vec<Content>,
+    pub origin: Option<String>,
+    pub echo: bool,
+    /// The provider's id of the message answered.
+    pub reply_to: Option<String>,
+    pub reactions: Vec<ReactionMark>,
+    pub votes: Vec<VoteMark>,
+    pub extras: Extras,
+    pub state: MessageState,
+    pub failure: Option<Failure>,
+    pub attempts: i64,
+    /// The provider's time of it.
+    pub provider_at: Option<At>,
+    pub send_at: Option<At>,
+    pub expires_at: Option<At>,
+    pub sent_at: Option<At>,
+    pub delivered_at: Option<At>,
+    pub read_at: Option<At>,
+    pub played_at: Option<At>,
+    pub failed_at: Option<At>,
+    pub edited_at: Option<At>,
+    pub deleted_at: Option<At>,
+    pub created_at: At,
+}

@@ -1,0 +1,64 @@
+//! The other side: contacts with their identities, and the conversations with them.
+
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::clock::At;
+
+words! {
+    #[derive(Default)]
+    pub enum ConversationKind {
+        #[default]
+        Direct = "direct",
+        Group = "group",
+        Broadcast = "broadcast",
+    }
+}
+
+/// A conversation as a provider names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationRef {
+    pub external_id: String,
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+}
+
+/// One of a person's ids; `scheme` names the kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    pub scheme: String,
+    pub value: String,
+}
+
+/// A person or group as a provider names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    pub identities: Vec<Identity>,
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Conversation {
+    pub id: String,
+    pub organization_id: String,
+    pub channel_account_id: String,
+    pub external_id: String,
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+    pub contact_id: Option<String>,
+    pub last_message_at: At,
+    pub created_at: At,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Contact {
+    pub id: String,
+    pub organization_id: String,
+    pub channel_account_id: String,
+    pub name: Option<String>,
+    pub identities: Vec<Identity>,
+    pub opted_out_at: Option<At>,
+    pub opted_out_reason: Option<String>,
+    pub created_at: At,
+    pub updated_at: At,
+}

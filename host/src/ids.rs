@@ -1,0 +1,64 @@
+//! Ids: UUIDv7 text, made from the clock's time, so that they sort by when they were made.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::clock::At;
+
+/// Makes ids and other random values.
+pub struct Ids {
+    random: SystemRandom,
+}
+
+impl Default for Ids {
+    fn default() -> Ids {
+        Ids { random: SystemRandom::new() }
+    }
+}
+
+impl Ids {
+    /// A new id for something made `now`.
+    pub fn next(&self, now: At) -> String {
+        let millis = u64::try_from(now.millis()).unwrap_or(0);
+        // Below the millisecond the microseconds lead, so that ids of one millisecond keep their order.
+        let mut tail = self.bytes::<10>();
+        let micros = u16::try_from(now.micros().rem_euclid(1000)).unwrap_or(0) * 4;
+        let [high, low] = micros.to_be_bytes();
+        tail[0] = high;
+        tail[1] = (tail[1] & 0b11) | low;
+        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid().to_string()
+    }
+
+    /// Random bytes from the operating system.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        // The system's generator fails only before it is seeded at boot; there is no sane way on without it.
+        assert!(self.random.fill(&mut bytes).is_ok(), "the operating system gave no random bytes");
+        bytes
+    }
+
+    /// A number in `0..below`, for jitter: not for secrets.
+    pub fn below(&self, below: u64) -> u64 {
+        u64::from_be_bytes(self.bytes()) % below.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_the_microsecond_they_were_made() {
+        let ids = Ids::default();
+        let start = 1_764_000_000_000_000;
+        let made: Vec<String> = (0..5000).map(|n| ids.next(At::from_micros(start + n))).collect();
+        let mut sorted = made.clone();
+        sorted.sort();
+        assert_eq!(made, sorted);
+    }
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_7() {
+        let id = Ids::default().next(At::from_micros(1_764_000_000_000_000));
+        assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 7);
+    }
+}

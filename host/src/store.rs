@@ -1,0 +1,52 @@
+//! The database: every statement stands here, beside the function that runs it. Reads take anything that [`Run`]s, writes a
+//! [`Tx`]; functions take values (`now`, ids), never a clock. Start at [`db`], then one file for each family of tables.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod db;
+pub mod events;
+pub mod idempotency;
+pub mod jobs;
+pub mod kv;
+pub mod media;
+pub mod messages;
+pub mod organizations;
+pub mod outbox;
+pub mod people;
+pub mod plugins;
+pub mod secrets;
+pub mod webhooks;
+
+pub use db::{Db, Record, Row, Run, Statement, Tx, sql};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database could not be opened: {0}")]
+    Open(String),
+    /// A unique key is taken; the name of the constraint, or what the database says of it.
+    #[error("already there: {0}")]
+    Conflict(String),
+    #[error("column {column} holds something unexpected: {reason}")]
+    Corrupt { column: &'static str, reason: String },
+    #[error("the database failed: {0}")]
+    Db(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        match error.as_database_error() {
+            Some(database) if database.is_unique_violation() => StoreError::Conflict(database.message().to_owned()),
+            _ => StoreError::Db(error),
+        }
+    }
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Which rows a list shows: those after `after` in the order of ids, newest first.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// At most this many rows.
+    pub limit: u32,
+    pub offset: u32,
+}

@@ -1,0 +1,186 @@
+//! Channel accounts.
+
+use serde_json::{Map, Value};
+
+use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
+use crate::{
+    clock::At,
+    domain::account::{Account, Standing},
+};
+
+impl Record for Account {
+    fn from_row(row: &Row) -> std::result::Result<Account, StoreError> {
+        Ok(Account {
+            id: row.get("id")?,
+            organization_id: row.get("organization_id")?,
+            channel_type: row.get("type")?,
+            name: row.get("name")?,
+            settings: row.json("settings")?,
+            is_active: row.get("is_active")?,
+            standing: Standing {
+                connection: row.word("connection")?,
+                reason_code: row.get("reason_code")?,
+                reason: row.get("reason")?,
+                user_action: row.get("user_action")?,
+            },
+            external_id: row.get("external_id")?,
+            display_name: row.get("display_name")?,
+            facts: row.json("facts")?,
+            connect_state: row.get("connect_state")?,
+            connect_prompt: row.json_option("connect_prompt")?,
+            data_key: row.get("data_key")?,
+            health: row.json_option("health")?,
+            health_at: row.at_option("health_at")?,
+            webhook_refusals: row.get("webhook_refusals")?,
+            poll_cursor: row.get("poll_cursor")?,
+            created_at: row.at("created_at")?,
+            updated_at: row.at("updated_at")?,
+            connected_at: row.at_option("connected_at")?,
+        })
+    }
+}
+
+/// Which accounts a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub organization_id: Option<String>,
+    pub channel_type: Option<String>,
+    pub is_active: Option<bool>,
+}
+
+pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
+    let statement = sql("INSERT INTO channel_accounts
+               (id, organization_id, type, name, settings, is_active, connection, reason_code, reason, user_action,
+                facts, data_key, webhook_refusals, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $13)")
+    .bind(&account.id)
+    .bind(&account.organization_id)
+    .bind(&account.channel_type)
+    .bind(&account.name)
+    .bind(Value::Object(account.settings.clone()))
+    .bind(account.is_active)
+    .bind(account.standing.connection.as_str())
+    .bind(account.standing.reason_code.clone())
+    .bind(account.standing.reason.clone())
+    .bind(account.standing.user_action.clone())
+    .bind(account.facts.clone())
+    .bind(account.data_key.clone())
+    .bind(account.created_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<Account>> {
+    db.optional(sql("SELECT * FROM channel_accounts WHERE id = $1 AND deleted_at IS NULL").bind(id)).await
+}
+
+pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Result<Vec<Account>> {
+    let statement = sql("SELECT * FROM channel_accounts
+             WHERE deleted_at IS NULL
+               AND ($1 IS NULL OR organization_id = $1)
+               AND ($2 IS NULL OR type = $2)
+               AND ($3 IS NULL OR is_active = $3)
+             ORDER BY id DESC LIMIT $4 OFFSET $5")
+    .bind(filter.organization_id.clone())
+    .bind(filter.channel_type.clone())
+    .bind(filter.is_active)
+    .bind(page.limit)
+    .bind(page.offset);
+    db.all(statement).await
+}
+
+/// What a client may change.
+pub struct Change<'a> {
+    pub name: &'a str,
+    pub settings: &'a Map<String, Value>,
+    pub is_active: bool,
+}
+
+pub async fn update(tx: &mut Tx, id: &str, change: &Change<'_>, now: At) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts SET name = $2, settings = $3, is_active = $4, updated_at = $5 WHERE id = $1")
+        .bind(id)
+        .bind(change.name)
+        .bind(Value::Object(change.settings.clone()))
+        .bind(change.is_active)
+        .bind(now);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn set_standing(tx: &mut Tx, id: &str, standing: &Standing, now: At) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts
+             SET connection = $2, reason_code = $3, reason = $4, user_action = $5, updated_at = $6 WHERE id = $1")
+    .bind(id)
+    .bind(standing.connection.as_str())
+    .bind(standing.reason_code.clone())
+    .bind(standing.reason.clone())
+    .bind(standing.user_action.clone())
+    .bind(now);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// What `connect` has told about the account at the provider.
+pub struct Linked<'a> {
+    pub external_id: &'a str,
+    pub display_name: &'a str,
+    pub facts: Value,
+    pub settings: &'a Map<String, Value>,
+}
+
+/// # Errors
+/// [`StoreError::Conflict`] when another account of the type has that external id.
+pub async fn set_linked(tx: &mut Tx, id: &str, linked: &Linked<'_>, now: At) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts
+             SET external_id = $2, display_name = $3, facts = $4, settings = $5, connected_at = $6, updated_at = $6 WHERE id = $1")
+    .bind(id)
+    .bind(linked.external_id)
+    .bind(linked.display_name)
+    .bind(linked.facts.clone())
+    .bind(Value::Object(linked.settings.clone()))
+    .bind(now);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Whose account of the type holds this external id.
+pub async fn find_by_external_id(mut db: impl Run + Send, channel_type: &str, external_id: &str) -> Result<Option<Account>> {
+    let statement = sql("SELECT * FROM channel_accounts WHERE type = $1 AND external_id = $2 AND deleted_at IS NULL")
+        .bind(channel_type)
+        .bind(external_id);
+    db.optional(statement).await
+}
+
+pub async fn set_connect_progress(tx: &mut Tx, id: &str, state: Option<Vec<u8>>, prompt: Option<Value>) -> Result<()> {
+    let statement =
+        sql("UPDATE channel_accounts SET connect_state = $2, connect_prompt = $3 WHERE id = $1").bind(id).bind(state).bind(prompt);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn set_health(tx: &mut Tx, id: &str, checks: Value, now: At) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET health = $2, health_at = $3 WHERE id = $1").bind(id).bind(checks).bind(now)).await?;
+    Ok(())
+}
+
+pub async fn set_poll_cursor(tx: &mut Tx, id: &str, cursor: Option<Vec<u8>>) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET poll_cursor = $2 WHERE id = $1").bind(id).bind(cursor)).await?;
+    Ok(())
+}
+
+/// Counts a webhook that failed its verification.
+pub async fn count_refusal(tx: &mut Tx, id: &str) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET webhook_refusals = webhook_refusals + 1 WHERE id = $1").bind(id)).await?;
+    Ok(())
+}
+
+/// Marks the account deleted; its history stays, its place at the provider becomes free.
+pub async fn delete(tx: &mut Tx, id: &str, now: At) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts
+             SET deleted_at = $2, updated_at = $2, is_active = $3, connect_state = NULL, connect_prompt = NULL WHERE id = $1")
+    .bind(id)
+    .bind(now)
+    .bind(false);
+    tx.run(statement).await?;
+    Ok(())
+}

@@ -1,0 +1,371 @@
+//! The only file that knows there are two databases. One portable SQL text runs on both: `$1` placeholders,
+//! `ON CONFLICT`, `RETURNING`, row values. What differs stands in [`Dialect`]; `{lock}` in a statement becomes the row
+//! lock of a claim.
+
+use std::{borrow::Cow, path::Path, time::Duration};
+
+use serde_json::Value;
+use sqlx::{
+    AssertSqlSafe, ColumnIndex, Database, Decode, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool, Transaction, Type,
+    migrate::{Migration, MigrationType, Migrator},
+    postgres::{PgPoolOptions, PgRow},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    types::Json,
+};
+
+use super::StoreError;
+use crate::clock::At;
+
+/// A value bound to a placeholder. Each kind holds an `Option`, so that a NULL keeps its type (PostgreSQL asks for it).
+#[derive(Debug, Clone)]
+pub enum Arg {
+    Bool(Option<bool>),
+    Int(Option<i64>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+    Json(Option<Value>),
+}
+
+macro_rules! arg_from {
+    ($($type:ty => $case:ident($value:ident) $make:expr;)*) => {$(
+        impl From<$type> for Arg {
+            fn from($value: $type) -> Arg {
+                Arg::$case(Some($make))
+            }
+        }
+        impl From<Option<$type>> for Arg {
+            fn from(value: Option<$type>) -> Arg {
+                Arg::$case(value.map(|$value| $make))
+            }
+        }
+    )*};
+}
+arg_from! {
+    bool => Bool(v) v;
+    i64 => Int(v) v;
+    u32 => Int(v) i64::from(v);
+    At => Int(v) v.micros();
+    String => Text(v) v;
+    &str => Text(v) v.to_owned();
+    &String => Text(v) v.clone();
+    Vec<u8> => Bytes(v) v;
+    &[u8] => Bytes(v) v.to_vec();
+    Value => Json(v) v;
+}
+
+/// A statement and its values.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    text: Cow<'static, str>,
+    args: Vec<Arg>,
+}
+
+/// Starts a statement: `sql("SELECT n FROM t WHERE id = $1").bind(id)`.
+pub fn sql(text: impl Into<Cow<'static, str>>) -> Statement {
+    Statement { text: text.into(), args: Vec::new() }
+}
+
+impl Statement {
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Arg>) -> Statement {
+        self.args.push(value.into());
+        self
+    }
+
+    /// How many values are bound: the number of the last placeholder.
+    pub fn bound(&self) -> usize {
+        self.args.len()
+    }
+
+    /// Adds text to the statement. Only text of the store's own may come here, never a client's.
+    pub fn push(&mut self, text: &str) {
+        self.text.to_mut().push_str(text);
+    }
+
+    /// Binds a value to the next placeholder and answers its number.
+    pub fn add(&mut self, value: impl Into<Arg>) -> usize {
+        self.args.push(value.into());
+        self.args.len()
+    }
+
+    fn dialect_text(&self, lock: &str) -> Cow<'static, str> {
+        if self.text.contains("{lock}") { Cow::Owned(self.text.replace("{lock}", lock)) } else { self.text.clone() }
+    }
+}
+
+/// One row of either database.
+pub enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// What a column can be read as, from both.
+pub trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+
+impl Row {
+    /// Reads a column by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] names the column when it is missing or of another type.
+    pub fn get<T: Column>(&self, column: &'static str) -> Result<T, StoreError> {
+        fn read<'r, R, T>(row: &'r R, column: &'static str) -> Result<T, StoreError>
+        where
+            R: sqlx::Row,
+            T: Decode<'r, R::Database> + Type<R::Database>,
+            &'static str: ColumnIndex<R>,
+        {
+            row.try_get(column).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+        }
+        match self {
+            Row::Sqlite(row) => read(row, column),
+            Row::Postgres(row) => read(row, column),
+        }
+    }
+
+    pub fn at(&self, column: &'static str) -> Result<At, StoreError> {
+        self.get::<i64>(column).map(At::from_micros)
+    }
+
+    pub fn at_option(&self, column: &'static str) -> Result<Option<At>, StoreError> {
+        Ok(self.get::<Option<i64>>(column)?.map(At::from_micros))
+    }
+
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
+        let Json(value) = self.get::<Json<Value>>(column)?;
+        serde_json::from_value(value).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+    }
+
+    pub fn json_option<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
+        let Some(Json(value)) = self.get::<Option<Json<Value>>>(column)? else { return Ok(None) };
+        serde_json::from_value(value).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+    }
+
+    /// Reads a text column as one of an enum's words.
+    pub fn word<T: std::str::FromStr>(&self, column: &'static str) -> Result<T, StoreError> {
+        let text: String = self.get(column)?;
+        text.parse().map_err(|_| StoreError::Corrupt { column, reason: format!("“{text}” is none of its words") })
+    }
+}
+
+/// What a row is read as.
+pub trait Record: Sized {
+    fn from_row(row: &Row) -> Result<Self, StoreError>;
+}
+
+/// What runs statements: a [`Db`] for reads, a [`Tx`] for writes.
+pub trait Run {
+    fn rows(&mut self, statement: Statement) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+    /// Answers how many rows were touched.
+    fn run(&mut self, statement: Statement) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    fn all<T: Record>(&mut self, statement: Statement) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send
+    where
+        Self: Send,
+    {
+        async { self.rows(statement).await?.iter().map(T::from_row).collect() }
+    }
+
+    fn optional<T: Record>(&mut self, statement: Statement) -> impl Future<Output = Result<Option<T>, StoreError>> + Send
+    where
+        Self: Send,
+    {
+        async { self.rows(statement).await?.first().map(T::from_row).transpose() }
+    }
+}
+
+/// A database with its connections.
+#[derive(Clone)]
+pub enum Db {
+    /// One connection writes (`BEGIN IMMEDIATE`), several read, over a write-ahead log with `synchronous = FULL`.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction; dropped without [`Tx::commit`] it is rolled back.
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres {
+        tx: Transaction<'static, Postgres>,
+        ordered: bool,
+    },
+}
+
+fn bind_all<'q, DB>(statement: &Statement, lock: &str) -> sqlx::query::Query<'q, DB, <DB as Database>::Arguments>
+where
+    DB: Database,
+    Option<bool>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<i64>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<String>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<Vec<u8>>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<Json<Value>>: sqlx::Encode<'q, DB> + Type<DB>,
+{
+    #[expect(clippy::disallowed_methods, reason = "the one place where statements meet sqlx")]
+    let mut query = sqlx::query(AssertSqlSafe(statement.dialect_text(lock)));
+    for arg in &statement.args {
+        query = match arg.clone() {
+            Arg::Bool(v) => query.bind(v),
+            Arg::Int(v) => query.bind(v),
+            Arg::Text(v) => query.bind(v),
+            Arg::Bytes(v) => query.bind(v),
+            Arg::Json(v) => query.bind(v.map(Json)),
+        };
+    }
+    query
+}
+
+/// PostgreSQL skips rows that another node is claiming; SQLite has one writer, so that there is nothing to skip.
+const POSTGRES_LOCK: &str = "FOR UPDATE SKIP LOCKED";
+
+impl Db {
+    /// Opens the SQLite file, making it and its folder when absent.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the file can't be opened or isn't a database.
+    pub async fn open_sqlite(file: &Path, readers: u32) -> Result<Db, StoreError> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::Open(format!("{}: {error}", folder.display())))?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A webhook is answered 2xx after its commit: the commit has to survive a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            // Fewer checkpoints of more pages: each one stalls the writer.
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("cache_size", "-32000")
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(256);
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let read = SqlitePoolOptions::new().max_connections(readers).connect_with(options.read_only(true)).await?;
+        Ok(Db::Sqlite { read, write })
+    }
+
+    /// Connects to PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] when the server refuses or doesn't answer.
+    pub async fn open_postgres(url: &str, connections: u32) -> Result<Db, StoreError> {
+        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).connect(url).await?;
+        Ok(Db::Postgres(pool))
+    }
+
+    /// Applies the migrations that this database hasn't seen; answers how many there are in all.
+    pub async fn migrate(&self) -> Result<usize, StoreError> {
+        let files: &[(i64, &str, &'static str)] = match self {
+            Db::Sqlite { .. } => SQLITE_MIGRATIONS,
+            Db::Postgres(_) => POSTGRES_MIGRATIONS,
+        };
+        let migrations = files
+            .iter()
+            .map(|&(version, name, text)| {
+                Migration::new(version, Cow::Owned(name.to_owned()), MigrationType::Simple, text.into_sql_str(), false)
+            })
+            .collect::<Vec<_>>();
+        let count = migrations.len();
+        let migrator = Migrator::with_migrations(migrations);
+        match self {
+            Db::Sqlite { write, .. } => migrator.run(write).await,
+            Db::Postgres(pool) => migrator.run(pool).await,
+        }
+        .map_err(|error| StoreError::Open(format!("a migration failed: {error}")))?;
+        Ok(count)
+    }
+
+    /// Begins a write.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Postgres(pool) => Tx::Postgres { tx: pool.begin().await?, ordered: false },
+        })
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Db::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Db::Postgres(_))
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres { tx, .. } => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// From here to its commit this transaction excludes others that asked the same. SQLite has one writer anyway.
+    pub async fn commit_in_order(&mut self) -> Result<(), StoreError> {
+        const LOCK: i64 = 0x7061_7463_6862; // “patchb”
+        if let Tx::Postgres { ordered: ordered @ false, .. } = self {
+            *ordered = true;
+            self.rows(sql("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Run for &mut Tx {
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Tx::rows(self, statement).await
+    }
+
+    async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        Tx::run(self, statement).await
+    }
+}
+
+impl Run for &Db {
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Ok(match self {
+            Db::Sqlite { read, .. } => bind_all::<Sqlite>(&statement, "").fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
+            Db::Postgres(pool) => {
+                bind_all::<Postgres>(&statement, POSTGRES_LOCK).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let touched = tx.run(statement).await?;
+        tx.commit().await?;
+        Ok(touched)
+    }
+}
+
+impl Run for Tx {
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Ok(match self {
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(&statement, "").fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Tx::Postgres { tx, .. } => {
+                bind_all::<Postgres>(&statement, POSTGRES_LOCK).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        Ok(match self {
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(&statement, "").execute(&mut **tx).await?.rows_affected(),
+            Tx::Postgres { tx, .. } => bind_all::<Postgres>(&statement, POSTGRES_LOCK).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+}
+
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql"))];
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql"))];

@@ -1,0 +1,80 @@
+//! Events, in the order they are told.
+
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use crate::domain::event::Event;
+
+impl Record for Event {
+    fn from_row(row: &Row) -> std::result::Result<Event, StoreError> {
+        Ok(Event {
+            id: row.get("id")?,
+            event_type: row.word("type")?,
+            version: 1,
+            organization_id: row.get("organization_id")?,
+            channel_account_id: row.get("account_id")?,
+            conversation_id: row.get("conversation_id")?,
+            message_id: row.get("message_id")?,
+            occurred_at: row.at("occurred_at")?,
+            data: row.json("data")?,
+            seq: row.get("seq")?,
+        })
+    }
+}
+
+/// Whether the account's fact of that key is stored already.
+pub async fn is_known(tx: &mut Tx, account_id: &str, dedupe_key: &str) -> Result<bool> {
+    let statement = sql("SELECT seq FROM events WHERE account_id = $1 AND dedupe_key = $2").bind(account_id).bind(dedupe_key);
+    Ok(!tx.rows(statement).await?.is_empty())
+}
+
+/// Appends; the transaction becomes one of those that commit one after another, so that a listener never passes over an
+/// event whose number is lower but whose commit came later.
+pub async fn append(tx: &mut Tx, event: &Event, dedupe_key: Option<&str>, now: crate::clock::At) -> Result<()> {
+    tx.commit_in_order().await?;
+    let statement = sql("INSERT INTO events
+               (id, organization_id, account_id, type, dedupe_key, conversation_id, message_id, data, occurred_at, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+    .bind(&event.id)
+    .bind(&event.organization_id)
+    .bind(&event.channel_account_id)
+    .bind(event.event_type.as_str())
+    .bind(dedupe_key)
+    .bind(event.conversation_id.clone())
+    .bind(event.message_id.clone())
+    .bind(event.data.clone())
+    .bind(event.occurred_at)
+    .bind(now);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Which events a listener hears.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub organization_id: Option<String>,
+    pub account_id: Option<String>,
+}
+
+/// Those after `after`, oldest first.
+pub async fn list_after(mut db: impl Run + Send, filter: &Filter, after: i64, limit: u32) -> Result<Vec<Event>> {
+    let statement = sql("SELECT * FROM events
+             WHERE seq > $1 AND ($2 IS NULL OR organization_id = $2) AND ($3 IS NULL OR account_id = $3)
+             ORDER BY seq LIMIT $4")
+    .bind(after)
+    .bind(filter.organization_id.clone())
+    .bind(filter.account_id.clone())
+    .bind(limit);
+    db.all(statement).await
+}
+
+/// The number of the last event.
+pub async fn last_seq(mut db: impl Run + Send) -> Result<i64> {
+    match db.rows(sql("SELECT COALESCE(max(seq), 0) AS seq FROM events")).await?.first() {
+        Some(row) => row.get("seq"),
+        None => Ok(0),
+    }
+}
+
+/// The number of the event of that id.
+pub async fn seq_of(mut db: impl Run + Send, id: &str) -> Result<Option<i64>> {
+    db.rows(sql("SELECT seq FROM events WHERE id = $1").bind(id)).await?.first().map(|row| row.get("seq")).transpose()
+}

@@ -1,0 +1,61 @@
+//! Work that repeats for an account: due rows are claimed with a lease, so that one node does each.
+
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use crate::clock::At;
+
+pub struct DueJob {
+    pub account_id: String,
+    pub job: String,
+    pub fence: i64,
+}
+
+impl Record for DueJob {
+    fn from_row(row: &Row) -> std::result::Result<DueJob, StoreError> {
+        Ok(DueJob { account_id: row.get("account_id")?, job: row.get("job")?, fence: row.get("fence")? })
+    }
+}
+
+/// Sets when the job is due next; a job that is being done keeps its lease.
+pub async fn schedule(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Result<()> {
+    let statement = sql("INSERT INTO account_jobs (account_id, job, due_at, fence) VALUES ($1, $2, $3, 0)
+             ON CONFLICT (account_id, job) DO UPDATE SET due_at = excluded.due_at")
+    .bind(account_id)
+    .bind(job)
+    .bind(due_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn cancel(tx: &mut Tx, account_id: &str, job: &str) -> Result<()> {
+    tx.run(sql("DELETE FROM account_jobs WHERE account_id = $1 AND job = $2").bind(account_id).bind(job)).await?;
+    Ok(())
+}
+
+pub async fn cancel_all(tx: &mut Tx, account_id: &str) -> Result<()> {
+    tx.run(sql("DELETE FROM account_jobs WHERE account_id = $1").bind(account_id)).await?;
+    Ok(())
+}
+
+/// Claims due jobs until `leased_until`.
+pub async fn claim(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<DueJob>> {
+    let statement = sql("UPDATE account_jobs SET leased_until = $2, fence = fence + 1
+             WHERE (account_id, job) IN (
+               SELECT account_id, job FROM account_jobs
+               WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
+               ORDER BY due_at LIMIT $3 {lock})
+             RETURNING account_id, job, fence")
+    .bind(now)
+    .bind(leased_until)
+    .bind(limit);
+    tx.all(statement).await
+}
+
+/// Ends a claim and sets when the job is due again; answers false where somebody else has taken it meanwhile.
+pub async fn settle(tx: &mut Tx, job: &DueJob, due_at: At) -> Result<bool> {
+    let statement = sql("UPDATE account_jobs SET leased_until = NULL, due_at = $4 WHERE account_id = $1 AND job = $2 AND fence = $3")
+        .bind(&job.account_id)
+        .bind(&job.job)
+        .bind(job.fence)
+        .bind(due_at);
+    Ok(tx.run(statement).await? > 0)
+}

@@ -1,0 +1,84 @@
+//! Raw webhooks, as they came.
+
+use serde_json::json;
+
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use crate::{
+    clock::At,
+    domain::webhook::{Webhook, WebhookState},
+};
+
+impl Record for Webhook {
+    fn from_row(row: &Row) -> std::result::Result<Webhook, StoreError> {
+        Ok(Webhook {
+            id: row.get("id")?,
+            account_id: row.get("account_id")?,
+            received_at: row.at("received_at")?,
+            method: row.get("method")?,
+            path: row.get("path")?,
+            query: row.json("query")?,
+            headers: row.json("headers")?,
+            body: row.get("body")?,
+        })
+    }
+}
+
+/// What became of a webhook.
+#[derive(Debug, Clone)]
+pub struct Disposition {
+    pub state: WebhookState,
+    pub reason: Option<String>,
+    pub plugin_digest: Option<String>,
+    pub events: u32,
+}
+
+pub async fn insert(tx: &mut Tx, webhook: &Webhook, disposition: &Disposition) -> Result<()> {
+    let processed = (disposition.state == WebhookState::Processed).then_some(webhook.received_at);
+    let statement = sql("INSERT INTO webhooks
+               (id, account_id, received_at, method, path, query, headers, body, state, reason, plugin_digest, events, processed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+    .bind(&webhook.id)
+    .bind(&webhook.account_id)
+    .bind(webhook.received_at)
+    .bind(&webhook.method)
+    .bind(&webhook.path)
+    .bind(json!(webhook.query))
+    .bind(json!(webhook.headers))
+    .bind(webhook.body.clone())
+    .bind(disposition.state.as_str())
+    .bind(disposition.reason.clone())
+    .bind(disposition.plugin_digest.clone())
+    .bind(disposition.events)
+    .bind(processed);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn set_disposition(tx: &mut Tx, id: &str, disposition: &Disposition, now: At) -> Result<()> {
+    let processed = (disposition.state == WebhookState::Processed).then_some(now);
+    let statement = sql("UPDATE webhooks SET state = $2, reason = $3, plugin_digest = $4, events = $5, processed_at = $6 WHERE id = $1")
+        .bind(id)
+        .bind(disposition.state.as_str())
+        .bind(disposition.reason.clone())
+        .bind(disposition.plugin_digest.clone())
+        .bind(disposition.events)
+        .bind(processed);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Oldest first: what of the account waits in that state, after the webhook `after`.
+pub async fn list_waiting(
+    mut db: impl Run + Send,
+    account_id: &str,
+    state: WebhookState,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Webhook>> {
+    let statement = sql("SELECT * FROM webhooks WHERE account_id = $1 AND state = $2 AND state <> 'processed' AND id > $3 ORDER BY id LIMIT $4")
+        .bind(account_id)
+        .bind(state.as_str())
+        .bind(after)
+        .bind(limit);
+    db.all(statement).await
+}

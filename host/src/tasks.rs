@@ -1,0 +1,40 @@
+//! Background tasks that a shutdown waits for.
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The gateway's tasks and the signal that ends them.
+#[derive(Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Starts a task. It is waited for, so it has to end soon after [`Tasks::stopping`] does.
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker.spawn(task);
+    }
+
+    /// Ends when the gateway shuts down.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Tells every task to end.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until every task has ended.
+    pub async fn join(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
