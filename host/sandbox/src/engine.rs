@@ -1,0 +1,89 @@
+//! The engine's configuration: one for serving, which can't compile, and one for compiling, which serves nothing. Code
+//! made by the second runs in the first because all that shapes code is set here, once.
+
+use std::time::Duration;
+
+use wasmtime::{Config, Enabled, PoolingAllocationConfig};
+
+use crate::limits::CallLimits;
+
+/// How much the sandbox may do at once and what it keeps. None of it shapes compiled code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSettings {
+    /// Calls that may run at once, all plugins together. Default 256.
+    pub calls: u32,
+    /// Calls that may run at once in one plugin, so that one whose provider hangs leaves room for the others.
+    /// Default 96.
+    pub calls_per_plugin: u32,
+    /// Live instances kept for hot accounts, all plugins together; 0 keeps none. Default 256.
+    pub live: u32,
+    /// Live instances kept for one plugin's accounts. Default 64.
+    pub live_per_plugin: usize,
+    /// Linear memory that all live instances may hold together, in bytes. Default 512 MiB.
+    pub live_memory_bytes: usize,
+    /// Calls that one live instance may answer before it is dropped. Default 1,000.
+    pub live_uses: u32,
+    /// How long a live instance is kept without being used. Default 30 s.
+    pub live_idle: Duration,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> SandboxSettings {
+        SandboxSettings {
+            calls: 256,
+            calls_per_plugin: 96,
+            live: 256,
+            live_per_plugin: 64,
+            live_memory_bytes: 512 * 1024 * 1024,
+            live_uses: 1_000,
+            live_idle: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A Rust plugin has three core instances, a Python one some dozens: each shared library is one.
+const CORE_INSTANCES: u32 = 64;
+/// Of one component. The encoder's shims have tables of their own.
+const TABLES: u32 = 4;
+const MEMORIES: u32 = 2;
+const TABLE_ELEMENTS: usize = 20_000;
+/// Pages of a memory, a table or a stack that are wiped by hand and kept rather than given back to the system and
+/// faulted in again: fresh calls are a quarter faster with it (1 MiB is slower than none).
+const KEEP_RESIDENT: usize = 64 * 1024;
+
+/// For running compiled components: `Engine::new` with it makes an engine without a compiler.
+pub(crate) fn serving(settings: &SandboxSettings) -> Config {
+    let mut config = shared(settings.calls.saturating_add(settings.live).max(1));
+    // Compiler state stays in an engine for life (wasmtime#14314): here there is none.
+    config.enable_compiler(false);
+    config
+}
+
+/// For compiling: its pool is never filled, and only its shape shows in the code.
+pub(crate) fn compiling(_settings: &SandboxSettings) -> Config {
+    shared(1)
+}
+
+/// `slots` is how many components can be alive at once.
+fn shared(slots: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_memories(slots.saturating_mul(MEMORIES))
+        .max_memories_per_component(MEMORIES)
+        .max_memory_size(CallLimits::MOST.memory_bytes)
+        .total_tables(slots.saturating_mul(TABLES))
+        .max_tables_per_component(TABLES)
+        .max_tables_per_module(2)
+        .table_elements(TABLE_ELEMENTS)
+        .total_stacks(slots)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .async_stack_keep_resident(KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
+
+    let mut config = Config::new();
+    config.allocation_strategy(pool).epoch_interruption(true).memory_init_cow(true);
+    config
+}

@@ -1,0 +1,135 @@
+//! Live instances: a store kept after its call for the next call of the same account. It saves a hot account the page
+//! faults of a fresh memory, most of what a fresh call costs. What a guest left in its memory is there in the next
+//! call, so an instance never changes its account, and it goes at the first sign of trouble, because it isn't put back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Store;
+
+use crate::bindings::plugin::Plugin;
+use crate::engine::SandboxSettings;
+use crate::state::State;
+
+/// An instance and its store, in a call or between two.
+pub(crate) struct Instance {
+    pub(crate) store: Store<State>,
+    pub(crate) hooks: Plugin,
+    uses: u32,
+}
+
+impl Instance {
+    pub(crate) fn new(store: Store<State>, hooks: Plugin) -> Instance {
+        Instance { store, hooks, uses: 0 }
+    }
+}
+
+/// What the live instances of all plugins share.
+#[derive(Clone)]
+pub(crate) struct LivePlaces {
+    instances: Arc<Semaphore>,
+    /// Pages of linear memory.
+    memory: Arc<Semaphore>,
+}
+
+const PAGE: usize = 64 * 1024;
+
+impl LivePlaces {
+    pub(crate) fn new(settings: &SandboxSettings) -> LivePlaces {
+        let instances = settings.live.try_into().unwrap_or(Semaphore::MAX_PERMITS);
+        let pages = (settings.live_memory_bytes / PAGE).min(Semaphore::MAX_PERMITS);
+        LivePlaces { instances: Arc::new(Semaphore::new(instances)), memory: Arc::new(Semaphore::new(pages)) }
+    }
+
+    fn take(&self, memory: usize) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let pages = u32::try_from(memory.div_ceil(PAGE)).ok()?;
+        let instance = Arc::clone(&self.instances).try_acquire_owned().ok()?;
+        let memory = Arc::clone(&self.memory).try_acquire_many_owned(pages).ok()?;
+        Some((instance, memory))
+    }
+}
+
+/// The live instances of one plugin, by account.
+pub(crate) struct Live {
+    kept: Mutex<HashMap<String, Kept>>,
+    places: LivePlaces,
+    most: usize,
+    most_uses: u32,
+    most_idle: Duration,
+}
+
+struct Kept {
+    instance: Instance,
+    since: Instant,
+    _places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+}
+
+impl Live {
+    pub(crate) fn new(settings: &SandboxSettings, places: LivePlaces) -> Live {
+        Live {
+            kept: Mutex::default(),
+            places,
+            most: settings.live_per_plugin,
+            most_uses: settings.live_uses,
+            most_idle: settings.live_idle,
+        }
+    }
+
+    /// The account's instance, which is now the caller's: a second call at the same time gets none.
+    pub(crate) fn take(&self, account: &str) -> Option<Instance> {
+        let kept = self.kept().remove(account)?;
+        (kept.since.elapsed() < self.most_idle).then_some(kept.instance)
+    }
+
+    /// Keeps an instance for the account after a good call, or drops it where it is used up or there is no place.
+    pub(crate) fn keep(&self, account: &str, mut instance: Instance) {
+        instance.uses = instance.uses.saturating_add(1);
+        let state = instance.store.data_mut();
+        state.leave();
+        // Nearly full, the memory of a leaking guest would fail a call that a fresh one answers; and a handle held
+        // over would name a blob of the call before.
+        let worn = instance.uses >= self.most_uses || state.memory.used > state.memory.most / 2 || !state.blobs.is_empty();
+        if worn || self.most == 0 {
+            return;
+        }
+        let memory = state.memory.used;
+        let mut dropped = Vec::new();
+        let mut kept = self.kept();
+        dropped.extend(kept.remove(account));
+        if kept.len() >= self.most {
+            dropped.extend(remove_oldest(&mut kept));
+        }
+        let places = self.places.take(memory).or_else(|| {
+            // Give up one of our own rather than wait: its place is free once it is gone.
+            dropped.extend(remove_oldest(&mut kept));
+            dropped.clear();
+            self.places.take(memory)
+        });
+        if let Some(places) = places {
+            kept.insert(account.to_owned(), Kept { instance, since: Instant::now(), _places: places });
+        }
+        // Dropping an instance unmaps memory, and other calls wait for this lock.
+        drop(kept);
+        drop(dropped);
+    }
+
+    /// Drops what nobody has used for long.
+    pub(crate) fn drop_idle(&self, now: Instant) {
+        let idle: Vec<Kept> = {
+            let mut kept = self.kept();
+            kept.extract_if(|_, kept| now.saturating_duration_since(kept.since) >= self.most_idle).map(|(_, kept)| kept).collect()
+        };
+        drop(idle);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remove_oldest(kept: &mut HashMap<String, Kept>) -> Option<Kept> {
+    let account = kept.iter().min_by_key(|(_, kept)| kept.since).map(|(account, _)| account.clone())?;
+    kept.remove(&account)
+}

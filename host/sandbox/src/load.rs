@@ -1,0 +1,118 @@
+//! From a file of machine code to something that can be instantiated, or to words that say why not.
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre};
+
+use crate::bindings::plugin::PluginPre;
+use crate::bindings::plugin_media_download::PluginMediaDownloadPre;
+use crate::bindings::plugin_polling::PluginPollingPre;
+use crate::contract::VERSION;
+use crate::error::LoadError;
+use crate::imports;
+use crate::state::State;
+
+/// A component whose imports are tied to the host and whose hooks have been found.
+pub(crate) struct Linked {
+    pub(crate) hooks: PluginPre<State>,
+    pub(crate) polling: Option<PluginPollingPre<State>>,
+    pub(crate) media_download: Option<PluginMediaDownloadPre<State>>,
+}
+
+const PACKAGE: &str = "patchbay:channel";
+/// The interfaces that the host offers.
+const OFFERED: [&str; 6] = ["types", "messages", "log", "kv", "http", "crypto"];
+/// The interface that every plugin exports.
+const REQUIRED: &str = "channel";
+
+pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linked, LoadError> {
+    let imports: Vec<String> = component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: Vec<String> = component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+    check_version(imports.iter().chain(&exports))?;
+    check_imports(&imports)?;
+    if !exports_interface(&exports, REQUIRED) {
+        return Err(LoadError::MissingExports(vec![format!("{PACKAGE}/{REQUIRED}@{VERSION}")]));
+    }
+    let with_wasi = imports.iter().any(|name| name.starts_with("wasi:"));
+    let linker = imports::linker(engine, with_wasi).map_err(mismatch)?;
+    let instance = linker.instantiate_pre(component).map_err(mismatch)?;
+    Ok(Linked {
+        hooks: PluginPre::new(instance.clone()).map_err(mismatch)?,
+        polling: group(&exports, "polling", &instance, PluginPollingPre::new)?,
+        media_download: group(&exports, "media-download", &instance, PluginMediaDownloadPre::new)?,
+    })
+}
+
+/// An optional group: absent is fine, half there is not.
+fn group<G>(
+    exports: &[String],
+    interface: &str,
+    instance: &InstancePre<State>,
+    make: impl FnOnce(InstancePre<State>) -> wasmtime::Result<G>,
+) -> Result<Option<G>, LoadError> {
+    if !exports_interface(exports, interface) {
+        return Ok(None);
+    }
+    make(instance.clone()).map(Some).map_err(mismatch)
+}
+
+/// Another version is told as such, before its consequences: that every function is missing.
+fn check_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<(), LoadError> {
+    let skewed = names.find_map(|name| {
+        let (_, version) = interface(name)?;
+        (compatibility(version) != compatibility(VERSION)).then(|| version.to_owned())
+    });
+    skewed.map_or(Ok(()), |plugin| Err(LoadError::Version { plugin }))
+}
+
+fn check_imports(imports: &[String]) -> Result<(), LoadError> {
+    let offered = |name: &str| match interface(name) {
+        Some((interface, _)) => OFFERED.contains(&interface),
+        // The one door for HTTP is our own: `wasi:http` would go around it. Other WASI names are the linker's to check.
+        None => name.starts_with("wasi:") && !name.starts_with("wasi:http/"),
+    };
+    let missing: Vec<String> = imports.iter().filter(|name| !offered(name)).cloned().collect();
+    if missing.is_empty() { Ok(()) } else { Err(LoadError::MissingImports(missing)) }
+}
+
+fn exports_interface(exports: &[String], wanted: &str) -> bool {
+    exports.iter().any(|name| interface(name).is_some_and(|(interface, _)| interface == wanted))
+}
+
+/// The interface and version in a name of our package: `patchbay:channel/kv@0.1.0`.
+fn interface(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix(PACKAGE)?.strip_prefix('/')?.split_once('@')
+}
+
+/// What two versions have in common when code for one runs on the other: the major number, and before 1.0 the minor
+/// too. The linker matches by the same rule.
+fn compatibility(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    let (major, minor) = (numbers.next()??, numbers.next()??);
+    Some((major, if major == 0 { minor } else { 0 }))
+}
+
+/// The whole chain: the last cause names the function.
+fn mismatch(error: wasmtime::Error) -> LoadError {
+    LoadError::Mismatch(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compatible_as_semver_says() {
+        assert_eq!(compatibility("0.1.0"), compatibility("0.1.7"));
+        assert_ne!(compatibility("0.1.0"), compatibility("0.2.0"));
+        assert_eq!(compatibility("1.0.0"), compatibility("1.4.0"));
+        assert_ne!(compatibility("1.0.0"), compatibility("2.0.0"));
+        assert_eq!(compatibility("none"), None);
+    }
+
+    #[test]
+    fn wasi_http_is_no_import_that_the_host_offers() {
+        let imports = ["wasi:io/poll@0.2.6".to_owned(), "wasi:http/outgoing-handler@0.2.6".to_owned()];
+        let refused = check_imports(&imports).expect_err("it is missing");
+        assert!(refused.to_string().ends_with("doesn't offer: wasi:http/outgoing-handler@0.2.6"), "{refused}");
+    }
+}

@@ -1,0 +1,202 @@
+//! A loaded plugin and its hooks.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wasmtime::Store;
+
+use crate::call::{self, Places};
+use crate::contract::channel::{Check, Connecting, Outcome, Parsed, Webhook};
+use crate::contract::messages::{Outbound, Sent};
+use crate::contract::polling::Page;
+use crate::contract::types::{Call, Failure};
+use crate::error::Fault;
+use crate::limits::CallLimits;
+use crate::live::{Instance, Live};
+use crate::load::Linked;
+use crate::services::{BlobInfo, Services};
+use crate::state::{State, Visit};
+
+/// The optional groups of hooks that a plugin exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Groups {
+    pub polling: bool,
+    pub media_download: bool,
+}
+
+/// One version of a plugin, ready to be called by many at once. Cloning it is cheap; the code is unmapped with the last
+/// clone.
+///
+/// Every hook may end in a [`Fault`], which is about the code; a `Failure` is the plugin's own answer, about the call.
+#[derive(Clone)]
+pub struct Plugin {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    linked: Linked,
+    places: Places,
+    live: Arc<Live>,
+}
+
+impl Plugin {
+    pub(crate) fn new(linked: Linked, calls: Arc<Semaphore>, calls_of_plugin: u32, live: Arc<Live>) -> Plugin {
+        let share = calls_of_plugin.try_into().unwrap_or(Semaphore::MAX_PERMITS);
+        let places = Places { plugin: Arc::new(Semaphore::new(share)), all: calls };
+        Plugin { inner: Arc::new(Inner { linked, places, live }) }
+    }
+
+    pub fn groups(&self) -> Groups {
+        let linked = &self.inner.linked;
+        Groups { polling: linked.polling.is_some(), media_download: linked.media_download.is_some() }
+    }
+
+    /// Checks settings (a JSON object) and answers them normalised.
+    pub async fn configure(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        settings: &str,
+    ) -> Result<Result<String, Failure>, Fault> {
+        let work = |visit| async move {
+            let mut fresh = self.instance(visit).await?;
+            let answer = fresh.hooks.patchbay_channel_channel().call_configure(&mut fresh.store, settings).await;
+            settle(&fresh.store, answer)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// Takes one step of connecting an account.
+    pub async fn connect(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        call: &Call,
+        input: &Connecting,
+    ) -> Result<Result<Outcome, Failure>, Fault> {
+        let work = |visit| async move {
+            let mut fresh = self.instance(visit).await?;
+            let answer = fresh.hooks.patchbay_channel_channel().call_connect(&mut fresh.store, call, input).await;
+            settle(&fresh.store, answer)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// Sends one message. A fault after the first HTTP request leaves open whether the provider has it.
+    pub async fn send(&self, limits: CallLimits, services: Box<dyn Services>, call: &Call, message: &Outbound) -> Result<Sent, Fault> {
+        let work = |visit| async move {
+            let mut fresh = self.instance(visit).await?;
+            let answer = fresh.hooks.patchbay_channel_channel().call_send(&mut fresh.store, call, message).await;
+            let sent = settle(&fresh.store, answer)?;
+            call::check_events(sent.events.len(), &fresh.store.data().limits)?;
+            Ok(sent)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// Reads the events out of a webhook. With `hot`, an account's id, the instance may be one that has answered this
+    /// account before, and is kept for its next call if this one goes well.
+    pub async fn parse_inbound(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        webhook: &Webhook,
+        hot: Option<&str>,
+    ) -> Result<Result<Parsed, Failure>, Fault> {
+        let work = |visit| async move {
+            let mut instance = match hot.and_then(|account| self.inner.live.take(account)) {
+                Some(mut kept) => {
+                    call::revisit(&mut kept.store, visit);
+                    kept
+                }
+                None => self.instance(visit).await?,
+            };
+            let answer = instance.hooks.patchbay_channel_channel().call_parse_inbound(&mut instance.store, webhook).await;
+            let answer = settle(&instance.store, answer)?;
+            if let Ok(parsed) = &answer {
+                call::check_events(parsed.events.len(), &instance.store.data().limits)?;
+            }
+            if let Some(account) = hot
+                && !matches!(answer, Err(Failure::Fault(_)))
+            {
+                self.inner.live.keep(account, instance);
+            }
+            Ok(answer)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// Checks an account's connection.
+    pub async fn health(&self, limits: CallLimits, services: Box<dyn Services>, call: &Call) -> Result<Result<Vec<Check>, Failure>, Fault> {
+        let work = |visit| async move {
+            let mut fresh = self.instance(visit).await?;
+            let answer = fresh.hooks.patchbay_channel_channel().call_health(&mut fresh.store, call).await;
+            settle(&fresh.store, answer)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// Asks the provider for what has happened since `cursor`. [`Fault::NotExported`] without the group `polling`.
+    pub async fn poll(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        call: &Call,
+        cursor: Option<&[u8]>,
+    ) -> Result<Result<Page, Failure>, Fault> {
+        let polling = self.inner.linked.polling.as_ref().ok_or(Fault::NotExported("polling"))?;
+        let work = |visit| async move {
+            let mut store = call::store(polling.engine(), visit);
+            let group = polling.instantiate_async(&mut store).await.map_err(|error| store.data().fault(error))?;
+            let answer = group.patchbay_channel_polling().call_poll(&mut store, call, cursor).await;
+            let answer = settle(&store, answer)?;
+            if let Ok(page) = &answer {
+                call::check_events(page.events.len(), &store.data().limits)?;
+            }
+            Ok(answer)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// Fetches media by the provider's reference into a blob. [`Fault::NotExported`] without the group `media-download`.
+    pub async fn download(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        call: &Call,
+        provider_ref: &str,
+    ) -> Result<Result<BlobInfo, Failure>, Fault> {
+        let download = self.inner.linked.media_download.as_ref().ok_or(Fault::NotExported("media-download"))?;
+        let work = |visit| async move {
+            let mut store = call::store(download.engine(), visit);
+            let group = download.instantiate_async(&mut store).await.map_err(|error| store.data().fault(error))?;
+            let answer = group.patchbay_channel_media_download().call_download(&mut store, call, provider_ref).await;
+            let blob = match settle(&store, answer)? {
+                Ok(blob) => blob,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let blob = store.data_mut().blobs.delete(blob).map_err(|error| Fault::Blob(error.to_string()))?;
+            blob.into_info().map(Ok).map_err(Fault::Blob)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// A fresh instance in a store of its own.
+    async fn instance(&self, visit: Visit) -> Result<Instance, Fault> {
+        let hooks = &self.inner.linked.hooks;
+        let mut store = call::store(hooks.engine(), visit);
+        let hooks = hooks.instantiate_async(&mut store).await.map_err(|error| store.data().fault(error))?;
+        Ok(Instance::new(store, hooks))
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("groups", &self.groups()).finish_non_exhaustive()
+    }
+}
+
+/// A hook's answer, or what kept it from answering.
+fn settle<T>(store: &Store<State>, answer: wasmtime::Result<T>) -> Result<T, Fault> {
+    answer.map_err(|error| store.data().fault(error))
+}
