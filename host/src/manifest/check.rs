@@ -1,0 +1,307 @@
+//! What a manifest may hold. Everything that is wrong is told at once, each with its place.
+
+use serde_json::Value;
+use url::Url;
+
+use super::settings::properties;
+use super::{CONTRACT, Capabilities, Manifest, Polling, Problem, SecretSource, SecretSpec, Target, TemplatePart, Verify, WebhookSpec};
+
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+const COMMANDS: &[&str] = &["message", "react", "edit", "delete", "typing", "mark-read", "custom"];
+const RECEIPTS: &[&str] = &["sent", "delivered", "read", "played", "failed"];
+const CHOICES: &[&str] = &["buttons", "quick-replies", "menu", "carousel"];
+const CONTENT: &[&str] = &[
+    "text",
+    "media",
+    "album",
+    "sticker",
+    "location",
+    "contacts",
+    "poll",
+    "template",
+    "interactive",
+    "email",
+    "notification",
+    "post",
+    "custom",
+];
+/// Headers that belong to the connection or to the gateway, so that no credential goes into them.
+const RESERVED_HEADERS: &[&str] =
+    &["host", "content-length", "content-type", "connection", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive"];
+
+const ICON_MAX: usize = 32 * 1024;
+const SCHEMA_MAX: usize = 64 * 1024;
+
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { path: path.into(), message: message.into() });
+    }
+
+    fn check(&mut self, right: bool, path: impl Into<String>, message: impl Into<String>) {
+        if !right {
+            self.add(path, message);
+        }
+    }
+
+    /// Every entry is one of the known words.
+    fn known(&mut self, words: &[String], known: &[&str], path: &str) {
+        for word in words.iter().filter(|word| !known.contains(&word.as_str())) {
+            self.add(path, format!("\"{word}\" isn't one of {}", known.join(", ")));
+        }
+    }
+}
+
+pub(super) fn problems(manifest: &Manifest) -> Vec<Problem> {
+    let mut problems = Problems(Vec::new());
+    identity(manifest, &mut problems);
+    schema(manifest, &mut problems);
+    for (name, spec) in &manifest.secrets {
+        secret(manifest, name, spec, &mut problems);
+    }
+    for (name, target) in &manifest.egress {
+        egress(manifest, name, target, &mut problems);
+    }
+    if let Some(spec) = &manifest.webhook {
+        webhook(manifest, spec, &mut problems);
+    }
+    if let Some(spec) = &manifest.polling {
+        polling(manifest, spec, &mut problems);
+    }
+    problems.check((30..=86_400).contains(&manifest.health.interval_s), "health.interval_s", "is 30 to 86400 seconds");
+    capabilities(&manifest.capabilities, &mut problems);
+    limits(manifest, &mut problems);
+    problems.0
+}
+
+fn identity(manifest: &Manifest, problems: &mut Problems) {
+    let id_right = is_name(&manifest.id, |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    problems.check(id_right, "id", "is 1 to 40 lower case letters, digits and hyphens, a letter first");
+    let type_right =
+        is_name(&manifest.channel_type, |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    problems.check(type_right, "type", "is 1 to 40 capital letters, digits and underscores, a letter first");
+    problems.check(version(&manifest.version).is_some(), "version", "is three numbers: 1.0.0");
+    match (version(&manifest.contract), version(CONTRACT)) {
+        (None, _) => problems.add("contract", "is three numbers: 1.0.0"),
+        (asked, ours) if !is_compatible(asked, ours) => {
+            problems.add("contract", format!("is {}, and this gateway speaks {CONTRACT}", manifest.contract));
+        }
+        _ => {}
+    }
+    problems.check((1..=60).contains(&manifest.name.chars().count()), "name", "is 1 to 60 characters");
+    problems.check(manifest.description.chars().count() <= 500, "description", "is at most 500 characters");
+    if let Some(icon) = &manifest.icon {
+        let lower = icon.to_ascii_lowercase();
+        problems.check(icon.len() <= ICON_MAX, "icon", "is at most 32 KiB");
+        problems.check(lower.trim_start().starts_with('<') && lower.contains("<svg"), "icon", "is an SVG document");
+        let active = ["<script", "<foreignobject", "javascript:", "<!entity"].iter().any(|word| lower.contains(word));
+        problems.check(!active, "icon", "must not hold scripts, entities or foreign objects");
+    }
+}
+
+fn is_name(name: &str, first: impl Fn(char) -> bool, rest: impl Fn(char) -> bool) -> bool {
+    name.len() <= 40 && name.chars().next().is_some_and(first) && name.chars().all(rest)
+}
+
+/// Lower case letters, digits and underscores: a secret, a target, a setting.
+fn is_field_name(name: &str) -> bool {
+    is_name(name, |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn version(text: &str) -> Option<[u32; 3]> {
+    let number = |part: &str| {
+        let plain = part.bytes().all(|b| b.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
+        plain.then(|| part.parse().ok()).flatten()
+    };
+    let mut parts = text.split('.').map(number);
+    let version = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(version)
+}
+
+/// Imports may grow, so a host serves an older minor version; before 1.0.0 a minor version may break anything.
+fn is_compatible(asked: Option<[u32; 3]>, ours: Option<[u32; 3]>) -> bool {
+    match (asked, ours) {
+        (Some([0, minor, _]), Some([0, our_minor, _])) => minor == our_minor,
+        (Some([major, minor, _]), Some([our_major, our_minor, _])) => major == our_major && minor <= our_minor,
+        _ => false,
+    }
+}
+
+fn schema(manifest: &Manifest, problems: &mut Problems) {
+    let schema = &manifest.settings_schema;
+    problems.check(schema.to_string().len() <= SCHEMA_MAX, "settings", "is at most 64 KiB");
+    problems.check(schema.get("type").and_then(Value::as_str) == Some("object"), "settings", "is a schema of `\"type\": \"object\"`");
+    if let Err(why) = manifest.validator() {
+        problems.add("settings", format!("isn't a JSON Schema: {why}"));
+    }
+    for (name, _) in properties(schema).into_iter().flatten() {
+        let right = is_field_name(name);
+        problems.check(right, format!("settings.properties.{name}"), "is 1 to 40 lower case letters, digits and underscores");
+    }
+}
+
+fn secret(manifest: &Manifest, name: &str, spec: &SecretSpec, problems: &mut Problems) {
+    let path = format!("secrets.{name}");
+    problems.check(is_field_name(name), &path, "is named with 1 to 40 lower case letters, digits and underscores");
+    problems.check(!spec.title.trim().is_empty(), format!("{path}.title"), "says what it is");
+    let property = properties(&manifest.settings_schema).and_then(|properties| properties.get(name));
+    match (spec.from, property) {
+        (SecretSource::Typed, None) => problems.add(&path, "is typed in, so the settings' schema must have a property of that name"),
+        (SecretSource::Typed, Some(property)) => {
+            let text = property.get("type").is_none_or(|kind| kind == "string");
+            problems.check(text, &path, "is typed in, so its property in the settings' schema must be a string");
+        }
+        (_, Some(_)) => problems.add(&path, "isn't typed in, so the settings' schema must not have a property of that name"),
+        (_, None) => {}
+    }
+    if let Some(length) = spec.length {
+        problems.check(spec.from == SecretSource::Generated, format!("{path}.length"), "is for `from = \"generated\"`");
+        problems.check((16..=256).contains(&length), format!("{path}.length"), "is 16 to 256 characters");
+    }
+}
+
+fn declared(manifest: &Manifest, secret: &str, path: &str, problems: &mut Problems) {
+    if !manifest.secrets.contains_key(secret) {
+        problems.add(path, format!("names the secret \"{secret}\", which [secrets] doesn't declare"));
+    }
+}
+
+fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Problems) {
+    let path = format!("egress.{name}");
+    problems.check(is_field_name(name), &path, "is named with 1 to 40 lower case letters, digits and underscores");
+    if let Err(why) = base(target) {
+        problems.add(format!("{path}.base"), why);
+    }
+    for (field, secret) in target.secrets() {
+        declared(manifest, secret, &format!("{path}.{field}"), problems);
+    }
+    if let Some(setting) = &target.base_setting
+        && properties(&manifest.settings_schema).is_none_or(|properties| !properties.contains_key(setting))
+    {
+        problems.add(format!("{path}.base_setting"), format!("names the setting \"{setting}\", which the schema doesn't have"));
+    }
+    problems.check(!target.methods.is_empty(), format!("{path}.methods"), "names at least one method");
+    problems.known(&target.methods, METHODS, &format!("{path}.methods"));
+    for rule in &target.paths {
+        let right = rule.starts_with('/') && !rule.trim_end_matches('*').contains(['*', '?', '#', '\\']) && !rule.contains("..");
+        problems.check(right, format!("{path}.paths"), format!("\"{rule}\" isn't of the form /exact or /beneath/*"));
+    }
+    if let Some(most) = target.max_response_mb {
+        problems.check((1..=100).contains(&most), format!("{path}.max_response_mb"), "is 1 to 100");
+    }
+    for (header, value) in &target.header {
+        let name_right = reqwest::header::HeaderName::from_bytes(header.as_bytes()).is_ok();
+        let free = !RESERVED_HEADERS.contains(&header.to_ascii_lowercase().as_str());
+        problems.check(name_right && free, format!("{path}.header.{header}"), "isn't a header that a credential can be in");
+        let value_right = reqwest::header::HeaderValue::from_str(&value.filled_with("x")).is_ok();
+        problems.check(value_right, format!("{path}.header.{header}"), "has a value that no header can have");
+    }
+    let authorization = target.header.keys().filter(|header| header.eq_ignore_ascii_case("authorization")).count();
+    let ways = usize::from(target.bearer.is_some()) + usize::from(target.basic.is_some()) + authorization;
+    problems.check(ways <= 1, &path, "has more than one of bearer, basic and header.authorization");
+}
+
+/// `https`, a host by name, and placeholders in the path alone.
+fn base(target: &Target) -> Result<(), String> {
+    let text = target.base.to_string();
+    let Some((authority, _)) = text.strip_prefix("https://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) else {
+        return Err("must begin with https://".to_owned());
+    };
+    if authority.contains(['{', '}']) {
+        return Err("must name its host itself: {secret:NAME} stands in the path alone".to_owned());
+    }
+    let unknown = |part: &TemplatePart| matches!(part, TemplatePart::Text(text) if text.contains(['{', '}']));
+    if target.base.parts().iter().any(unknown) {
+        return Err("knows one placeholder, {secret:NAME}".to_owned());
+    }
+    let url = Url::parse(&target.base.filled_with("x")).map_err(|error| error.to_string())?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("has a scheme, a host, a port and a path, and no more".to_owned());
+    }
+    if !matches!(url.host(), Some(url::Host::Domain(_))) {
+        return Err("must name its host, not its address".to_owned());
+    }
+    let path = target.base.filled_with("x");
+    if path.contains("/..") || path.contains("/./") || path.contains('\\') {
+        return Err("must not have `.`, `..` or a backslash in its path".to_owned());
+    }
+    Ok(())
+}
+
+fn webhook(manifest: &Manifest, spec: &WebhookSpec, problems: &mut Problems) {
+    problems.check((1..=8192).contains(&spec.max_body_kb), "webhook.max_body_kb", "is 1 to 8192 KiB");
+    if let Some(secret) = spec.verify.secret() {
+        declared(manifest, secret, "webhook.verify.secret", problems);
+    }
+    let mut header = |name: &str, path: &str| {
+        problems.check(reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_ok(), path, "isn't the name of a header");
+    };
+    match &spec.verify {
+        Verify::SecretHeader(recipe) => header(&recipe.header, "webhook.verify.header"),
+        Verify::None {} => {}
+        Verify::Hmac(recipe) => {
+            header(&recipe.header, "webhook.verify.header");
+            if let Some(name) = &recipe.timestamp_header {
+                header(name, "webhook.verify.timestamp_header");
+            }
+            let bodies = recipe.signed.matches("{body}").count();
+            let timestamps = recipe.signed.matches("{timestamp}").count();
+            let rest = recipe.signed.replace("{body}", "").replace("{timestamp}", "");
+            let right = bodies == 1 && timestamps <= 1 && !rest.contains(['{', '}']);
+            problems.check(right, "webhook.verify.signed", "is text with {body} once and {timestamp} at most once");
+            let told = recipe.timestamp_header.is_some() == (timestamps == 1);
+            problems.check(told, "webhook.verify.timestamp_header", "and {timestamp} in `signed` need each other");
+            if let Some(seconds) = recipe.tolerance_s {
+                problems.check((1..=3600).contains(&seconds), "webhook.verify.tolerance_s", "is 1 to 3600 seconds");
+                let timed = recipe.timestamp_header.is_some();
+                problems.check(timed, "webhook.verify.tolerance_s", "needs a timestamp_header");
+            }
+        }
+    }
+}
+
+fn polling(manifest: &Manifest, spec: &Polling, problems: &mut Problems) {
+    problems.check((100..=3_600_000).contains(&spec.interval_ms), "polling.interval_ms", "is 100 to 3600000 milliseconds");
+    problems.check(spec.setting.is_some() == spec.equals.is_some(), "polling", "has both `setting` and `equals`, or neither");
+    if let Some(setting) = &spec.setting
+        && properties(&manifest.settings_schema).is_none_or(|properties| !properties.contains_key(setting))
+    {
+        problems.add("polling.setting", format!("names the setting \"{setting}\", which the schema doesn't have"));
+    }
+}
+
+fn capabilities(capabilities: &Capabilities, problems: &mut Problems) {
+    problems.known(&capabilities.receipts, RECEIPTS, "capabilities.receipts");
+    problems.known(&capabilities.commands, COMMANDS, "capabilities.commands");
+    let kinds: Vec<String> = capabilities.content.keys().cloned().collect();
+    problems.known(&kinds, CONTENT, "capabilities.content");
+    let custom = capabilities.commands.iter().any(|command| command == "custom") || capabilities.content.contains_key("custom");
+    problems.check(custom || capabilities.custom.is_empty(), "capabilities.custom", "needs `custom` among the commands or the content");
+    for (kind, limits) in &capabilities.content {
+        problems.known(&limits.choices, CHOICES, &format!("capabilities.content.{kind}.choices"));
+        if let (Some(least), Some(most)) = (limits.min_items, limits.max_items) {
+            problems.check(least <= most, format!("capabilities.content.{kind}"), "has a min_items above its max_items");
+        }
+    }
+    let rates = &capabilities.rates;
+    let all = [
+        rates.per_account_per_s,
+        rates.per_account_per_min,
+        rates.per_account_per_day,
+        rates.per_conversation_per_s,
+        rates.per_conversation_per_min,
+        rates.per_group_per_min,
+    ];
+    problems.check(!all.contains(&Some(0)), "capabilities.rates", "has a rate of 0, at which nothing would ever be sent");
+}
+
+fn limits(manifest: &Manifest, problems: &mut Problems) {
+    let mut within = |asked: Option<u32>, least: u32, most: u32, path: &str| {
+        let right = asked.is_none_or(|asked| (least..=most).contains(&asked));
+        problems.check(right, path, format!("is {least} to {most}"));
+    };
+    within(manifest.limits.memory_mb, 1, 256, "limits.memory_mb");
+    within(manifest.limits.cpu_ms, 10, 2_000, "limits.cpu_ms");
+    within(manifest.limits.wall_ms, 100, 60_000, "limits.wall_ms");
+}

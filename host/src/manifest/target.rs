@@ -1,0 +1,165 @@
+//! A place where a plugin may send requests, with the credentials that belong there.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One of the manifest's `[egress.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// `https://host[:port]/path`; its path may hold secrets as `{secret:NAME}`. A request's path is appended.
+    pub base: Template,
+    /// A setting that, where it is set, takes the place of the base's scheme, host and port and is put before its path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_setting: Option<String>,
+    /// Upper case.
+    pub methods: Vec<String>,
+    /// Paths that may be appended: exact (`/messages`) or all beneath (`/messages/*`). Empty is any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// MiB of a response, 1 to 100; without it the gateway's own bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_response_mb: Option<u32>,
+    /// Name of the secret that goes out as `Authorization: Bearer …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<String>,
+    /// Header to a secret's name, or to text with `{secret:NAME}`: `Bot {secret:token}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header: BTreeMap<String, Template>,
+    /// Query parameter to a secret's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<Basic>,
+    /// Form field to a secret's name: added to a form or multipart body, or to none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub form: BTreeMap<String, String>,
+}
+
+/// HTTP basic authentication from two secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basic {
+    pub user: String,
+    pub password: String,
+}
+
+impl Target {
+    /// The secrets that a request to this place needs, each with the field that names it. Sorted by field.
+    pub fn secrets(&self) -> Vec<(String, &str)> {
+        let mut named: Vec<(String, &str)> = self.base.secrets().map(|secret| ("base".to_owned(), secret)).collect();
+        if let Some(basic) = &self.basic {
+            named.push(("basic.user".to_owned(), &basic.user));
+            named.push(("basic.password".to_owned(), &basic.password));
+        }
+        named.extend(self.bearer.iter().map(|secret| ("bearer".to_owned(), secret.as_str())));
+        named.extend(self.form.iter().map(|(field, secret)| (format!("form.{field}"), secret.as_str())));
+        for (field, value) in &self.header {
+            named.extend(value.named().into_iter().map(|secret| (format!("header.{field}"), secret)));
+        }
+        named.extend(self.query.iter().map(|(field, secret)| (format!("query.{field}"), secret.as_str())));
+        named
+    }
+
+    /// May a request append this path? Asked before placeholders are filled, so no secret is involved.
+    pub fn allows_path(&self, path: &str) -> bool {
+        let path = path.trim_start_matches('/');
+        self.paths.is_empty()
+            || self.paths.iter().map(|rule| rule.trim_start_matches('/')).any(|rule| match rule.strip_suffix('*') {
+                Some(prefix) => path.starts_with(prefix) && path.len() > prefix.len(),
+                None => path == rule,
+            })
+    }
+}
+
+/// Text with `{secret:NAME}` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Template(Vec<TemplatePart>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplatePart {
+    Text(String),
+    /// A secret's name.
+    Secret(String),
+}
+
+impl Template {
+    pub fn parts(&self) -> &[TemplatePart] {
+        &self.0
+    }
+
+    /// The secrets in braces.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            TemplatePart::Secret(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
+        })
+    }
+
+    /// The parts of a credential: text without braces is the name of a secret.
+    pub fn credential(&self) -> Vec<TemplatePart> {
+        match self.0.as_slice() {
+            [TemplatePart::Text(name)] => vec![TemplatePart::Secret(name.clone())],
+            parts => parts.to_vec(),
+        }
+    }
+
+    fn named(&self) -> Vec<&str> {
+        match self.0.as_slice() {
+            [TemplatePart::Text(name)] => vec![name],
+            _ => self.secrets().collect(),
+        }
+    }
+
+    /// With every secret replaced by the same harmless text: for looking at the rest.
+    pub fn filled_with(&self, text: &str) -> String {
+        self.0.iter().map(|part| if let TemplatePart::Text(own) = part { own } else { text }).collect()
+    }
+}
+
+impl From<String> for Template {
+    fn from(text: String) -> Self {
+        let mut parts = Vec::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once("{secret:") {
+            let Some((name, after)) = after.split_once('}') else { break };
+            if !before.is_empty() {
+                parts.push(TemplatePart::Text(before.to_owned()));
+            }
+            parts.push(TemplatePart::Secret(name.to_owned()));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(TemplatePart::Text(rest.to_owned()));
+        }
+        Self(parts)
+    }
+}
+
+impl FromStr for Template {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(text.to_owned()))
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.to_string()
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            TemplatePart::Text(text) => f.write_str(text),
+            TemplatePart::Secret(name) => write!(f, "{{secret:{name}}}"),
+        })
+    }
+}
