@@ -4,5 +4,6 @@ pub mod domain;
 pub mod error;
 pub mod ids;
 pub mod manifest;
+pub mod plugins;
 pub mod store;
 pub mod tasks;

@@ -9,13 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Manifest;
 
-/// One thing that is wrong with the settings. It never holds what was entered, which may be a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldProblem {
-    /// JSON pointer of the field, of an absent one too: `/bot_token`.
-    pub pointer: String,
-    pub message: String,
-}
+pub use crate::domain::failure::FieldProblem;
 
 /// The schema's validator, built on first use and shared by clones.
 #[derive(Clone, Default)]
