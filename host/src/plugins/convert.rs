@@ -20,7 +20,7 @@ use crate::{
 
 // ---- both ways ----
 
-fn fields_out(extras: &Extras) -> Vec<types::Field> {
+pub fn extras_out(extras: &Extras) -> Vec<types::Field> {
     extras.iter().map(|(name, value)| types::Field { name: name.clone(), value: value.clone() }).collect()
 }
 
@@ -80,7 +80,7 @@ fn content_out(content: &Content) -> wit::Content {
             source: source_out(&sticker.source),
             emoji: sticker.emoji.clone(),
             mime_type: sticker.mime_type.clone(),
-            extras: fields_out(&sticker.extras),
+            extras: extras_out(&sticker.extras),
         }),
         Content::Location(location) => wit::Content::Location(location_out(location)),
         Content::Contacts { contacts } => wit::Content::Contacts(
@@ -99,7 +99,7 @@ fn content_out(content: &Content) -> wit::Content {
             options: poll.options.clone(),
             multiple: poll.multiple,
             anonymous: poll.anonymous,
-            extras: fields_out(&poll.extras),
+            extras: extras_out(&poll.extras),
         }),
         Content::Template(template) => wit::Content::Template(wit::Template {
             name: template.name.clone(),
@@ -125,7 +125,7 @@ fn content_out(content: &Content) -> wit::Content {
             cc: email.cc.clone(),
             bcc: email.bcc.clone(),
             attachments: email.attachments.iter().map(media_out).collect(),
-            headers: fields_out(&email.headers),
+            headers: extras_out(&email.headers),
         }),
         Content::Notification(notification) => wit::Content::Notification(wit::Notification {
             title: notification.title.clone(),
@@ -180,7 +180,7 @@ fn media_out(media: &Media) -> wit::Media {
         width: media.width,
         height: media.height,
         duration_ms: media.duration_ms,
-        extras: fields_out(&media.extras),
+        extras: extras_out(&media.extras),
     }
 }
 

@@ -1,0 +1,168 @@
+//! Group commit: what comes in at the same time shares one transaction, and each is answered after its commit.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::apply::{Applied, apply};
+use crate::{
+    clock::Clock,
+    domain::{
+        account::Account,
+        event::Fact,
+        webhook::Webhook,
+    },
+    ids::Ids,
+    store::{self, Db, StoreError, Tx, webhooks::Disposition},
+    tasks::Tasks,
+    wake::Wake,
+};
+
+/// The most that share one transaction.
+const GROUP_MAX: usize = 128;
+/// Those that wait for their turn: the doors wait when there are more.
+const WAITING_MAX: usize = 1024;
+
+/// Where facts come from, and what is stored with them.
+#[derive(Debug, Clone)]
+pub enum Source {
+    Webhook {
+        webhook: Webhook,
+        disposition: Disposition,
+    },
+    /// A webhook that is stored already.
+    Replay {
+        webhook_id: String,
+        disposition: Disposition,
+    },
+    /// A polled page: the cursor moves with the facts that it passed.
+    Poll {
+        cursor: Option<Vec<u8>>,
+    },
+}
+
+/// One unit of work: all of it is stored, or nothing.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    pub account_id: String,
+    pub organization_id: String,
+    pub source: Source,
+    pub facts: Vec<Fact>,
+}
+
+impl Ingest {
+    pub fn webhook(account: &Account, webhook: Webhook, disposition: Disposition, facts: Vec<Fact>) -> Ingest {
+        Ingest::of(account, Source::Webhook { webhook, disposition }, facts)
+    }
+
+    pub fn of(account: &Account, source: Source, facts: Vec<Fact>) -> Ingest {
+        Ingest { account_id: account.id.clone(), organization_id: account.organization_id.clone(), source, facts }
+    }
+}
+
+struct Waiting {
+    ingest: Ingest,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The way into the database for what comes in.
+#[derive(Clone)]
+pub struct Inbox {
+    queue: mpsc::Sender<Waiting>,
+}
+
+struct Committer {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    wake: Wake,
+}
+
+impl Inbox {
+    /// Starts the committer; it ends when the last `Inbox` is gone and the queue is empty.
+    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, wake: Wake, tasks: &Tasks) -> Inbox {
+        let (queue, mut waiting) = mpsc::channel(WAITING_MAX);
+        let committer = Committer { db, clock, ids, wake };
+        let stopping = tasks.clone();
+        tasks.spawn(async move {
+            let mut group = Vec::with_capacity(GROUP_MAX);
+            loop {
+                let got = tokio::select! {
+                    biased;
+                    got = waiting.recv_many(&mut group, GROUP_MAX) => got,
+                    // The doors are closed by then; what is in the queue was received above.
+                    () = stopping.stopping() => waiting.try_recv().map_or(0, |last| { group.push(last); 1 }),
+                };
+                if got == 0 {
+                    break;
+                }
+                committer.commit(std::mem::take(&mut group)).await;
+            }
+        });
+        Inbox { queue }
+    }
+
+    /// Stores the unit; answers after the commit.
+    pub async fn commit(&self, ingest: Ingest) -> Result<(), StoreError> {
+        let stopped = || StoreError::Open("the gateway is shutting down".to_owned());
+        let (done, answer) = oneshot::channel();
+        self.queue.send(Waiting { ingest, done }).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Committer {
+    async fn commit(&self, group: Vec<Waiting>) {
+        if let Ok(applied) = self.try_commit(group.iter().map(|waiting| &waiting.ingest)).await {
+            self.tell(&applied);
+            for waiting in group {
+                // A door that no longer waits has lost its connection; the work is stored all the same.
+                let _ = waiting.done.send(Ok(()));
+            }
+            return;
+        }
+        // One of them can't be stored, or the database failed: each alone tells which.
+        for waiting in group {
+            let outcome = self.try_commit(std::iter::once(&waiting.ingest)).await;
+            if let Ok(applied) = &outcome {
+                self.tell(applied);
+            }
+            let _ = waiting.done.send(outcome.map(|_| ()));
+        }
+    }
+
+    async fn try_commit(&self, group: impl Iterator<Item = &Ingest>) -> Result<Applied, StoreError> {
+        let mut applied = Applied::default();
+        let mut tx = self.db.begin().await?;
+        tx.commit_in_order().await?;
+        for ingest in group {
+            applied += self.store(&mut tx, ingest).await?;
+        }
+        tx.commit().await?;
+        Ok(applied)
+    }
+
+    async fn store(&self, tx: &mut Tx, ingest: &Ingest) -> Result<Applied, StoreError> {
+        let now = self.clock.now();
+        match &ingest.source {
+            Source::Webhook { webhook, disposition } => store::webhooks::insert(tx, webhook, disposition).await?,
+            Source::Replay { webhook_id, disposition } => store::webhooks::set_disposition(tx, webhook_id, disposition, now).await?,
+            Source::Poll { cursor } => store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?,
+        }
+        let owner = store::people::Owner { organization_id: &ingest.organization_id, account_id: &ingest.account_id };
+        let mut applied = Applied::default();
+        for fact in &ingest.facts {
+            applied += apply(tx, owner, fact, &self.ids, now).await?;
+        }
+        Ok(applied)
+    }
+
+    fn tell(&self, applied: &Applied) {
+        if applied.queued > 0 {
+            self.wake.outbox.notify_one();
+        }
+        if applied.events > 0 {
+            self.wake.events.notify_waiters();
+        }
+    }
+}

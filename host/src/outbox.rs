@@ -1,0 +1,80 @@
+//! What goes out. A request is checked and stored with its place in the queue in one transaction ([`enqueue`]); workers
+//! claim, send and settle ([`worker`]). The outcome of an attempt has three values: accepted, refused, uncertain.
+
+mod attempt;
+mod check;
+mod enqueue;
+pub mod retry;
+mod settle;
+mod sweep;
+pub mod worker;
+
+pub use enqueue::{SendRequest, cancel, enqueue};
+
+use std::time::Duration;
+
+use crate::{
+    clock::At,
+    domain::{
+        content::Extras,
+        message::{Direction, Message, MessageState},
+    },
+    store::{Result, Tx, messages, outbox, people::Owner},
+};
+
+/// Replies and single messages; campaigns stand behind them with a higher number.
+const PRIORITY: u32 = 0;
+/// A follow-up (the answer to a button press) is worth nothing after this time.
+const FOLLOW_UP_EXPIRES: Duration = Duration::from_secs(60);
+
+/// A message with nothing in it.
+pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: MessageState, now: At) -> Message {
+    Message {
+        id,
+        organization_id: owner.organization_id.to_owned(),
+        channel_account_id: owner.account_id.to_owned(),
+        conversation_id: None,
+        contact_id: None,
+        direction,
+        kind: "message".to_owned(),
+        to: None,
+        external_id: None,
+        command: None,
+        content: Vec::new(),
+        origin: None,
+        echo: false,
+        reply_to: None,
+        reactions: Vec::new(),
+        votes: Vec::new(),
+        extras: Extras::new(),
+        state,
+        failure: None,
+        attempts: 0,
+        provider_at: None,
+        send_at: None,
+        expires_at: None,
+        sent_at: None,
+        delivered_at: None,
+        read_at: None,
+        played_at: None,
+        failed_at: None,
+        edited_at: None,
+        deleted_at: None,
+        created_at: now,
+    }
+}
+
+/// Stores the message and its place in the queue. What shares a lane is sent one after another.
+pub async fn queue(tx: &mut Tx, message: &Message, lane: &str, parked: Option<&str>, now: At) -> Result<()> {
+    messages::insert(tx, message).await?;
+    let queued = outbox::Queued {
+        message_id: &message.id,
+        account_id: &message.channel_account_id,
+        lane,
+        priority: PRIORITY,
+        due_at: message.send_at.unwrap_or(now),
+        expires_at: message.expires_at.unwrap_or_else(|| now.plus(FOLLOW_UP_EXPIRES)),
+        parked,
+    };
+    outbox::insert(tx, &queued).await
+}

@@ -1,0 +1,131 @@
+//! One try at one message.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use patchbay_sandbox::{Fault, contract::messages as wit};
+
+use super::settle::{Outcome, settle};
+use crate::{
+    app::App,
+    domain::{
+        account::Account,
+        failure::{Failure, FailureClass},
+        message::{Command, Message},
+    },
+    egress::Dispatch,
+    plugins::{Version, convert},
+    store::{self, outbox::Claim},
+};
+
+/// Sends what was claimed and settles it. A failure of the database leaves the claim to the sweep.
+pub async fn attempt(app: &Arc<App>, claim: Claim) {
+    if let Err(error) = try_attempt(app, &claim).await {
+        tracing::error!(%error, message.id = %claim.message_id, "an attempt could not be settled; its lease will run out");
+    }
+}
+
+async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
+    let now = app.clock.now();
+    let message = store::messages::find(&app.db, &claim.message_id).await?;
+    let account = store::accounts::find(&app.db, &claim.account_id).await?;
+    let (Some(message), Some(account)) = (message, account) else {
+        let failure = Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted.");
+        return settle(app, claim, Outcome::refused(failure), None).await;
+    };
+    if claim.expires_at <= now {
+        let reason = message.failure.map_or_else(|| "It could not be sent in time.".to_owned(), |last| last.message);
+        return settle(app, claim, Outcome::refused(Failure::new(FailureClass::Expired, "expired", reason)), None).await;
+    }
+    if !account.is_active || !account.standing.connection.is_connected() {
+        let why = if account.is_active { "not_connected" } else { "inactive" };
+        return settle(app, claim, Outcome::Parked(why), None).await;
+    }
+    let Some(version) = app.plugins.get(&account.channel_type) else {
+        let failure = Failure::new(FailureClass::Fault, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
+        return settle(app, claim, Outcome::Postponed(failure), None).await;
+    };
+    let dispatched = Arc::new(AtomicBool::new(false));
+    let dispatch = MarkDispatched { app: Arc::clone(app), claim: claim.clone(), digest: version.digest.clone(), dispatched: Arc::clone(&dispatched) };
+    let outcome = match send(app, &version, &account, &message, claim, dispatch).await {
+        Ok(sent) => {
+            let sent = convert::sent_in(sent);
+            Outcome::Sent { accepted: sent.accepted, failure: sent.failed, facts: sent.facts }
+        }
+        Err(fault) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),
+    };
+    settle(app, claim, outcome, Some(&version)).await
+}
+
+async fn send(
+    app: &Arc<App>,
+    version: &Version,
+    account: &Account,
+    message: &Message,
+    claim: &Claim,
+    dispatch: MarkDispatched,
+) -> Result<wit::Sent, Fault> {
+    let reply_context = match &message.conversation_id {
+        Some(id) => store::people::reply_context(&app.db, id).await.unwrap_or_default(),
+        None => None,
+    };
+    let command = match &message.command {
+        Some(command) => convert::command_out(command),
+        None => convert::command_out(&Command::Message(message.content.clone())),
+    };
+    let outbound = wit::Outbound {
+        id: message.id.clone(),
+        to: message.to.clone().unwrap_or_default(),
+        conversation: message.to.clone(),
+        reply_to: message.reply_to.clone(),
+        command,
+        reply_context,
+        extras: convert::extras_out(&message.extras),
+    };
+    let attempt = u32::try_from(claim.attempts + 1).unwrap_or(u32::MAX);
+    version.send(app, account, attempt, &outbound, Box::new(dispatch)).await
+}
+
+/// A fault tells nothing of the provider: what matters is whether bytes may have left.
+fn fault_outcome(fault: &Fault, dispatched: bool) -> Outcome {
+    let text = fault.to_string();
+    match fault {
+        Fault::Busy(_) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "busy", text)),
+        _ if dispatched => Outcome::refused(Failure::new(FailureClass::Uncertain, "plugin_fault", text)),
+        _ => Outcome::refused(Failure::new(FailureClass::Fault, "plugin_fault", text)),
+    }
+}
+
+/// Notes in the database that bytes are about to leave; without the note nothing leaves.
+struct MarkDispatched {
+    app: Arc<App>,
+    claim: Claim,
+    digest: String,
+    dispatched: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Dispatch for MarkDispatched {
+    async fn about_to_send(&mut self) -> Result<(), String> {
+        if self.dispatched.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let mark = async {
+            let mut tx = self.app.db.begin().await?;
+            let held = store::outbox::mark_dispatched(&mut tx, &self.claim, &self.digest, self.app.clock.now()).await?;
+            tx.commit().await?;
+            store::Result::Ok(held)
+        };
+        match mark.await {
+            Ok(true) => {
+                self.dispatched.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+            Ok(false) => Err("another worker has taken the message over".to_owned()),
+            Err(error) => Err(format!("the attempt could not be noted: {error}")),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! From a client's request to a row in the queue.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{blank_message, check::check, queue};
+use crate::{
+    app::App,
+    clock::At,
+    domain::{
+        account::Account,
+        content::{Content, Custom, Extras, Source},
+        event::{Event, EventType},
+        failure::{Failure, FailureClass, FieldProblem},
+        message::{Command, Direction, Edit, Message, MessageState, Reaction},
+    },
+    error::ApiError,
+    store::{self, Tx, people::Owner},
+};
+
+/// The longest that a message may wait for its time: a year.
+const SEND_AT_MAX: Duration = Duration::from_secs(366 * 86_400);
+
+/// What a client asks to send: to a recipient or a conversation, exactly one of `content` and what else can be asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendRequest {
+    pub channel_account_id: String,
+    /// A recipient's address, or the provider's id of a conversation.
+    pub to: Option<String>,
+    /// Our id of a conversation, in place of `to`.
+    pub conversation_id: Option<String>,
+    pub content: Option<OneOrMany>,
+    pub react: Option<Reaction>,
+    pub edit: Option<Edit>,
+    /// The message to delete: our id or the provider's.
+    pub delete: Option<String>,
+    pub typing: Option<bool>,
+    /// The message read: our id or the provider's.
+    pub mark_read: Option<String>,
+    pub custom: Option<Custom>,
+    /// The message answered: our id or the provider's.
+    pub reply_to: Option<String>,
+    #[serde(default)]
+    pub extras: Extras,
+    /// Not before then.
+    pub send_at: Option<At>,
+    /// Failed if not sent by then.
+    pub expires_at: Option<At>,
+}
+
+/// A message of one part may be written without the list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    Many(Vec<Content>),
+    One(Box<Content>),
+}
+
+/// Where a message goes.
+struct Destination {
+    to: String,
+    conversation_id: Option<String>,
+    contact_id: Option<String>,
+}
+
+/// Checks the request and queues it.
+///
+/// # Errors
+/// 404 for an unknown account or conversation, 409 for an inactive account, 422 with each bad field.
+pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Result<Message, ApiError> {
+    if !account.is_active {
+        return Err(ApiError::conflict("account_inactive", format!("The account “{}” is inactive: nothing is sent.", account.name))
+            .hint(format!("PATCH /rest/v1/channel_accounts/{} with {{\"is_active\": true}}", account.id)));
+    }
+    let Some(manifest) = app.plugins.manifest(&account.channel_type) else {
+        return Err(ApiError::unavailable("plugin_missing", format!("No plugin for {} is loaded.", account.channel_type))
+            .hint("GET /admin/v1/plugins says why; install one with POST /admin/v1/plugins."));
+    };
+    let now = app.clock.now();
+    let mut command = command_of(&request)?;
+    resolve_targets(app, account, &mut command).await?;
+    fill_media(app, account, &mut command).await?;
+    let mut problems = check(&manifest.capabilities, &command);
+    problems.extend(time_problems(&request, now));
+    if !problems.is_empty() {
+        return Err(ApiError::invalid(problems));
+    }
+    let destination = destination(app, account, &request).await?;
+    let reply_to = match &request.reply_to {
+        Some(reference) => Some(external_id(app, account, reference).await?),
+        None => None,
+    };
+    let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+    let lane = format!("{}/{}", account.id, destination.to);
+    let mut message = Message {
+        conversation_id: destination.conversation_id,
+        contact_id: destination.contact_id,
+        kind: command.kind().to_owned(),
+        to: Some(destination.to),
+        reply_to,
+        extras: request.extras,
+        send_at: request.send_at,
+        expires_at: Some(
+            request.expires_at.unwrap_or_else(|| request.send_at.unwrap_or(now).plus(Duration::from_secs(app.config.outbox.expires_s))),
+        ),
+        ..blank_message(app.ids.next(now), owner, Direction::Outbound, MessageState::Queued, now)
+    };
+    match command {
+        Command::Message(content) => message.content = content,
+        command => message.command = Some(command),
+    }
+    let parked = (!account.standing.connection.is_connected()).then_some("not_connected");
+    let mut tx = app.db.begin().await?;
+    queue(&mut tx, &message, &lane, parked, now).await?;
+    tell(app, &mut tx, EventType::MessageQueued, &message, now).await?;
+    tx.commit().await?;
+    app.wake.outbox.notify_one();
+    app.wake.events.notify_waiters();
+    Ok(message)
+}
+
+/// Takes a message back unless a worker has it.
+///
+/// # Errors
+/// 409 once it is too late.
+pub async fn cancel(app: &App, mut message: Message) -> Result<Message, ApiError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if !store::outbox::cancel(&mut tx, &message.id).await? {
+        let state = message.state;
+        return Err(ApiError::conflict("too_late", format!("The message is {state}: only one that still waits can be cancelled.")));
+    }
+    message.state = MessageState::Cancelled;
+    message.failed_at = Some(now);
+    message.failure = Some(Failure::new(FailureClass::Cancelled, "cancelled", "It was cancelled before it was sent."));
+    store::messages::save_state(&mut tx, &message).await?;
+    tell(app, &mut tx, EventType::MessageFailed, &message, now).await?;
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    Ok(message)
+}
+
+/// Appends an event that tells of a message as it stands.
+pub(super) async fn tell(app: &App, tx: &mut Tx, event_type: EventType, message: &Message, now: At) -> store::Result<()> {
+    let event = Event {
+        id: app.ids.next(now),
+        event_type,
+        version: 1,
+        organization_id: message.organization_id.clone(),
+        channel_account_id: message.channel_account_id.clone(),
+        conversation_id: message.conversation_id.clone(),
+        message_id: Some(message.id.clone()),
+        occurred_at: now,
+        data: json!({"message": message}),
+        seq: 0,
+    };
+    store::events::append(tx, &event, None, now).await
+}
+
+fn command_of(request: &SendRequest) -> Result<Command, ApiError> {
+    let mut asked = Vec::new();
+    if let Some(content) = &request.content {
+        asked.push(Command::Message(match content {
+            OneOrMany::Many(parts) => parts.clone(),
+            OneOrMany::One(part) => vec![part.as_ref().clone()],
+        }));
+    }
+    asked.extend(request.react.clone().map(Command::React));
+    asked.extend(request.edit.clone().map(Command::Edit));
+    asked.extend(request.delete.clone().map(Command::Delete));
+    asked.extend(request.typing.map(Command::Typing));
+    asked.extend(request.mark_read.clone().map(Command::MarkRead));
+    asked.extend(request.custom.clone().map(Command::Custom));
+    let count = asked.len();
+    match (asked.pop(), count) {
+        (Some(command), 1) => Ok(command),
+        (_, 0) => Err(ApiError::invalid_field(
+            "/content",
+            "is required: what to send, like [{\"type\": \"text\", \"text\": \"Hi\"}]; or one of react, edit, delete, typing, mark_read, custom",
+        )),
+        _ => Err(ApiError::invalid_field("/content", "give only one of content, react, edit, delete, typing, mark_read and custom")),
+    }
+}
+
+fn time_problems(request: &SendRequest, now: At) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    if let Some(send_at) = request.send_at
+        && send_at > now.plus(SEND_AT_MAX)
+    {
+        problems.push(FieldProblem::new("/send_at", "is more than a year ahead"));
+    }
+    if let Some(expires_at) = request.expires_at
+        && expires_at <= request.send_at.unwrap_or(now).max(now)
+    {
+        problems.push(FieldProblem::new("/expires_at", "must be later than now and than send_at"));
+    }
+    problems
+}
+
+/// Commands name their target by our id or the provider's; the plugin gets the provider's.
+async fn resolve_targets(app: &App, account: &Account, command: &mut Command) -> Result<(), ApiError> {
+    let target = match command {
+        Command::React(reaction) => &mut reaction.target,
+        Command::Edit(edit) => &mut edit.target,
+        Command::Delete(target) | Command::MarkRead(target) => target,
+        Command::Message(_) | Command::Typing(_) | Command::Custom(_) => return Ok(()),
+    };
+    *target = external_id(app, account, target).await?;
+    Ok(())
+}
+
+/// The provider's id of a message named by our id or the provider's.
+async fn external_id(app: &App, account: &Account, reference: &str) -> Result<String, ApiError> {
+    match store::messages::find(&app.db, reference).await? {
+        Some(message) if message.channel_account_id == account.id => message.external_id.ok_or_else(|| {
+            ApiError::conflict("not_sent_yet", format!("The message “{reference}” has no id at the provider: it is {}.", message.state))
+        }),
+        _ => Ok(reference.to_owned()),
+    }
+}
+
+/// Completes media that the gateway keeps with what is known of it.
+async fn fill_media(app: &App, account: &Account, command: &mut Command) -> Result<(), ApiError> {
+    let parts = match command {
+        Command::Message(parts) => parts.iter_mut().collect::<Vec<_>>(),
+        Command::Edit(edit) => vec![&mut edit.content],
+        _ => return Ok(()),
+    };
+    for (n, part) in parts.into_iter().enumerate() {
+        let media = match part {
+            Content::Media(media) => std::slice::from_mut(media),
+            Content::Album { items } => items.as_mut_slice(),
+            Content::Email(email) => email.attachments.as_mut_slice(),
+            Content::Post(post) => post.media.as_mut_slice(),
+            Content::Sticker(sticker) => {
+                if let Source::MediaId(id) = &sticker.source {
+                    let file = media_file(app, account, id, &format!("/content/{n}/media_id")).await?;
+                    sticker.mime_type.get_or_insert(file.mime_type);
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        for (m, item) in media.iter_mut().enumerate() {
+            if let Source::MediaId(id) = &item.source {
+                let pointer = if m == 0 { format!("/content/{n}/media_id") } else { format!("/content/{n}/items/{m}/media_id") };
+                let file = media_file(app, account, id, &pointer).await?;
+                item.size = u32::try_from(file.size).ok();
+                item.mime_type.get_or_insert(file.mime_type);
+                if item.file_name.is_none() {
+                    item.file_name = file.file_name;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn media_file(app: &App, account: &Account, id: &str, pointer: &str) -> Result<store::media::MediaFile, ApiError> {
+    match store::media::find(&app.db, id).await? {
+        Some(file) if file.organization_id == account.organization_id => Ok(file),
+        _ => Err(ApiError::invalid_field(pointer, format!("there is no media “{id}”: upload it with POST /rest/v1/media"))),
+    }
+}
+
+async fn destination(app: &App, account: &Account, request: &SendRequest) -> Result<Destination, ApiError> {
+    match (&request.to, &request.conversation_id) {
+        (Some(_), Some(_)) => Err(ApiError::invalid_field("/to", "give to or conversation_id, not both")),
+        (None, None) => Err(ApiError::invalid_field("/to", "is required: a recipient, or the id of a conversation in conversation_id")),
+        (Some(to), None) if to.trim().is_empty() => Err(ApiError::invalid_field("/to", "is empty")),
+        (Some(to), None) => {
+            let mut tx = app.db.begin().await?;
+            let known = store::people::find_conversation_by_external_id(&mut tx, &account.id, to.trim()).await?;
+            Ok(Destination {
+                to: to.trim().to_owned(),
+                contact_id: known.as_ref().and_then(|conversation| conversation.contact_id.clone()),
+                conversation_id: known.map(|conversation| conversation.id),
+            })
+        }
+        (None, Some(id)) => match store::people::conversations_by_id(&app.db, &[id]).await?.remove(id) {
+            Some(conversation) if conversation.channel_account_id == account.id => Ok(Destination {
+                to: conversation.external_id,
+                contact_id: conversation.contact_id,
+                conversation_id: Some(conversation.id),
+            }),
+            _ => Err(ApiError::invalid_field("/conversation_id", format!("the account has no conversation “{id}”"))),
+        },
+    }
+}

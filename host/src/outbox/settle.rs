@@ -1,0 +1,227 @@
+//! What an attempt came to, into the database: one transaction, by whoever still holds the claim.
+
+use std::time::Duration;
+
+use super::{enqueue::tell, retry};
+use crate::{
+    accounts,
+    app::App,
+    clock::At,
+    domain::{
+        account::{Connection, Standing},
+        event::{EventType, Fact},
+        failure::{Failure, FailureClass},
+        message::{Accepted, Message, MessageState},
+        people::{ConversationKind, ConversationRef},
+    },
+    inbox,
+    plugins::Version,
+    store::{self, Tx, messages, outbox::AttemptEnd, outbox::Claim, people::Owner},
+};
+
+/// A plugin that faults on a message is asked once more, in case another call was to blame.
+const FAULTS_MAX: i64 = 2;
+/// The wait where the provider throttles without saying for how long, and where no plugin can run.
+const PAUSE: Duration = Duration::from_secs(5);
+/// An extra of an accepted part that names another id by which the provider speaks of it, like a poll's.
+const REF: &str = "ref";
+/// An extra of an accepted part that names the conversation it went to, where it isn't the recipient as given.
+const CONVERSATION: &str = "conversation";
+
+/// How an attempt ended.
+pub enum Outcome {
+    /// The plugin answered: what was accepted, and why the rest wasn't.
+    Sent {
+        accepted: Vec<Accepted>,
+        failure: Option<Failure>,
+        facts: Vec<Fact>,
+    },
+    Refused {
+        accepted: Vec<Accepted>,
+        failure: Failure,
+    },
+    /// It waits for the account.
+    Parked(&'static str),
+    /// Nothing was tried: a little later, and it doesn't count.
+    Postponed(Failure),
+    /// The worker is gone and nothing left: at once, and it doesn't count.
+    Released,
+}
+
+impl Outcome {
+    pub fn refused(failure: Failure) -> Outcome {
+        Outcome::Refused { accepted: Vec::new(), failure }
+    }
+}
+
+/// What becomes of the queue's row.
+enum Next {
+    Finish { state: MessageState, failure: Option<Failure> },
+    Again { due_at: At, attempts: i64, parked: Option<&'static str>, failure: Option<Failure> },
+}
+
+pub async fn settle(app: &App, claim: &Claim, outcome: Outcome, version: Option<&Version>) -> store::Result<()> {
+    let now = app.clock.now();
+    let (accepted, facts, failure, next) = match outcome {
+        Outcome::Sent { accepted, failure: None, facts } => {
+            (accepted, facts, None, Next::Finish { state: MessageState::Sent, failure: None })
+        }
+        Outcome::Sent { accepted, failure: Some(failure), facts } => {
+            let next = next_after(app, claim, version, !accepted.is_empty(), failure.clone(), now);
+            (accepted, facts, Some(failure), next)
+        }
+        Outcome::Refused { accepted, failure } => {
+            let next = next_after(app, claim, version, !accepted.is_empty(), failure.clone(), now);
+            (accepted, Vec::new(), Some(failure), next)
+        }
+        Outcome::Parked(why) => {
+            let next = Next::Again { due_at: now, attempts: claim.attempts, parked: Some(why), failure: None };
+            (Vec::new(), Vec::new(), None, next)
+        }
+        Outcome::Postponed(failure) => {
+            let next = Next::Again { due_at: now.plus(PAUSE), attempts: claim.attempts, parked: None, failure: Some(failure.clone()) };
+            (Vec::new(), Vec::new(), Some(failure), next)
+        }
+        Outcome::Released => {
+            (Vec::new(), Vec::new(), None, Next::Again { due_at: now, attempts: claim.attempts, parked: None, failure: None })
+        }
+    };
+    let word = match (&next, &failure) {
+        (Next::Finish { state, .. }, _) => state.as_str(),
+        (_, Some(failure)) => failure.class.as_str(),
+        _ => "released",
+    };
+
+    let mut tx = app.db.begin().await?;
+    tx.commit_in_order().await?;
+    let held = match &next {
+        Next::Finish { .. } => store::outbox::finish(&mut tx, claim).await?,
+        Next::Again { due_at, attempts, parked, .. } => {
+            store::outbox::put_back(&mut tx, claim, *due_at, *attempts, *parked).await?
+        }
+    };
+    if !held {
+        tracing::warn!(message.id = %claim.message_id, "an attempt ended after its message was taken over; nothing of it is written");
+        return Ok(());
+    }
+    let end = AttemptEnd { outcome: word, failure: failure.as_ref(), plugin_digest: version.map(|version| version.digest.as_str()) };
+    store::outbox::end_attempt(&mut tx, claim, &end, now).await?;
+    if let Some(message) = messages::find(&mut tx, &claim.message_id).await? {
+        let told = keep(app, &mut tx, message, &accepted, next, now).await?;
+        let owner = Owner { organization_id: &told.organization_id, account_id: &told.channel_account_id };
+        for fact in &facts {
+            inbox::apply(&mut tx, owner, fact, &app.ids, now).await?;
+        }
+        if let Some(standing) = failure.as_ref().and_then(standing_after) {
+            accounts::stand(app, &mut tx, owner, &standing, now).await?;
+        }
+    }
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    Ok(())
+}
+
+/// Writes the message as it stands now and tells of it; answers it.
+async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted], next: Next, now: At) -> store::Result<Message> {
+    for part in accepted {
+        for reference in part.external_id.iter().chain(part.extras.get(REF)) {
+            messages::add_ref(tx, &message.channel_account_id, reference, &message.id, part.part).await?;
+        }
+    }
+    if message.external_id.is_none() {
+        message.external_id = accepted.first().and_then(|part| part.external_id.clone());
+    }
+    match next {
+        Next::Again { attempts, failure, .. } => {
+            messages::set_waiting(tx, &message.id, attempts, failure.as_ref()).await?;
+            if message.external_id.is_some() {
+                messages::save_state(tx, &Message { attempts, failure, ..message.clone() }).await?;
+            }
+            Ok(message)
+        }
+        Next::Finish { state, failure } => {
+            message.attempts += 1;
+            if state == MessageState::Sent {
+                message.sent_at.get_or_insert(now);
+                join_conversation(app, tx, &mut message, accepted, now).await?;
+            } else {
+                message.failed_at.get_or_insert(now);
+            }
+            // A receipt may have come first: it outranks the answer to the send.
+            if state.rank() >= message.state.rank() {
+                message.state = state;
+                message.failure = failure;
+            }
+            messages::save_state(tx, &message).await?;
+            let event = match state {
+                MessageState::Sent => EventType::MessageSent,
+                MessageState::Uncertain => EventType::MessageUncertain,
+                _ => EventType::MessageFailed,
+            };
+            tell(app, tx, event, &message, now).await?;
+            Ok(message)
+        }
+    }
+}
+
+/// A message to somebody who never wrote opens the conversation.
+async fn join_conversation(app: &App, tx: &mut Tx, message: &mut Message, accepted: &[Accepted], now: At) -> store::Result<()> {
+    if message.kind != "message" {
+        return Ok(());
+    }
+    if message.conversation_id.is_none() {
+        let named = accepted.iter().find_map(|part| part.extras.get(CONVERSATION)).or(message.to.as_ref());
+        let Some(external_id) = named else { return Ok(()) };
+        let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
+        let reference = ConversationRef { external_id: external_id.clone(), kind: ConversationKind::Direct, title: None };
+        let met = store::people::converse(tx, owner, &reference, None, &app.ids.next(now), now).await?;
+        message.contact_id.clone_from(&met.conversation.contact_id);
+        message.conversation_id = Some(met.conversation.id);
+    }
+    if let Some(id) = &message.conversation_id {
+        store::people::touch_conversation(tx, id, None, now).await?;
+    }
+    Ok(())
+}
+
+/// What the failure means for the message.
+fn next_after(app: &App, claim: &Claim, version: Option<&Version>, some_accepted: bool, failure: Failure, now: At) -> Next {
+    let idempotent = version.is_some_and(|version| version.manifest.capabilities.idempotent_send);
+    let asked = failure.retry_after_ms.map(Duration::from_millis);
+    let attempts = claim.attempts + 1;
+    let later = |failure: Failure| {
+        let wait = retry::wait(&app.config.retry_waits(), attempts, app.ids.below(1000));
+        let due_at = now.plus(asked.map_or(wait, |asked| asked.max(wait)));
+        if due_at >= claim.expires_at {
+            let why = Failure::new(FailureClass::Expired, failure.code, format!("It could not be sent in time. Last: {}", failure.message));
+            return Next::Finish { state: MessageState::Expired, failure: Some(why) };
+        }
+        Next::Again { due_at, attempts, parked: None, failure: Some(failure) }
+    };
+    match failure.class {
+        FailureClass::Unavailable => later(failure),
+        FailureClass::Uncertain if idempotent => later(failure),
+        FailureClass::Fault if attempts < FAULTS_MAX => later(failure),
+        FailureClass::Limited => {
+            Next::Again { due_at: now.plus(asked.unwrap_or(PAUSE)), attempts: claim.attempts, parked: None, failure: Some(failure) }
+        }
+        FailureClass::Unauthorized | FailureClass::Forbidden => {
+            Next::Again { due_at: now, attempts: claim.attempts, parked: Some(failure.class.as_str()), failure: Some(failure) }
+        }
+        FailureClass::Uncertain => Next::Finish { state: MessageState::Uncertain, failure: Some(failure) },
+        FailureClass::Expired => Next::Finish { state: MessageState::Expired, failure: Some(failure) },
+        FailureClass::Cancelled => Next::Finish { state: MessageState::Cancelled, failure: Some(failure) },
+        _ if some_accepted => Next::Finish { state: MessageState::PartiallySent, failure: Some(failure) },
+        _ => Next::Finish { state: MessageState::Failed, failure: Some(failure) },
+    }
+}
+
+/// What the failure means for the account.
+fn standing_after(failure: &Failure) -> Option<Standing> {
+    let connection = match failure.class {
+        FailureClass::Unauthorized => Connection::NeedsReauth,
+        FailureClass::Forbidden => Connection::Degraded,
+        _ => return None,
+    };
+    Some(Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.class.way_out()))
+}
