@@ -1,1 +1,4 @@
+pub mod blobs;
 pub mod manifest;
+pub mod secrets;
+pub mod verify;
