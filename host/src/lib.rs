@@ -1,9 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+pub mod accounts;
+pub mod app;
+pub mod blobs;
+pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod egress;
 pub mod error;
 pub mod ids;
+pub mod inbox;
 pub mod manifest;
+pub mod outbox;
 pub mod plugins;
+pub mod rest;
+pub mod schedule;
+pub mod secrets;
 pub mod store;
 pub mod tasks;
+pub mod verify;
+pub mod wake;
+pub mod webhooks;
