@@ -1,0 +1,67 @@
+use crate::bindings::plugin::patchbay::channel::{crypto, http, kv, log};
+use crate::blob::Blob;
+use crate::http::{Body, Content, Part, Payload, Problem, RawResponse, Request};
+
+pub(crate) use crate::bindings::plugin::patchbay::channel::crypto::{
+    constant_time_equal, digest, has as has_secret, hmac, public_key, sign,
+};
+pub(crate) use crate::bindings::plugin::patchbay::channel::types::Blob as BlobHandle;
+
+pub(crate) fn log(level: log::Level, message: &str, fields: &[(&str, &str)]) {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    log::write(level, message, &fields);
+}
+
+pub(crate) fn kv_get(key: &str) -> Option<kv::Entry> {
+    kv::get(key)
+}
+
+pub(crate) fn kv_set(key: &str, value: &[u8], ttl_s: Option<u32>, expected: Option<u32>) -> Result<u32, kv::Problem> {
+    kv::set(key, value, ttl_s, expected)
+}
+
+pub(crate) fn kv_delete(key: &str) {
+    kv::delete(key);
+}
+
+pub(crate) fn http(request: Request) -> Result<RawResponse, Problem> {
+    let lowered = http::Request {
+        target: request.target,
+        method: request.method,
+        path: request.path,
+        query: request.query,
+        headers: request.headers,
+        body: match request.body {
+            Body::Empty => http::Body::Empty,
+            Body::Bytes(bytes) => http::Body::Bytes(bytes),
+            Body::Blob(ref blob) => http::Body::Blob(blob.handle()),
+            Body::Form(fields) => http::Body::Form(fields),
+            Body::Multipart(ref parts) => http::Body::Multipart(parts.iter().map(lower_part).collect()),
+        },
+        timeout_ms: request.timeout_ms,
+        into_blob: request.into_blob,
+        capture: request.capture,
+    };
+    let response = http::send(&lowered)?;
+    Ok(RawResponse {
+        status: response.status,
+        headers: response.headers,
+        payload: match response.body {
+            http::ResponseBody::Bytes(bytes) => Payload::Bytes(bytes),
+            http::ResponseBody::Blob(handle) => Payload::Blob(Blob::from_handle(handle)),
+        },
+    })
+}
+
+fn lower_part(part: &Part) -> http::Part<'_> {
+    http::Part {
+        name: part.name.clone(),
+        file_name: part.file_name.clone(),
+        mime_type: part.mime_type.clone(),
+        content: match &part.content {
+            Content::Bytes(bytes) => http::PartContent::Bytes(bytes.clone()),
+            Content::Blob(blob) => http::PartContent::Blob(blob.handle()),
+            Content::BlobRef(reference) => http::PartContent::BlobRef(reference.clone()),
+        },
+    }
+}
