@@ -60,7 +60,7 @@ pub(crate) fn serving(settings: &SandboxSettings) -> Config {
 }
 
 /// For compiling: its pool is never filled, and only its shape shows in the code.
-pub(crate) fn compiling(_settings: &SandboxSettings) -> Config {
+pub(crate) fn compiling() -> Config {
     shared(1)
 }
 
