@@ -2,8 +2,6 @@
 //!
 //! Functions of the host that may wait are `async`; all of them may trap, because all of them are counted.
 
-#![expect(missing_docs, reason = "generated: the words are in wit/")]
-
 pub(crate) mod plugin {
     wasmtime::component::bindgen!({
         path: "../../wit",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use patchbay_sandbox::services::{Denial, HttpBody, PartContent};
+use patchbay_sandbox::services::{Denial, HttpBody, LogLevel, PartContent};
 use patchbay_sandbox::{CallLimits, Fault};
 
 use crate::guest::Guest;
@@ -148,4 +148,30 @@ async fn wasi_is_there_for_those_who_ask_and_there_is_nothing_in_it() {
         ..Guest::default()
     };
     assert_eq!(configure(&guest, &Notes::default()).await.unwrap(), "008");
+}
+
+#[tokio::test]
+async fn what_a_guest_prints_is_in_the_log_even_if_it_then_traps() {
+    let body = "(call $output-stream.write (call $stderr.get-stderr) (i32.const 8192) (i32.const 9) (i32.const 4096)) unreachable";
+    let guest = Guest {
+        hooks: &[("configure", body)],
+        items: r#"(data (i32.const 8192) "Traceback")"#,
+        wit: &[("world imports {", "world imports { import wasi:cli/stderr@0.2.6; import wasi:io/streams@0.2.6;")],
+        packages: "package wasi:cli@0.2.6 { interface stderr {
+                use wasi:io/streams@0.2.6.{output-stream};
+                get-stderr: func() -> output-stream;
+            } }
+            package wasi:io@0.2.6 {
+                interface error { resource error; }
+                interface streams {
+                    use error.{error};
+                    variant stream-error { last-operation-failed(error), closed }
+                    resource output-stream { write: func(contents: list<u8>) -> result<_, stream-error>; }
+                }
+            }",
+        ..Guest::default()
+    };
+    let notes = Notes::default();
+    assert!(matches!(configure(&guest, &notes).await, Err(Fault::Trap(_))));
+    assert_eq!(notes.record().logs, [(LogLevel::Debug, "Traceback".to_owned())]);
 }
