@@ -10,7 +10,8 @@ use wasmtime::component::Component;
     unsafe_code,
     reason = "deserialising is sound for bytes that wasmtime made and nobody changed. The host writes these files itself, \
               from compile's answer, into a folder only it can enter, under the component's digest and the engine's id, \
-              and never takes one from a user; wasmtime itself refuses a file of another version or configuration"
+              never takes one from a user, and never writes to one again; wasmtime itself refuses a file of another \
+              version or configuration"
 )]
 pub(crate) fn open(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
     // SAFETY: see the reason above.

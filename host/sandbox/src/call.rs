@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -57,7 +58,8 @@ pub(crate) fn store(engine: &Engine, visit: Visit) -> Store<State> {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| {
         context.data().tick()?;
-        Ok(UpdateDeadline::Yield(1))
+        // Tokio's own yield: a plain wake would be polled again before timers and sockets are looked at.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
     });
     store
 }

@@ -1,5 +1,5 @@
 //! The engine's configuration: one for serving, which can't compile, and one for compiling, which serves nothing. Code
-//! made by the second runs in the first because all that shapes code is set here, once.
+//! made by the second runs in the first because all that shapes code is set here, once. [`SandboxSettings`] don't.
 
 use std::time::Duration;
 
@@ -53,19 +53,28 @@ const KEEP_RESIDENT: usize = 64 * 1024;
 
 /// For running compiled components: `Engine::new` with it makes an engine without a compiler.
 pub(crate) fn serving(settings: &SandboxSettings) -> Config {
-    let mut config = shared(settings.calls.saturating_add(settings.live).max(1));
+    let mut config = shape();
+    config.allocation_strategy(pool(settings));
     // Compiler state stays in an engine for life (wasmtime#14314): here there is none.
     config.enable_compiler(false);
     config
 }
 
-/// For compiling: its pool is never filled, and only its shape shows in the code.
-pub(crate) fn compiling(_settings: &SandboxSettings) -> Config {
-    shared(1)
+/// For compiling. It has no pool, which would reserve address space that a child process may not have.
+pub(crate) fn compiling() -> Config {
+    shape()
 }
 
-/// `slots` is how many components can be alive at once.
-fn shared(slots: u32) -> Config {
+/// All that shapes the code.
+fn shape() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).memory_init_cow(true);
+    config
+}
+
+/// A slot for every component that may be alive at once.
+fn pool(settings: &SandboxSettings) -> PoolingAllocationConfig {
+    let slots = settings.calls.saturating_add(settings.live).max(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
@@ -82,8 +91,5 @@ fn shared(slots: u32) -> Config {
         .table_keep_resident(KEEP_RESIDENT)
         .async_stack_keep_resident(KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
-
-    let mut config = Config::new();
-    config.allocation_strategy(pool).epoch_interruption(true).memory_init_cow(true);
-    config
+    pool
 }

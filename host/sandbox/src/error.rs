@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, WasmBacktrace};
 
 /// The sandbox could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,8 @@ pub enum Fault {
 
 /// The last frames named in a trap's text: the place, not the whole story.
 const FRAMES: usize = 4;
+/// Characters of a function's name, which is the guest's to choose.
+const NAME: usize = 100;
 
 impl Fault {
     /// What ended a guest, from the error that wasmtime carried out of it.
@@ -91,10 +93,12 @@ impl Fault {
         if cause.contains("fuel allocated for hostcalls has been exhausted") {
             return Fault::Output { what: "bytes at once", most: limits.event_bytes };
         }
-        let frames: Vec<&str> = error
-            .downcast_ref::<WasmBacktrace>()
-            .map(|backtrace| backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name).take(FRAMES).collect())
-            .unwrap_or_default();
+        let frames = error.downcast_ref().map(frame_names).unwrap_or_default();
         if frames.is_empty() { Fault::Trap(cause) } else { Fault::Trap(format!("{cause}, in {}", frames.join(" < "))) }
     }
+}
+
+fn frame_names(backtrace: &WasmBacktrace) -> Vec<String> {
+    let names = backtrace.frames().iter().filter_map(FrameInfo::func_name);
+    names.take(FRAMES).map(|name| name.chars().take(NAME).collect()).collect()
 }

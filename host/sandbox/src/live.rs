@@ -94,25 +94,25 @@ impl Live {
         if worn || self.most == 0 {
             return;
         }
-        let memory = state.memory.used;
-        let mut dropped = Vec::new();
-        let mut kept = self.kept();
-        dropped.extend(kept.remove(account));
-        if kept.len() >= self.most {
-            dropped.extend(remove_oldest(&mut kept));
-        }
-        let places = self.places.take(memory).or_else(|| {
-            // Give up one of our own rather than wait: its place is free once it is gone.
-            dropped.extend(remove_oldest(&mut kept));
-            dropped.clear();
-            self.places.take(memory)
-        });
-        if let Some(places) = places {
-            kept.insert(account.to_owned(), Kept { instance, since: Instant::now(), _places: places });
-        }
-        // Dropping an instance unmaps memory, and other calls wait for this lock.
-        drop(kept);
+        let Some(places) = self.places_for(state.memory.used) else { return };
+        let kept = Kept { instance, since: Instant::now(), _places: places };
+        let dropped = {
+            let mut all = self.kept();
+            let former = all.insert(account.to_owned(), kept);
+            let surplus = if all.len() > self.most { remove_oldest(&mut all) } else { None };
+            (former, surplus)
+        };
+        // Dropping an instance unmaps memory: outside of the lock that other calls wait for.
         drop(dropped);
+    }
+
+    /// Places for one more instance, if need be those of our own longest idle one: no call waits to leave something.
+    fn places_for(&self, memory: usize) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        self.places.take(memory).or_else(|| {
+            let oldest = remove_oldest(&mut self.kept());
+            drop(oldest);
+            self.places.take(memory)
+        })
     }
 
     /// Drops what nobody has used for long.

@@ -92,6 +92,7 @@ fn compatibility(version: &str) -> Option<(u32, u32)> {
 }
 
 /// The whole chain: the last cause names the function.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
 fn mismatch(error: wasmtime::Error) -> LoadError {
     LoadError::Mismatch(format!("{error:#}"))
 }

@@ -86,3 +86,39 @@ fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap_or_default(), time.tv_nsec.try_into().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn busy(time: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_is_free_and_working_is_not() {
+        let meter = Meter::default();
+        metered(&meter, tokio::time::sleep(Duration::from_millis(30))).await;
+        assert!(meter.tick() < Duration::from_millis(5));
+        metered(&meter, busy(Duration::from_millis(5))).await;
+        assert!(meter.tick() >= Duration::from_millis(1));
+    }
+
+    #[tokio::test]
+    async fn a_stretch_before_the_first_tick_is_charged_one_tick_at_most() {
+        let meter = Meter::default();
+        metered(&meter, async { std::thread::sleep(3 * TICK) }).await;
+        assert_eq!(meter.tick(), TICK);
+    }
+
+    #[tokio::test]
+    async fn after_a_tick_being_off_the_processor_is_free() {
+        let meter = Meter::default();
+        meter.tick();
+        metered(&meter, async { std::thread::sleep(3 * TICK) }).await;
+        assert!(meter.tick() < TICK);
+    }
+}

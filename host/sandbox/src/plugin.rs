@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use wasmtime::Store;
 
 use crate::call::{self, Places};
 use crate::contract::channel::{Check, Connecting, Outcome, Parsed, Webhook};
@@ -15,12 +14,14 @@ use crate::limits::CallLimits;
 use crate::live::{Instance, Live};
 use crate::load::Linked;
 use crate::services::{BlobInfo, Services};
-use crate::state::{State, Visit};
+use crate::state::Visit;
 
 /// The optional groups of hooks that a plugin exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Groups {
+    /// [`Plugin::poll`] works.
     pub polling: bool,
+    /// [`Plugin::download`] works.
     pub media_download: bool,
 }
 
@@ -46,6 +47,7 @@ impl Plugin {
         Plugin { inner: Arc::new(Inner { linked, places, live }) }
     }
 
+    /// Read from the component's exports when it was loaded.
     pub fn groups(&self) -> Groups {
         let linked = &self.inner.linked;
         Groups { polling: linked.polling.is_some(), media_download: linked.media_download.is_some() }
@@ -61,7 +63,7 @@ impl Plugin {
         let work = |visit| async move {
             let mut fresh = self.instance(visit).await?;
             let answer = fresh.hooks.patchbay_channel_channel().call_configure(&mut fresh.store, settings).await;
-            settle(&fresh.store, answer)
+            fresh.store.data_mut().settle(answer)
         };
         self.inner.places.run(limits, services, work).await
     }
@@ -77,7 +79,7 @@ impl Plugin {
         let work = |visit| async move {
             let mut fresh = self.instance(visit).await?;
             let answer = fresh.hooks.patchbay_channel_channel().call_connect(&mut fresh.store, call, input).await;
-            settle(&fresh.store, answer)
+            fresh.store.data_mut().settle(answer)
         };
         self.inner.places.run(limits, services, work).await
     }
@@ -87,7 +89,7 @@ impl Plugin {
         let work = |visit| async move {
             let mut fresh = self.instance(visit).await?;
             let answer = fresh.hooks.patchbay_channel_channel().call_send(&mut fresh.store, call, message).await;
-            let sent = settle(&fresh.store, answer)?;
+            let sent = fresh.store.data_mut().settle(answer)?;
             call::check_events(sent.events.len(), &fresh.store.data().limits)?;
             Ok(sent)
         };
@@ -112,7 +114,7 @@ impl Plugin {
                 None => self.instance(visit).await?,
             };
             let answer = instance.hooks.patchbay_channel_channel().call_parse_inbound(&mut instance.store, webhook).await;
-            let answer = settle(&instance.store, answer)?;
+            let answer = instance.store.data_mut().settle(answer)?;
             if let Ok(parsed) = &answer {
                 call::check_events(parsed.events.len(), &instance.store.data().limits)?;
             }
@@ -131,7 +133,7 @@ impl Plugin {
         let work = |visit| async move {
             let mut fresh = self.instance(visit).await?;
             let answer = fresh.hooks.patchbay_channel_channel().call_health(&mut fresh.store, call).await;
-            settle(&fresh.store, answer)
+            fresh.store.data_mut().settle(answer)
         };
         self.inner.places.run(limits, services, work).await
     }
@@ -147,9 +149,10 @@ impl Plugin {
         let polling = self.inner.linked.polling.as_ref().ok_or(Fault::NotExported("polling"))?;
         let work = |visit| async move {
             let mut store = call::store(polling.engine(), visit);
-            let group = polling.instantiate_async(&mut store).await.map_err(|error| store.data().fault(error))?;
+            let group = polling.instantiate_async(&mut store).await;
+            let group = store.data_mut().settle(group)?;
             let answer = group.patchbay_channel_polling().call_poll(&mut store, call, cursor).await;
-            let answer = settle(&store, answer)?;
+            let answer = store.data_mut().settle(answer)?;
             if let Ok(page) = &answer {
                 call::check_events(page.events.len(), &store.data().limits)?;
             }
@@ -169,9 +172,10 @@ impl Plugin {
         let download = self.inner.linked.media_download.as_ref().ok_or(Fault::NotExported("media-download"))?;
         let work = |visit| async move {
             let mut store = call::store(download.engine(), visit);
-            let group = download.instantiate_async(&mut store).await.map_err(|error| store.data().fault(error))?;
+            let group = download.instantiate_async(&mut store).await;
+            let group = store.data_mut().settle(group)?;
             let answer = group.patchbay_channel_media_download().call_download(&mut store, call, provider_ref).await;
-            let blob = match settle(&store, answer)? {
+            let blob = match store.data_mut().settle(answer)? {
                 Ok(blob) => blob,
                 Err(failure) => return Ok(Err(failure)),
             };
@@ -185,7 +189,8 @@ impl Plugin {
     async fn instance(&self, visit: Visit) -> Result<Instance, Fault> {
         let hooks = &self.inner.linked.hooks;
         let mut store = call::store(hooks.engine(), visit);
-        let hooks = hooks.instantiate_async(&mut store).await.map_err(|error| store.data().fault(error))?;
+        let hooks = hooks.instantiate_async(&mut store).await;
+        let hooks = store.data_mut().settle(hooks)?;
         Ok(Instance::new(store, hooks))
     }
 }
@@ -194,9 +199,4 @@ impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Plugin").field("groups", &self.groups()).finish_non_exhaustive()
     }
-}
-
-/// A hook's answer, or what kept it from answering.
-fn settle<T>(store: &Store<State>, answer: wasmtime::Result<T>) -> Result<T, Fault> {
-    answer.map_err(|error| store.data().fault(error))
 }

@@ -48,7 +48,8 @@ impl Sandbox {
     /// Loads a file made by [`compile`](crate::compile()) for an engine of this id, and ties it to the contract. It runs
     /// no code of the plugin and takes a millisecond.
     ///
-    /// The file must be one that the host wrote itself, from `compile`'s answer: it is run as machine code.
+    /// The file must be one that the host wrote itself, from `compile`'s answer: it is run as machine code. It stays
+    /// mapped as long as the plugin lives, so it must never be written to again: replace it by renaming, or remove it.
     ///
     /// # Errors
     /// When the file isn't for this engine, or the plugin doesn't fit the contract: the text says where.

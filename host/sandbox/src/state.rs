@@ -10,7 +10,7 @@ use crate::imports::wasi::Wasi;
 use crate::limits::CallLimits;
 use crate::memory::MemoryBound;
 use crate::meter::Meter;
-use crate::services::Services;
+use crate::services::{LogLevel, Services};
 
 pub(crate) struct State {
     /// None between two calls of a kept instance.
@@ -98,8 +98,11 @@ impl State {
         Ok(())
     }
 
-    /// The error that ended the guest, in our words.
-    pub(crate) fn fault(&self, error: wasmtime::Error) -> Fault {
-        Fault::from_error(error, &self.limits, self.memory.refused)
+    /// A hook's answer, or in our words what kept it from answering. What it printed goes to the log.
+    pub(crate) fn settle<T>(&mut self, answer: wasmtime::Result<T>) -> Result<T, Fault> {
+        if let Some(printed) = self.wasi.as_ref().and_then(|wasi| wasi.printed()) {
+            self.log(LogLevel::Debug, &printed, &[("from".to_owned(), "output".to_owned())]);
+        }
+        answer.map_err(|error| Fault::from_error(error, &self.limits, self.memory.refused))
     }
 }

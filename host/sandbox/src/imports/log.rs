@@ -9,19 +9,31 @@ const LINE: usize = 16;
 
 impl Host for State {
     fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+        self.log(level.into(), &message, &fields);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Logs a line while there is room for it, then says once that there isn't.
+    pub(crate) fn log(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {
         let text: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         let bytes = self.spent.log_bytes.saturating_add(LINE + message.len() + text);
-        if bytes <= self.limits.log_bytes {
+        let most = self.limits.log_bytes;
+        if bytes <= most {
             self.spent.log_bytes = bytes;
-            self.services()?.log(level.into(), &message, &fields);
+            if let Ok(services) = self.services() {
+                services.log(level, message, fields);
+            }
         } else if !self.spent.log_truncated {
             self.spent.log_truncated = true;
             // A shorter line later would suggest that nothing is missing between the two.
-            self.spent.log_bytes = self.limits.log_bytes;
-            let most = self.limits.log_bytes.to_string();
-            self.services()?.log(LogLevel::Warn, "log truncated", &[("most_bytes".to_owned(), most)]);
+            self.spent.log_bytes = most;
+            let fields = [("most_bytes".to_owned(), most.to_string())];
+            if let Ok(services) = self.services() {
+                services.log(LogLevel::Warn, "log truncated", &fields);
+            }
         }
-        Ok(())
     }
 }
 

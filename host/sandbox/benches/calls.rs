@@ -1,0 +1,75 @@
+//! What a call costs: `cargo bench -p patchbay-sandbox`.
+//!
+//! With `PATCHBAY_BENCH_PLUGIN` (a component) and `PATCHBAY_BENCH_WEBHOOK` (a file with a webhook's body) a real plugin
+//! is measured beside the tiny guests. The same parsing in native code, for comparison, belongs into `real_plugin`.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
+
+#[path = "../tests/it/guest.rs"]
+mod guest;
+#[path = "../tests/it/host.rs"]
+#[expect(dead_code, reason = "the tests need more of it")]
+mod host;
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use patchbay_sandbox::contract::channel::Webhook;
+use patchbay_sandbox::{CallLimits, Plugin};
+use tokio::runtime::Runtime;
+
+use guest::Guest;
+use host::{Notes, load, webhook};
+
+/// So many calls of `parse-inbound`, one after the other.
+async fn parse(plugin: &Plugin, webhook: &Webhook, hot: Option<&str>, calls: u64) -> Duration {
+    let notes = Notes::default();
+    let start = Instant::now();
+    for _ in 0..calls {
+        plugin.parse_inbound(CallLimits::default(), notes.services(), webhook, hot).await.unwrap().unwrap();
+    }
+    start.elapsed()
+}
+
+fn fresh_and_hot(criterion: &mut Criterion, name: &str, plugin: &Plugin, webhook: &Webhook) {
+    let runtime = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group(name);
+    for (name, hot) in [("fresh", None), ("hot", Some("account"))] {
+        group.bench_function(name, |bench| bench.iter_custom(|calls| runtime.block_on(parse(plugin, webhook, hot, calls))));
+    }
+}
+
+/// Nothing but the call itself: instantiate, copy a webhook in, answer nothing, drop.
+fn empty(criterion: &mut Criterion) {
+    let plugin = load(&Guest::component_of("parse-inbound", "(i32.const 16384)"));
+    fresh_and_hot(criterion, "empty", &plugin, &webhook());
+}
+
+/// A guest that touches 160 KiB, as a parser does: the page faults are most of what a fresh call costs.
+fn touching(criterion: &mut Criterion) {
+    let body = "(memory.fill (i32.const 1048576) (i32.const 1) (i32.const 163840)) (i32.const 16384)";
+    let plugin = load(&Guest::component_of("parse-inbound", body));
+    fresh_and_hot(criterion, "touching", &plugin, &webhook());
+}
+
+/// One call that asks the host 200 times.
+fn host_calls(criterion: &mut Criterion) {
+    let body = "(local $left i32) (local.set $left (i32.const 200))
+        (loop $again
+            (call $kv.get (i32.const 0) (i32.const 0) (i32.const 12288))
+            (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (i32.const 16384)";
+    let plugin = load(&Guest::component_of("parse-inbound", body));
+    fresh_and_hot(criterion, "200 host calls", &plugin, &webhook());
+}
+
+fn real_plugin(criterion: &mut Criterion) {
+    let (Some(component), Some(body)) = (std::env::var_os("PATCHBAY_BENCH_PLUGIN"), std::env::var_os("PATCHBAY_BENCH_WEBHOOK")) else {
+        return;
+    };
+    let webhook = Webhook { body: std::fs::read(body).unwrap(), ..webhook() };
+    let plugin = load(&std::fs::read(component).unwrap());
+    fresh_and_hot(criterion, "plugin", &plugin, &webhook);
+}
+
+criterion_group!(calls, empty, touching, host_calls, real_plugin);
+criterion_main!(calls);
