@@ -3,11 +3,15 @@
 
 mod apply;
 mod commit;
+mod media;
 mod replay;
 
 pub use apply::{Applied, apply};
 pub use commit::{Inbox, Ingest, Source};
+pub use media::fetch_media;
 pub use replay::release_held;
+
+use std::collections::BTreeMap;
 
 use patchbay_sandbox::contract::channel as wit;
 
@@ -20,6 +24,7 @@ use crate::{
         webhook::{Fields, Webhook, WebhookState},
     },
     plugins::{Version, convert},
+    secrets::Secret,
     store::{StoreError, webhooks::Disposition},
 };
 
@@ -42,17 +47,23 @@ pub enum ReceiveError {
     Store(StoreError),
 }
 
+/// How a webhook was believed: the recipe's name, and the account's secrets that were opened for it.
+pub struct Proof {
+    pub verified_by: Option<&'static str>,
+    pub secrets: BTreeMap<String, Secret>,
+}
+
 /// Takes a verified webhook in.
 ///
 /// # Errors
 /// The webhook is stored before every error but [`ReceiveError::Store`].
-pub async fn receive(app: &App, account: &Account, webhook: Webhook, verified_by: Option<&str>) -> Result<Reply, ReceiveError> {
+pub async fn receive(app: &App, account: &Account, webhook: Webhook, proof: Proof) -> Result<Reply, ReceiveError> {
     if !account.is_active {
         let held = Disposition { state: WebhookState::Held, reason: Some("the account is inactive".to_owned()), plugin_digest: None, events: 0 };
         app.inbox.commit(Ingest::webhook(account, webhook, held, Vec::new())).await.map_err(ReceiveError::Store)?;
         return Ok(Reply::default());
     }
-    match parse(app, account, &webhook, verified_by).await {
+    match parse(app, account, &webhook, proof).await {
         Ok(Parsed { facts, reply, disposition }) => {
             app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
             Ok(reply)
@@ -77,7 +88,7 @@ struct Unparsed {
 }
 
 /// Runs the plugin over a webhook. Nothing is stored here.
-async fn parse(app: &App, account: &Account, webhook: &Webhook, verified_by: Option<&str>) -> Result<Parsed, Unparsed> {
+async fn parse(app: &App, account: &Account, webhook: &Webhook, proof: Proof) -> Result<Parsed, Unparsed> {
     let failed = |reason: String, digest: Option<String>| Disposition {
         state: WebhookState::Failed,
         reason: Some(reason),
@@ -89,7 +100,8 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, verified_by: Opt
         return Err(Unparsed { error: ReceiveError::NoPlugin(reason.clone()), disposition: failed(reason, None) });
     };
     let digest = Some(version.digest.clone());
-    let answer = match version.parse(app, account, webhook_out(account, &version, webhook, verified_by)).await {
+    let asked = webhook_out(account, &version, webhook, proof.verified_by);
+    let answer = match version.parse(app, account, proof.secrets, asked).await {
         Ok(answer) => answer,
         Err(fault) => {
             let reason = fault.to_string();

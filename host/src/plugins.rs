@@ -1,1 +1,16 @@
+//! Plugins at run time: which versions there are ([`install`]), which of them runs for each channel type ([`Registry`]), and
+//! what a version is asked ([`Version`]). Start at [`Registry`]; [`folder`] and the REST door bring new components in.
+
+mod compiler;
 pub mod convert;
+pub mod folder;
+mod install;
+mod registry;
+mod services;
+mod version;
+
+pub use compiler::compile_to;
+pub use install::{InstallError, Installed, activate, digest_of, install, roll_back};
+pub use registry::{LoadProblem, Registry, sync};
+pub use services::{Captured, CallServices};
+pub use version::Version;

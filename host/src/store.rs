@@ -5,7 +5,6 @@ pub mod accounts;
 pub mod api_keys;
 pub mod db;
 pub mod events;
-pub mod idempotency;
 pub mod jobs;
 pub mod kv;
 pub mod media;

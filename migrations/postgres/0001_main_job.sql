@@ -255,17 +255,6 @@ CREATE TABLE plugin_actives (
   reason TEXT COLLATE "C" NOT NULL
 );
 
--- An answer that is given again to the same request: see the Idempotency-Key header.
-CREATE TABLE idempotency_keys (
-  scope TEXT COLLATE "C" NOT NULL,
-  key TEXT COLLATE "C" NOT NULL,
-  request_hash BYTEA NOT NULL,
-  status BIGINT NOT NULL,
-  body JSONB NOT NULL,
-  created_at BIGINT NOT NULL,
-  PRIMARY KEY (scope, key)
-);
-
 CREATE TABLE media (
   id TEXT COLLATE "C" PRIMARY KEY,
   organization_id TEXT COLLATE "C" NOT NULL,

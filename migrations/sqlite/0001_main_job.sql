@@ -255,17 +255,6 @@ CREATE TABLE plugin_actives (
   reason TEXT NOT NULL
 ) STRICT;
 
--- An answer that is given again to the same request: see the Idempotency-Key header.
-CREATE TABLE idempotency_keys (
-  scope TEXT NOT NULL,
-  key TEXT NOT NULL,
-  request_hash BLOB NOT NULL,
-  status INTEGER NOT NULL,
-  body TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  PRIMARY KEY (scope, key)
-) STRICT;
-
 CREATE TABLE media (
   id TEXT PRIMARY KEY,
   organization_id TEXT NOT NULL,

@@ -1,7 +1,8 @@
 //! Webhooks that waited go the way of new ones; what is known already changes nothing.
 
-use super::{Ingest, ReceiveError, Source, parse};
+use super::{Ingest, Proof, ReceiveError, Source, parse};
 use crate::{
+    accounts,
     app::App,
     domain::{account::Account, webhook::WebhookState},
     store,
@@ -21,7 +22,8 @@ pub async fn release_held(app: &App, account: &Account) -> Result<usize, store::
     loop {
         let page = store::webhooks::list_waiting(&app.db, &account.id, WebhookState::Held, &after, PAGE).await?;
         for webhook in &page {
-            let (disposition, facts) = match parse(app, account, webhook, verified_by).await {
+            let proof = Proof { verified_by, secrets: accounts::open_secrets(app, account).await? };
+            let (disposition, facts) = match parse(app, account, webhook, proof).await {
                 Ok(parsed) => {
                     processed += 1;
                     (parsed.disposition, parsed.facts)

@@ -51,6 +51,28 @@ pub struct SendRequest {
     pub expires_at: Option<At>,
 }
 
+impl SendRequest {
+    /// A message with this content and nothing else.
+    pub fn message(channel_account_id: String, to: String, content: Vec<Content>) -> SendRequest {
+        SendRequest {
+            channel_account_id,
+            to: Some(to),
+            conversation_id: None,
+            content: Some(OneOrMany::Many(content)),
+            react: None,
+            edit: None,
+            delete: None,
+            typing: None,
+            mark_read: None,
+            custom: None,
+            reply_to: None,
+            extras: Extras::new(),
+            send_at: None,
+            expires_at: None,
+        }
+    }
+}
+
 /// A message of one part may be written without the list.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]

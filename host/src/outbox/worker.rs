@@ -81,3 +81,15 @@ async fn until_next_due(app: &App) -> Duration {
         _ => IDLE,
     }
 }
+
+/// At a start: with SQLite nobody else can hold a claim, so every one is of a process that is gone.
+pub async fn recover(app: &App) -> store::Result<()> {
+    if app.db.is_postgres() {
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    store::outbox::expire_leases(&mut tx, app.clock.now()).await?;
+    store::jobs::expire_leases(&mut tx).await?;
+    tx.commit().await?;
+    sweep(app).await
+}

@@ -15,10 +15,11 @@ impl Record for DueJob {
     }
 }
 
-/// Sets when the job is due next; a job that is being done keeps its lease.
+/// Sets when the job is due next. A claim on it is void from then on: whoever has it can't settle it any more.
 pub async fn schedule(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Result<()> {
     let statement = sql("INSERT INTO account_jobs (account_id, job, due_at, fence) VALUES ($1, $2, $3, 0)
-             ON CONFLICT (account_id, job) DO UPDATE SET due_at = excluded.due_at")
+             ON CONFLICT (account_id, job) DO UPDATE
+               SET due_at = excluded.due_at, leased_until = NULL, fence = account_jobs.fence + 1")
     .bind(account_id)
     .bind(job)
     .bind(due_at);
@@ -58,4 +59,26 @@ pub async fn settle(tx: &mut Tx, job: &DueJob, due_at: At) -> Result<bool> {
         .bind(job.fence)
         .bind(due_at);
     Ok(tx.run(statement).await? > 0)
+}
+
+/// Whether a claim would find anything: a look that needs no writer.
+pub async fn is_any_due(mut db: impl Run + Send, now: At) -> Result<bool> {
+    let statement = sql("SELECT job FROM account_jobs WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) LIMIT 1").bind(now);
+    Ok(!db.rows(statement).await?.is_empty())
+}
+
+/// Ends a claim and the job, unless it was scheduled again meanwhile or somebody else has it.
+pub async fn finish(tx: &mut Tx, job: &DueJob) -> Result<()> {
+    let statement = sql("DELETE FROM account_jobs WHERE account_id = $1 AND job = $2 AND fence = $3")
+        .bind(&job.account_id)
+        .bind(&job.job)
+        .bind(job.fence);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Lets every claim run out.
+pub async fn expire_leases(tx: &mut Tx) -> Result<()> {
+    tx.run(sql("UPDATE account_jobs SET leased_until = NULL WHERE leased_until IS NOT NULL")).await?;
+    Ok(())
 }

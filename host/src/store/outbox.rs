@@ -171,11 +171,10 @@ pub async fn orphans(mut db: impl Run + Send, now: At, limit: u32) -> Result<Vec
     db.all(statement).await
 }
 
-/// Keeps a claim for longer. Answers false where it was lost.
-pub async fn extend(tx: &mut Tx, claim: &Claim, leased_until: At) -> Result<bool> {
-    let statement =
-        sql("UPDATE outbox SET leased_until = $3 WHERE seq = $1 AND fence = $2").bind(claim.seq).bind(claim.fence).bind(leased_until);
-    Ok(tx.run(statement).await? > 0)
+/// Lets every claim run out.
+pub async fn expire_leases(tx: &mut Tx, now: At) -> Result<()> {
+    tx.run(sql("UPDATE outbox SET leased_until = $1 WHERE leased_until > $1").bind(now)).await?;
+    Ok(())
 }
 
 /// The account's messages wait for something else than time.

@@ -1,0 +1,22 @@
+//! Channel accounts: created, changed, connected, checked, deleted. Settings are the plugin's to judge; secrets are split off
+//! before anything is stored. Start at [`create`] and [`connect`].
+
+mod change;
+mod connect;
+mod health;
+mod settings;
+mod standing;
+mod vault;
+
+pub use change::{AccountChange, NewAccount, create, delete, running, update};
+pub use connect::{ConnectStep, connect, disconnect};
+pub use health::check;
+pub use standing::stand;
+pub use vault::open_secrets;
+
+/// The job that polls the provider.
+pub const POLL: &str = "poll";
+/// The job that checks the account's health.
+pub const HEALTH: &str = "health";
+/// The job that goes on with a connect dialogue that waits.
+pub const CONNECT: &str = "connect";

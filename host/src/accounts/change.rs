@@ -1,0 +1,230 @@
+//! An account made, changed, deleted.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{connect, settings, standing::stand, vault};
+use crate::{
+    app::App,
+    clock::At,
+    domain::{
+        account::{Account, Connection, Standing},
+        failure::{Failure, FailureClass},
+    },
+    error::ApiError,
+    inbox,
+    manifest::{Manifest, SecretSource},
+    plugins::Version,
+    secrets::{Secret, generate},
+    store::{self, Tx, people::Owner},
+};
+use std::sync::Arc;
+
+const NAME_MAX: usize = 200;
+
+/// What a client gives to make an account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    pub organization_id: String,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub channel_type: String,
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// False when absent: an account is connected and tested before it works.
+    #[serde(default)]
+    pub is_active: bool,
+}
+
+/// What a client may change; what is absent stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountChange {
+    pub name: Option<String>,
+    /// Merged into what stands: null takes a setting away.
+    pub settings: Option<Map<String, Value>>,
+    pub is_active: Option<bool>,
+}
+
+/// Makes an account.
+///
+/// # Errors
+/// 422 names each bad field; nothing is stored then.
+pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
+    check_name(&new.name)?;
+    let version = running(app, &new.channel_type)?;
+    let split = settings::split(&version.manifest, &new.settings)?;
+    let plain = settings::judge(app, &version, &split, &[]).await?;
+    let now = app.clock.now();
+    let id = app.ids.next(now);
+    let (data_key, _) = app.keyring.new_data_key(&id).map_err(|error| ApiError::internal(&error))?;
+    let account = Account {
+        id,
+        organization_id: new.organization_id,
+        channel_type: new.channel_type,
+        name: new.name.trim().to_owned(),
+        settings: plain,
+        is_active: new.is_active,
+        standing: Standing::because(
+            Connection::Unconfigured,
+            "not_connected",
+            "The account hasn't been connected yet.",
+            "POST /rest/v1/channel_accounts/{id}/connect",
+        ),
+        external_id: None,
+        display_name: None,
+        facts: json!({}),
+        connect_state: None,
+        connect_prompt: None,
+        data_key,
+        health: None,
+        health_at: None,
+        webhook_refusals: 0,
+        poll_cursor: None,
+        created_at: now,
+        updated_at: now,
+        connected_at: None,
+    };
+    let mut tx = app.db.begin().await?;
+    store::organizations::ensure(&mut tx, &account.organization_id, now).await?;
+    store::accounts::insert(&mut tx, &account).await?;
+    vault::seal(app, &mut tx, &account, &split.given, now).await?;
+    generate_secrets(app, &mut tx, &version.manifest, &account, now).await?;
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// Changes an account. Deactivated, it sends nothing and holds what comes in; activated, it processes what was held.
+///
+/// # Errors
+/// 422 names each bad field; nothing is changed then.
+pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> Result<Account, ApiError> {
+    if let Some(name) = &change.name {
+        check_name(name)?;
+    }
+    let now = app.clock.now();
+    let mut updated = account.clone();
+    if let Some(name) = change.name {
+        name.trim().clone_into(&mut updated.name);
+    }
+    updated.is_active = change.is_active.unwrap_or(account.is_active);
+    updated.updated_at = now;
+    let mut split = None;
+    if let Some(given) = &change.settings {
+        let version = running(app, &account.channel_type)?;
+        let mut changed = settings::split(&version.manifest, &merged(&account.settings, given))?;
+        let set = store::secrets::list(&app.db, &account.id).await?.into_iter().map(|secret| secret.name);
+        let kept: Vec<String> = set.filter(|name| !changed.removed.contains(name)).collect();
+        updated.settings = settings::judge(app, &version, &changed, &kept).await?;
+        changed.plain.clear();
+        split = Some(changed);
+    }
+    let mut tx = app.db.begin().await?;
+    let fields = store::accounts::Change { name: &updated.name, settings: &updated.settings, is_active: updated.is_active };
+    store::accounts::update(&mut tx, &account.id, &fields, now).await?;
+    if let Some(split) = &split {
+        vault::seal(app, &mut tx, &account, &split.given, now).await?;
+        for name in &split.removed {
+            store::secrets::remove(&mut tx, &account.id, name).await?;
+        }
+    }
+    if updated.is_active != account.is_active {
+        match (updated.is_active, updated.standing.connection.is_connected()) {
+            (true, true) => store::outbox::unpark(&mut tx, &account.id).await?,
+            (true, false) => store::outbox::park(&mut tx, &account.id, "not_connected").await?,
+            (false, _) => store::outbox::park(&mut tx, &account.id, "inactive").await?,
+        }
+    }
+    tx.commit().await?;
+    if updated.is_active && !account.is_active {
+        release(app, updated.clone());
+    }
+    Ok(updated)
+}
+
+/// Goes on with what waited for the activation, in the background.
+fn release(app: &Arc<App>, account: Account) {
+    app.wake.outbox.notify_one();
+    app.wake.jobs.notify_one();
+    let releasing = Arc::clone(app);
+    app.tasks.spawn(async move {
+        match inbox::release_held(&releasing, &account).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(account.id = %account.id, count, "held webhooks were processed"),
+            Err(error) => tracing::error!(account.id = %account.id, %error, "held webhooks could not be processed"),
+        }
+    });
+}
+
+/// Deletes an account: the provider is told, its queue is cancelled, its secrets are erased; its history stays. Answers what the
+/// provider said against it, if anything: the account is gone all the same.
+pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>, ApiError> {
+    let objection = match connect::tell_provider_goodbye(app, account).await {
+        Ok(objection) => objection,
+        Err(error) => Some(Failure::new(FailureClass::Unavailable, error.body.code, error.body.message)),
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+    stand(app, &mut tx, owner, &Standing::plain(Connection::LoggedOut), now).await?;
+    for id in store::outbox::waiting_of_account(&mut tx, &account.id).await? {
+        store::outbox::cancel(&mut tx, &id).await?;
+        if let Some(mut message) = store::messages::find(&mut tx, &id).await? {
+            message.state = crate::domain::message::MessageState::Cancelled;
+            message.failed_at = Some(now);
+            message.failure = Some(Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted."));
+            store::messages::save_state(&mut tx, &message).await?;
+        }
+    }
+    store::secrets::remove_all(&mut tx, &account.id).await?;
+    store::jobs::cancel_all(&mut tx, &account.id).await?;
+    store::accounts::delete(&mut tx, &account.id, now).await?;
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    Ok(objection)
+}
+
+/// The plugin that runs for the type.
+pub fn running(app: &App, channel_type: &str) -> Result<Arc<Version>, ApiError> {
+    if let Some(version) = app.plugins.get(channel_type) {
+        return Ok(version);
+    }
+    if let Some(problem) = app.plugins.problem(channel_type) {
+        return Err(ApiError::unavailable("plugin_failed", format!("The plugin for {channel_type} can't run: {}", problem.reason))
+            .hint("POST /admin/v1/plugins installs a mended version; POST /admin/v1/plugins/{type}/rollback goes back to the one before."));
+    }
+    let known = app.plugins.type_names();
+    let known = if known.is_empty() { "none: no plugin is installed".to_owned() } else { known.join(", ") };
+    Err(ApiError::invalid_field("/type", format!("there is no channel type “{channel_type}”; there are: {known}")))
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let length = name.trim().chars().count();
+    match length {
+        0 => Err(ApiError::invalid_field("/name", "is empty")),
+        1..=NAME_MAX => Ok(()),
+        _ => Err(ApiError::invalid_field("/name", format!("has {length} characters; {NAME_MAX} are the most"))),
+    }
+}
+
+fn merged(standing: &Map<String, Value>, given: &Map<String, Value>) -> Map<String, Value> {
+    let mut merged = standing.clone();
+    for (name, value) in given {
+        // A secret's null goes on: it takes the secret away.
+        merged.insert(name.clone(), value.clone());
+    }
+    merged.retain(|name, value| !value.is_null() || !standing.contains_key(name));
+    merged
+}
+
+/// Makes the secrets that the gateway chooses itself.
+async fn generate_secrets(app: &App, tx: &mut Tx, manifest: &Manifest, account: &Account, now: At) -> Result<(), ApiError> {
+    let mut made: Vec<(String, Secret)> = Vec::new();
+    for (name, spec) in &manifest.secrets {
+        if spec.from == SecretSource::Generated {
+            made.push((name.clone(), generate(spec.generated_length()).map_err(|error| ApiError::internal(&error))?));
+        }
+    }
+    Ok(vault::seal(app, tx, account, &made, now).await?)
+}

@@ -1,0 +1,229 @@
+//! The dialogue that connects an account to its provider: the same for a token, OAuth and a code to scan. The plugin says what
+//! comes next; the gateway keeps its state between the steps.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use patchbay_sandbox::{
+    Fault,
+    contract::{channel as wit, types},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{CONNECT, change::running, standing::stand, vault};
+use crate::{
+    app::App,
+    clock::At,
+    domain::{
+        account::{Account, Connection, Standing},
+        failure::{Failure, FailureClass},
+    },
+    error::ApiError,
+    plugins::{Captured, convert},
+    store::{self, StoreError, Tx, accounts::Linked, people::Owner},
+};
+
+/// The step that a client takes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ConnectStep {
+    #[default]
+    Start,
+    /// What the user chose, by the question's id.
+    Answers { answers: BTreeMap<String, String> },
+    /// The dialogue waits: look again.
+    Tick,
+    /// A new code to scan.
+    Refresh,
+}
+
+/// Takes one step of connecting.
+///
+/// # Errors
+/// What the plugin or the provider said against it; the account's standing says the same.
+pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, ApiError> {
+    let wit_step = match step {
+        ConnectStep::Start => wit::Step::Start,
+        ConnectStep::Answers { answers } => {
+            wit::Step::Answers(answers.into_iter().map(|(name, value)| types::Field { name, value }).collect())
+        }
+        ConnectStep::Tick => wit::Step::Tick,
+        ConnectStep::Refresh => wit::Step::Refresh,
+    };
+    let (answer, captured) = ask(app, account, wit_step).await?;
+    let outcome = match answer {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(failure)) => return Err(fail(app, account, convert::failure_in(failure)).await?),
+        Err(fault) => {
+            return Err(fail(app, account, Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())).await?);
+        }
+    };
+    progress(app, account, outcome, &captured).await?;
+    store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))
+}
+
+type Asked = (Result<Result<wit::Outcome, types::Failure>, Fault>, Captured);
+
+async fn ask(app: &Arc<App>, account: &Account, step: wit::Step) -> Result<Asked, ApiError> {
+    let version = running(app, &account.channel_type)?;
+    let input = wit::Connecting { step, webhook_url: app.webhook_url(&account.id), state: account.connect_state.clone() };
+    Ok(version.connect(app, account, &input).await?)
+}
+
+/// Unsubscribes at the provider. Answers what the provider said against it.
+pub(super) async fn tell_provider_goodbye(app: &Arc<App>, account: &Account) -> Result<Option<Failure>, ApiError> {
+    if account.external_id.is_none() {
+        return Ok(None);
+    }
+    let (answer, _) = ask(app, account, wit::Step::Disconnect).await?;
+    Ok(match answer {
+        Ok(Ok(_)) => None,
+        Ok(Err(failure)) => Some(convert::failure_in(failure)),
+        Err(fault) => Some(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())),
+    })
+}
+
+/// Disconnects: the provider is told, the credentials stay for the next connect.
+///
+/// # Errors
+/// What the provider said against it, unless the credential is dead anyway.
+pub async fn disconnect(app: &Arc<App>, account: &Account) -> Result<Account, ApiError> {
+    if let Some(failure) = tell_provider_goodbye(app, account).await?
+        && failure.class != FailureClass::Unauthorized
+    {
+        return Err(refusal(&failure));
+    }
+    let standing = Standing::because(
+        Connection::LoggedOut,
+        "disconnected",
+        "The account was disconnected here.",
+        "POST /rest/v1/channel_accounts/{id}/connect",
+    );
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    store::accounts::set_connect_progress(&mut tx, &account.id, None, None).await?;
+    stand(app, &mut tx, owner(account), &standing, now).await?;
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))
+}
+
+fn owner(account: &Account) -> Owner<'_> {
+    Owner { organization_id: &account.organization_id, account_id: &account.id }
+}
+
+async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, captured: &Captured) -> Result<(), ApiError> {
+    let now = app.clock.now();
+    let lifted = std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut tx = app.db.begin().await?;
+    tx.commit_in_order().await?;
+    vault::seal(app, &mut tx, account, &lifted, now).await?;
+    let (standing, prompt) = match outcome.progress {
+        wit::Progress::Connected(connected) => {
+            link(app, &mut tx, account, connected, now).await?;
+            (Standing::plain(Connection::Connected), None)
+        }
+        wit::Progress::Ask(questions) => (
+            Standing::because(Connection::Authorizing, "questions", "A choice is to be made.", "Answer the questions in `prompt`."),
+            Some(json!({"kind": "ask", "questions": questions.into_iter().map(question).collect::<Vec<_>>()})),
+        ),
+        wit::Progress::Scan(pairing) => (
+            Standing::because(Connection::Pairing, "scan", "A code is to be scanned.", "Scan the code in `prompt` before it expires."),
+            Some(json!({
+                "kind": "scan",
+                "code": pairing.code,
+                "expires_at": At::from_millis(pairing.expires_at_ms),
+                "refreshes_left": pairing.refreshes_left,
+            })),
+        ),
+        wit::Progress::Wait(millis) => {
+            let wait = Duration::from_millis(At::from_millis(millis).map_or(1000, |at| u64::try_from(at.millis()).unwrap_or(1000)));
+            store::jobs::schedule(&mut tx, &account.id, CONNECT, now.plus(wait)).await?;
+            (Standing::because(Connection::Connecting, "waiting", "The provider isn't ready yet.", "Nothing: the gateway goes on by itself."), None)
+        }
+    };
+    store::accounts::set_connect_progress(&mut tx, &account.id, outcome.state, prompt).await?;
+    stand(app, &mut tx, owner(account), &standing, now).await?;
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    app.wake.outbox.notify_one();
+    app.wake.jobs.notify_one();
+    Ok(())
+}
+
+async fn link(app: &App, tx: &mut Tx, account: &Account, connected: wit::Connected, now: At) -> Result<(), ApiError> {
+    if let Some(other) = store::accounts::find_by_external_id(&mut *tx, &account.channel_type, &connected.external_id).await?
+        && other.id != account.id
+    {
+        return Err(taken(app, account, &other));
+    }
+    let settings: Map<String, Value> = match connected.settings.as_deref().map(serde_json::from_str) {
+        Some(Ok(settings)) => settings,
+        _ => account.settings.clone(),
+    };
+    let facts: Map<String, Value> = connected.facts.into_iter().map(|fact| (fact.name, Value::String(fact.value))).collect();
+    let linked = Linked {
+        external_id: &connected.external_id,
+        display_name: &connected.display_name,
+        facts: Value::Object(facts),
+        settings: &settings,
+    };
+    match store::accounts::set_linked(tx, &account.id, &linked, now).await {
+        Err(StoreError::Conflict(_)) => Err(ApiError::conflict("already_connected", "Another account is connected to it already.")),
+        done => Ok(done?),
+    }
+}
+
+fn taken(_app: &App, account: &Account, other: &Account) -> ApiError {
+    let error = ApiError::conflict("already_connected", "Another account is connected to it already: two would take each other's webhooks.");
+    if other.organization_id == account.organization_id {
+        return error.hint(format!("It is the account “{}” ({}); delete or disconnect it first.", other.name, other.id));
+    }
+    error.hint("It belongs to another organisation.")
+}
+
+fn question(question: wit::Question) -> Value {
+    let options: Vec<Value> =
+        question.options.into_iter().map(|option| json!({"id": option.id, "title": option.title, "note": option.note})).collect();
+    json!({"id": question.id, "title": question.title, "options": options})
+}
+
+/// Writes what went wrong to the account and answers the error for the client.
+async fn fail(app: &App, account: &Account, failure: Failure) -> Result<ApiError, ApiError> {
+    let connection = match failure.class {
+        FailureClass::Unauthorized => Connection::NeedsReauth,
+        FailureClass::Invalid => Connection::Unconfigured,
+        // The provider is away: a connected account stays what it was.
+        FailureClass::Unavailable | FailureClass::Limited | FailureClass::Uncertain if account.standing.connection.is_connected() => {
+            return Ok(refusal(&failure));
+        }
+        _ => Connection::Error,
+    };
+    let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone());
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    stand(app, &mut tx, owner(account), &standing, now).await?;
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    Ok(refusal(&failure))
+}
+
+/// What a client is told of a provider's refusal.
+fn refusal(failure: &Failure) -> ApiError {
+    use axum::http::StatusCode;
+    let status = match failure.class {
+        FailureClass::Unavailable | FailureClass::Uncertain => StatusCode::BAD_GATEWAY,
+        FailureClass::Limited | FailureClass::Fault => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut error = ApiError::new(status, failure.class.as_str(), failure.message.clone()).details(failure.code.clone());
+    error.body.errors.clone_from(&failure.fields);
+    match failure.class {
+        FailureClass::Unauthorized => error.hint("The provider refuses the credential: correct it with PATCH /rest/v1/channel_accounts/{id}, then connect again."),
+        _ => error.hint(failure.way_out.clone()),
+    }
+}

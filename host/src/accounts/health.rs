@@ -1,0 +1,66 @@
+//! Is the account well? The plugin's named checks, kept on the account; what they tell changes its standing.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{change::running, standing::stand};
+use crate::{
+    app::App,
+    domain::{
+        account::{Account, Connection, Standing},
+        failure::{Failure, FailureClass},
+    },
+    error::ApiError,
+    plugins::convert,
+    store::{self, people::Owner},
+};
+
+/// Runs the checks; answers them.
+pub async fn check(app: &Arc<App>, account: &Account) -> Result<Value, ApiError> {
+    let version = running(app, &account.channel_type)?;
+    let (checks, standing) = match version.health(app, account).await? {
+        Ok(Ok(checks)) => {
+            let checks: Vec<Value> = checks.into_iter().map(convert::check_in).collect();
+            let standing = standing_of(&checks);
+            (checks, Some(standing))
+        }
+        Ok(Err(failure)) => failed(convert::failure_in(failure)),
+        Err(fault) => failed(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())),
+    };
+    let now = app.clock.now();
+    let ok = checks.iter().all(|check| check["ok"] == json!(true));
+    let report = json!({"ok": ok, "checks": checks, "checked_at": now});
+    let mut tx = app.db.begin().await?;
+    store::accounts::set_health(&mut tx, &account.id, report.clone(), now).await?;
+    // A check tells of accounts that are connected, or would be again; the first connect is the user's.
+    let settled = account.standing.connection.is_connected() || account.standing.connection == Connection::NeedsReauth;
+    if let Some(standing) = standing.filter(|_| settled) {
+        let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+        stand(app, &mut tx, owner, &standing, now).await?;
+    }
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    app.wake.outbox.notify_one();
+    Ok(report)
+}
+
+fn standing_of(checks: &[Value]) -> Standing {
+    let failed: Vec<&Value> = checks.iter().filter(|check| check["ok"] != json!(true)).collect();
+    let Some(first) = failed.first() else { return Standing::plain(Connection::Connected) };
+    let text = |name: &str| first[name].as_str().unwrap_or_default().to_owned();
+    let code = Some(text("code")).filter(|code| !code.is_empty()).unwrap_or_else(|| text("name"));
+    Standing::because(Connection::Degraded, code, text("message"), "Look at the account's health; connect it again if that doesn't pass.")
+}
+
+fn failed(failure: Failure) -> (Vec<Value>, Option<Standing>) {
+    let check = json!({"name": "provider", "ok": false, "code": failure.code, "message": failure.message});
+    let connection = match failure.class {
+        FailureClass::Unauthorized => Some(Connection::NeedsReauth),
+        FailureClass::Forbidden | FailureClass::Fault => Some(Connection::Degraded),
+        // The provider is away for now: it says nothing of the account.
+        _ => None,
+    };
+    let standing = connection.map(|connection| Standing::because(connection, failure.code, failure.message, failure.way_out));
+    (vec![check], standing)
+}

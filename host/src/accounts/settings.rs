@@ -1,0 +1,96 @@
+//! What a client gives as `settings`, taken apart: plain settings, and secrets that go another way.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    app::App,
+    domain::failure::FieldProblem,
+    error::ApiError,
+    manifest::{Manifest, SecretSource},
+    plugins::{CallServices, Version, convert},
+    secrets::Secret,
+};
+
+/// Settings without secrets, and what becomes of each secret.
+pub(super) struct Split {
+    pub plain: Map<String, Value>,
+    pub given: Vec<(String, Secret)>,
+    pub removed: Vec<String>,
+}
+
+/// Takes the typed secrets out. A secret shown as it is read (`{"set": true, …}`) is kept as it is; null takes it away.
+pub(super) fn split(manifest: &Manifest, settings: &Map<String, Value>) -> Result<Split, ApiError> {
+    let mut split = Split { plain: settings.clone(), given: Vec::new(), removed: Vec::new() };
+    let mut problems = Vec::new();
+    for (name, spec) in &manifest.secrets {
+        let Some(value) = split.plain.remove(name) else { continue };
+        let pointer = format!("/settings/{name}");
+        if spec.from != SecretSource::Typed {
+            problems.push(FieldProblem::new(pointer, "is kept by the gateway: it can't be given"));
+            continue;
+        }
+        match value {
+            Value::String(text) => split.given.push((name.clone(), Secret::new(text.trim().to_owned()))),
+            Value::Null => split.removed.push(name.clone()),
+            Value::Object(hint) if hint.contains_key("set") => {}
+            _ => problems.push(FieldProblem::new(pointer, "must be text")),
+        }
+    }
+    if problems.is_empty() { Ok(split) } else { Err(ApiError::invalid(problems)) }
+}
+
+/// Checks settings against the plugin's schema, then asks its `configure`; answers them normalised.
+///
+/// Secrets that are set already are `kept`; the schema sees a value for each, made to pass, since only new ones can be wrong.
+pub(super) async fn judge(app: &App, version: &Version, split: &Split, kept: &[String]) -> Result<Map<String, Value>, ApiError> {
+    let mut whole = Value::Object(split.plain.clone());
+    version.manifest.fill_defaults(&mut whole);
+    let plain = whole.clone();
+    for (name, secret) in &split.given {
+        whole[name.as_str()] = json!(secret.expose());
+    }
+    let kept_pointers: Vec<String> = kept.iter().map(|name| format!("/{name}")).collect();
+    let mut problems: Vec<FieldProblem> = version
+        .manifest
+        .validate_settings(&whole)
+        .into_iter()
+        .filter(|problem| !kept_pointers.contains(&problem.pointer))
+        .collect();
+    problems.extend(missing_secrets(&version.manifest, split, kept, &problems));
+    if !problems.is_empty() {
+        return Err(ApiError::invalid(under_settings(problems)));
+    }
+    match version.configure(CallServices::detached(app, version), &plain).await {
+        Ok(Ok(normalised)) => match serde_json::from_str(&normalised) {
+            Ok(Value::Object(settings)) => Ok(settings),
+            _ => Err(ApiError::internal(&"a plugin's configure answered something else than an object")),
+        },
+        Ok(Err(failure)) => {
+            let failure = convert::failure_in(failure);
+            if failure.fields.is_empty() {
+                return Err(ApiError::invalid_field("/settings", failure.message));
+            }
+            Err(ApiError::invalid(under_settings(failure.fields)))
+        }
+        Err(fault) => Err(ApiError::unavailable("plugin_fault", format!("The plugin for {} failed: {fault}", version.manifest.channel_type))
+            .hint("Its log says more; POST /admin/v1/plugins/{type}/rollback goes back to the version before.")),
+    }
+}
+
+/// A typed secret that the plugin can't do without, and that neither is given nor stands already.
+fn missing_secrets(manifest: &Manifest, split: &Split, kept: &[String], found: &[FieldProblem]) -> Vec<FieldProblem> {
+    manifest
+        .secrets
+        .iter()
+        .filter(|(name, spec)| {
+            let named = found.iter().any(|problem| problem.pointer == format!("/{name}"));
+            let there = kept.contains(name) || split.given.iter().any(|(given, _)| given == *name);
+            spec.required && spec.from == SecretSource::Typed && !there && !named
+        })
+        .map(|(name, _)| FieldProblem::new(format!("/{name}"), "is required"))
+        .collect()
+}
+
+fn under_settings(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
+    problems.into_iter().map(|problem| FieldProblem::new(format!("/settings{}", problem.pointer), problem.message)).collect()
+}

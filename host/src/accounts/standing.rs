@@ -1,0 +1,66 @@
+//! The account's standing changes: with its queue, its jobs and an event, in the caller's transaction.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{HEALTH, POLL};
+use crate::{
+    app::App,
+    clock::At,
+    domain::{
+        account::Standing,
+        event::{Event, EventType},
+    },
+    store::{self, Tx, people::Owner},
+};
+
+/// Writes the new standing. Connected, the queue goes on and the account's jobs are due; not connected, both wait. Tells of it
+/// where it is another than before.
+pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing, now: At) -> store::Result<()> {
+    let Some(account) = store::accounts::find(&mut *tx, owner.account_id).await? else { return Ok(()) };
+    store::accounts::set_standing(tx, &account.id, standing, now).await?;
+    let connected = standing.connection.is_connected();
+    if connected {
+        if account.is_active {
+            store::outbox::unpark(tx, &account.id).await?;
+        }
+        schedule_jobs(app, tx, &account, now).await?;
+    } else {
+        store::outbox::park(tx, &account.id, "not_connected").await?;
+        store::jobs::cancel(tx, &account.id, POLL).await?;
+    }
+    if account.standing == *standing {
+        return Ok(());
+    }
+    tracing::info!(
+        account.id = %account.id, from = %account.standing.connection, to = %standing.connection,
+        reason = standing.reason.as_deref().unwrap_or_default(), "connection changed"
+    );
+    let event = Event {
+        id: app.ids.next(now),
+        event_type: EventType::AccountConnection,
+        version: 1,
+        organization_id: account.organization_id.clone(),
+        channel_account_id: account.id.clone(),
+        conversation_id: None,
+        message_id: None,
+        occurred_at: now,
+        data: json!({"before": account.standing.connection, "account": {"id": account.id, "name": account.name, "type": account.channel_type}, "standing": standing}),
+        seq: 0,
+    };
+    store::events::append(tx, &event, None, now).await
+}
+
+async fn schedule_jobs(app: &App, tx: &mut Tx, account: &crate::domain::account::Account, now: At) -> store::Result<()> {
+    let Some(version) = app.plugins.get(&account.channel_type) else { return Ok(()) };
+    let health = Duration::from_secs(u64::from(version.manifest.health.interval_s));
+    store::jobs::schedule(tx, &account.id, HEALTH, now.plus(health)).await?;
+    let settings = serde_json::Value::Object(account.settings.clone());
+    let polls = version.polls() && version.manifest.polling.as_ref().is_some_and(|polling| polling.applies(&settings));
+    if polls {
+        store::jobs::schedule(tx, &account.id, POLL, now).await
+    } else {
+        store::jobs::cancel(tx, &account.id, POLL).await
+    }
+}

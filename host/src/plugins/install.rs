@@ -1,0 +1,168 @@
+//! The way in of a component: size → digest → manifest → compiled in a child → linked against the contract → a first call →
+//! stored and made active in one transaction → swapped. What fails on the way is listed with its reason, and the version
+//! that ran goes on.
+
+use std::sync::Arc;
+
+use patchbay_sandbox::contract::types::Failure;
+use ring::digest;
+use serde_json::{Value, json};
+
+use super::{CallServices, Version, compiler, registry::load_stored};
+use crate::{
+    app::App,
+    manifest::Manifest,
+    store::{
+        self, StoreError,
+        plugins::{PluginVersion, VersionState},
+    },
+};
+
+/// Why a component was not installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The component is at fault.
+    #[error("{0}")]
+    Refused(String),
+    /// Somebody else activated another version meanwhile.
+    #[error("another version was activated meanwhile: look at it and try again")]
+    Overtaken,
+    #[error("there is no earlier version of {0} to go back to")]
+    NothingBefore(String),
+    #[error("no plugin for {0} is installed")]
+    UnknownType(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What was installed.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    pub digest: String,
+    pub channel_type: String,
+    pub version: String,
+    /// False where exactly this component ran already.
+    pub changed: bool,
+}
+
+/// SHA-256 in hex: a component's name.
+pub fn digest_of(component: &[u8]) -> String {
+    digest::digest(&digest::SHA256, component).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Checks a component, stores it and makes it what its channel type runs. `source` says where it came from.
+///
+/// # Errors
+/// The reason, which is kept with the digest too.
+pub async fn install(app: &App, component: Vec<u8>, source: &str) -> Result<Installed, InstallError> {
+    let digest = digest_of(&component);
+    if let Some(known) = store::plugins::find(&app.db, &digest).await?
+        && known.state == VersionState::Ready
+    {
+        return activate(app, &digest, &format!("installed again from {source}")).await;
+    }
+    match examine(app, &digest, &component).await {
+        Ok((version, manifest)) => {
+            let row = PluginVersion {
+                digest: digest.clone(),
+                channel_type: Some(version.manifest.channel_type.clone()),
+                version: Some(version.manifest.version.clone()),
+                manifest: Some(manifest),
+                size: i64::try_from(component.len()).unwrap_or(i64::MAX),
+                state: VersionState::Ready,
+                reason: None,
+                source: source.to_owned(),
+                installed_at: app.clock.now(),
+            };
+            let mut tx = app.db.begin().await?;
+            store::plugins::put(&mut tx, &row, Some(&component)).await?;
+            tx.commit().await?;
+            switch(app, version, &format!("installed from {source}")).await
+        }
+        Err(refusal) => {
+            tracing::error!(plugin.digest = %digest, %source, reason = %refusal.reason, "a plugin was refused");
+            let row = PluginVersion {
+                digest,
+                channel_type: refusal.manifest.as_ref().map(|manifest| manifest.channel_type.clone()),
+                version: refusal.manifest.as_ref().map(|manifest| manifest.version.clone()),
+                manifest: None,
+                size: i64::try_from(component.len()).unwrap_or(i64::MAX),
+                state: VersionState::Failed,
+                reason: Some(refusal.reason.clone()),
+                source: source.to_owned(),
+                installed_at: app.clock.now(),
+            };
+            let mut tx = app.db.begin().await?;
+            store::plugins::put(&mut tx, &row, None).await?;
+            tx.commit().await?;
+            Err(InstallError::Refused(refusal.reason))
+        }
+    }
+}
+
+struct Refusal {
+    reason: String,
+    manifest: Option<Manifest>,
+}
+
+/// Everything that is checked before a component may run.
+async fn examine(app: &App, digest: &str, component: &[u8]) -> Result<(Version, Value), Refusal> {
+    let most = app.config.plugins.max_size_mb.saturating_mul(1024 * 1024);
+    if component.len() > most {
+        let reason = format!("it has {} bytes; plugins.max_size_mb = {} is the most", component.len(), app.config.plugins.max_size_mb);
+        return Err(Refusal { reason, manifest: None });
+    }
+    let manifest = Manifest::from_component(component).map_err(|error| Refusal { reason: error.to_string(), manifest: None })?;
+    let refused = |reason: String| Refusal { reason, manifest: Some(manifest.clone()) };
+    compiler::compile_in_child(app, digest, component).await.map_err(refused)?;
+    let plugin = app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| refused(error.to_string()))?;
+    let version = Version::new(digest.to_owned(), manifest.clone(), plugin, &app.config);
+    probe(app, &version).await.map_err(refused)?;
+    let shown = serde_json::to_value(&manifest).map_err(|error| refused(error.to_string()))?;
+    Ok((version, shown))
+}
+
+/// The first call: whatever `configure` says of empty settings, it has to say something.
+async fn probe(app: &App, version: &Version) -> Result<(), String> {
+    let mut settings = json!({});
+    version.manifest.fill_defaults(&mut settings);
+    match version.configure(CallServices::detached(app, version), &settings).await {
+        Ok(Ok(_) | Err(Failure::Invalid(_))) => Ok(()),
+        Ok(Err(failure)) => Err(format!("its configure, asked about empty settings, answered {failure:?}: expected is the settings or invalid")),
+        Err(fault) => Err(format!("its configure failed: {fault}")),
+    }
+}
+
+/// Makes a stored version what its type runs.
+pub async fn activate(app: &App, digest: &str, reason: &str) -> Result<Installed, InstallError> {
+    let version = load_stored(app, digest).await.map_err(InstallError::Refused)?;
+    switch(app, version, reason).await
+}
+
+/// Goes back to the version that ran before the active one.
+pub async fn roll_back(app: &App, channel_type: &str) -> Result<Installed, InstallError> {
+    let active =
+        store::plugins::active(&app.db, channel_type).await?.ok_or_else(|| InstallError::UnknownType(channel_type.to_owned()))?;
+    let previous = active.previous_digest.ok_or_else(|| InstallError::NothingBefore(channel_type.to_owned()))?;
+    activate(app, &previous, "rolled back").await
+}
+
+/// Desired state first, then this node's snapshot: a crash in between is mended by the next start.
+async fn switch(app: &App, version: Version, reason: &str) -> Result<Installed, InstallError> {
+    let channel_type = version.manifest.channel_type.clone();
+    let mut installed =
+        Installed { digest: version.digest.clone(), channel_type: channel_type.clone(), version: version.manifest.version.clone(), changed: true };
+    let standing = store::plugins::active(&app.db, &channel_type).await?;
+    installed.changed = standing.as_ref().is_none_or(|active| active.digest != version.digest);
+    if installed.changed {
+        let generation = standing.map_or(0, |active| active.generation);
+        let mut tx = app.db.begin().await?;
+        if !store::plugins::activate(&mut tx, &channel_type, &version.digest, generation, reason, app.clock.now()).await? {
+            return Err(InstallError::Overtaken);
+        }
+        tx.commit().await?;
+        tracing::info!(plugin.type = %channel_type, plugin.version = %installed.version, plugin.digest = %installed.digest, %reason, "plugin activated");
+    }
+    app.plugins.publish(Arc::new(version)).await;
+    Ok(installed)
+}

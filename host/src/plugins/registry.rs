@@ -1,0 +1,137 @@
+//! Which version runs for each channel type: a snapshot that is swapped whole. A call holds an `Arc` of its version, so
+//! old code ends with its last call.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+
+use super::{Version, compiler};
+use crate::{app::App, manifest::Manifest, store};
+
+/// Why a type's active version can't run here.
+#[derive(Debug, Clone)]
+pub struct LoadProblem {
+    pub digest: String,
+    pub reason: String,
+}
+
+#[derive(Default)]
+struct Snapshot {
+    versions: HashMap<String, Arc<Version>>,
+    /// Of every active version, loaded or not: a webhook is verified by the manifest although no code can run.
+    manifests: BTreeMap<String, Arc<Manifest>>,
+    problems: HashMap<String, LoadProblem>,
+}
+
+#[derive(Default)]
+pub struct Registry {
+    snapshot: ArcSwap<Snapshot>,
+    /// One change at a time: each one reads the snapshot it replaces.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl Registry {
+    /// The version that runs for the type.
+    pub fn get(&self, channel_type: &str) -> Option<Arc<Version>> {
+        self.snapshot.load().versions.get(channel_type).cloned()
+    }
+
+    /// What the type's active version declares, whether it can run or not.
+    pub fn manifest(&self, channel_type: &str) -> Option<Arc<Manifest>> {
+        self.snapshot.load().manifests.get(channel_type).cloned()
+    }
+
+    /// Every channel type, sorted.
+    pub fn manifests(&self) -> Vec<Arc<Manifest>> {
+        self.snapshot.load().manifests.values().cloned().collect()
+    }
+
+    /// Why the type's active version can't run.
+    pub fn problem(&self, channel_type: &str) -> Option<LoadProblem> {
+        self.snapshot.load().problems.get(channel_type).cloned()
+    }
+
+    pub fn type_names(&self) -> Vec<String> {
+        self.snapshot.load().manifests.keys().cloned().collect()
+    }
+
+    /// Makes a loaded version the one that runs.
+    pub(super) async fn publish(&self, version: Arc<Version>) {
+        let _writing = self.writing.lock().await;
+        self.change(|snapshot| {
+            let channel_type = version.manifest.channel_type.clone();
+            snapshot.problems.remove(&channel_type);
+            snapshot.manifests.insert(channel_type.clone(), Arc::clone(&version.manifest));
+            snapshot.versions.insert(channel_type, version);
+        });
+    }
+
+    async fn fail(&self, manifest: Option<Manifest>, channel_type: &str, problem: LoadProblem) {
+        let _writing = self.writing.lock().await;
+        self.change(|snapshot| {
+            if let Some(manifest) = manifest {
+                snapshot.manifests.insert(channel_type.to_owned(), Arc::new(manifest));
+            }
+            snapshot.versions.remove(channel_type);
+            snapshot.problems.insert(channel_type.to_owned(), problem);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        let standing = self.snapshot.load();
+        let mut next = Snapshot {
+            versions: standing.versions.clone(),
+            manifests: standing.manifests.clone(),
+            problems: standing.problems.clone(),
+        };
+        change(&mut next);
+        self.snapshot.store(Arc::new(next));
+    }
+}
+
+/// Brings this node to the desired state in the database: every active version that doesn't run here is loaded. One that
+/// can't be is listed with its reason; the others run.
+pub async fn sync(app: &App) -> store::Result<()> {
+    for active in store::plugins::actives(&app.db).await? {
+        if app.plugins.get(&active.channel_type).is_some_and(|version| version.digest == active.digest) {
+            continue;
+        }
+        match load_stored(app, &active.digest).await {
+            Ok(version) => {
+                tracing::info!(plugin.type = %active.channel_type, plugin.version = %version.manifest.version, plugin.digest = %active.digest, "plugin loaded");
+                app.plugins.publish(Arc::new(version)).await;
+            }
+            Err(reason) => {
+                tracing::error!(plugin.type = %active.channel_type, plugin.digest = %active.digest, %reason, "plugin can't be loaded");
+                let manifest = stored_manifest(app, &active.digest).await?;
+                app.plugins.fail(manifest, &active.channel_type, LoadProblem { digest: active.digest, reason }).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manifest>> {
+    let stored = store::plugins::find(&app.db, digest).await?.and_then(|version| version.manifest);
+    Ok(stored.and_then(|manifest| serde_json::from_value(manifest).ok()))
+}
+
+/// Loads a version from its artefact, which is made anew where it is missing or another engine's.
+pub(super) async fn load_stored(app: &App, digest: &str) -> Result<Version, String> {
+    let unknown = || format!("the database has no component {digest}");
+    let artefact = compiler::artefact_path(app, digest);
+    let manifest = stored_manifest(app, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
+    if artefact.exists() {
+        match app.sandbox.load(&artefact) {
+            Ok(plugin) => return Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config)),
+            Err(error) => tracing::warn!(plugin.digest = %digest, %error, "a compiled plugin is made again"),
+        }
+    }
+    let component = store::plugins::component(&app.db, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
+    compiler::compile_in_child(app, digest, &component).await?;
+    let plugin = app.sandbox.load(&artefact).map_err(|error| error.to_string())?;
+    Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config))
+}

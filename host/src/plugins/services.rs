@@ -1,0 +1,303 @@
+//! What one call may ask of the gateway: the sandbox's `Services` for one account and one version.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use patchbay_sandbox::services::{
+    BlobInfo, CryptoProblem, Denial, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, KvEntry, KvProblem, LogLevel, Services,
+    SignAlgorithm,
+};
+use ring::{digest, hmac};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::Version;
+use crate::{
+    accounts,
+    app::App,
+    blobs::{BlobWriter, Blobs},
+    clock::Clock,
+    domain::account::Account,
+    egress::{Dispatch, Errand},
+    manifest::Manifest,
+    secrets::Secret,
+    store::{self, Db},
+};
+
+/// Keys that one account may have in its plugin's store.
+const KV_KEYS_MAX: i64 = 10_000;
+/// Bytes of one value.
+const KV_VALUE_MAX: usize = 64 * 1024;
+const KV_KEY_MAX: usize = 256;
+/// Bytes of a file that a plugin may make.
+const BLOB_MAX: u32 = 100 * 1024 * 1024;
+/// The call's own bound ends a request before this does.
+const REQUEST_BOUND: Duration = Duration::from_secs(60);
+
+/// Secrets that were lifted out of responses, by name.
+pub type Captured = Arc<Mutex<Vec<(String, Secret)>>>;
+
+/// What reaches beyond this machine: absent where a hook has no business there.
+struct Online {
+    app: Arc<App>,
+    settings: Value,
+    dispatch: Option<Box<dyn Dispatch>>,
+}
+
+pub struct CallServices {
+    account_id: String,
+    manifest: Arc<Manifest>,
+    digest: String,
+    db: Db,
+    blobs: Blobs,
+    clock: Arc<dyn Clock>,
+    secrets: BTreeMap<String, Secret>,
+    online: Option<Online>,
+    captured: Captured,
+    writing: HashMap<String, BlobWriter>,
+}
+
+impl CallServices {
+    /// For a call that belongs to no account: nothing to reach, nothing to keep.
+    pub fn detached(app: &App, version: &Version) -> CallServices {
+        CallServices::new(app, version, String::new(), BTreeMap::new())
+    }
+
+    /// For hooks that only read what they are given; they may still check a hash with the account's secrets.
+    pub fn offline(app: &App, version: &Version, account: &Account, secrets: BTreeMap<String, Secret>) -> CallServices {
+        CallServices::new(app, version, account.id.clone(), secrets)
+    }
+
+    /// For hooks that talk to the provider.
+    pub async fn for_account(app: &Arc<App>, version: &Version, account: &Account) -> store::Result<CallServices> {
+        let secrets = accounts::open_secrets(app, account).await?;
+        let mut services = CallServices::new(app, version, account.id.clone(), secrets);
+        let settings = Value::Object(account.settings.clone());
+        services.online = Some(Online { app: Arc::clone(app), settings, dispatch: None });
+        Ok(services)
+    }
+
+    fn new(app: &App, version: &Version, account_id: String, secrets: BTreeMap<String, Secret>) -> CallServices {
+        CallServices {
+            account_id,
+            manifest: Arc::clone(&version.manifest),
+            digest: version.digest.clone(),
+            db: app.db.clone(),
+            blobs: app.blobs.clone(),
+            clock: Arc::clone(&app.clock),
+            secrets,
+            online: None,
+            captured: Captured::default(),
+            writing: HashMap::new(),
+        }
+    }
+
+    /// Has `dispatch` told before anything leaves that may change something at the provider.
+    #[must_use]
+    pub fn with_dispatch(mut self, dispatch: Box<dyn Dispatch>) -> CallServices {
+        if let Some(online) = &mut self.online {
+            online.dispatch = Some(dispatch);
+        }
+        self
+    }
+
+    /// Where captured secrets can be found after the call.
+    pub fn captured(&self) -> Captured {
+        Arc::clone(&self.captured)
+    }
+
+    fn secret(&self, name: &str) -> Result<&Secret, CryptoProblem> {
+        let unknown = || CryptoProblem::UnknownSecret(name.to_owned());
+        self.secrets.get(name).ok_or_else(unknown)
+    }
+
+    /// A blob that this call wrote is finished when it is first needed.
+    async fn finish_blob(&mut self, id: &str) -> Result<(), String> {
+        match self.writing.remove(id) {
+            Some(writer) => writer.finish().await.map(|_| ()).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Services for CallServices {
+    fn log(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        let fields = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
+        let (plugin, account) = (&self.manifest.id, &self.account_id);
+        match level {
+            LogLevel::Debug => tracing::debug!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),
+            LogLevel::Info => tracing::info!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),
+            LogLevel::Warn => tracing::warn!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),
+            LogLevel::Error => {
+                tracing::error!(target: "patchbay::plugin", %plugin, plugin.digest = %self.digest, account.id = %account, "{message}{fields}");
+            }
+        }
+    }
+
+    async fn kv_get(&mut self, key: &str) -> Option<KvEntry> {
+        match store::kv::get(&self.db, &self.account_id, key, self.clock.now()).await {
+            Ok(entry) => entry.map(|entry| KvEntry { value: entry.value, version: entry.version }),
+            Err(error) => {
+                tracing::error!(%error, account.id = %self.account_id, "a plugin's store could not be read");
+                None
+            }
+        }
+    }
+
+    async fn kv_set(&mut self, key: &str, value: Vec<u8>, ttl: Option<Duration>, expected: Option<u32>) -> Result<u32, KvProblem> {
+        if value.len() > KV_VALUE_MAX || key.len() > KV_KEY_MAX {
+            return Err(KvProblem::TooLarge);
+        }
+        // A call of no account keeps nothing.
+        if self.account_id.is_empty() {
+            return Err(KvProblem::Quota);
+        }
+        let now = self.clock.now();
+        let write = async {
+            let mut tx = self.db.begin().await?;
+            if store::kv::count(&mut tx, &self.account_id, now).await? >= KV_KEYS_MAX {
+                return Ok(Err(KvProblem::Quota));
+            }
+            let expires_at = ttl.map(|ttl| now.plus(ttl));
+            let written = store::kv::set(&mut tx, &self.account_id, key, value, expires_at, expected, now).await?;
+            tx.commit().await?;
+            store::Result::Ok(written.map_err(KvProblem::Conflict))
+        };
+        write.await.unwrap_or_else(|error| {
+            tracing::error!(%error, account.id = %self.account_id, "a plugin's store could not be written");
+            Err(KvProblem::Quota)
+        })
+    }
+
+    async fn kv_delete(&mut self, key: &str) {
+        let delete = async {
+            let mut tx = self.db.begin().await?;
+            store::kv::delete(&mut tx, &self.account_id, key).await?;
+            tx.commit().await
+        };
+        if let Err(error) = delete.await {
+            tracing::error!(%error, account.id = %self.account_id, "a plugin's store could not be written");
+        }
+    }
+
+    async fn http(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpProblem> {
+        let unfinished: Vec<String> = self.writing.keys().cloned().collect();
+        for id in unfinished {
+            self.finish_blob(&id).await.map_err(HttpProblem::NotSent)?;
+        }
+        let Some(online) = &mut self.online else { return Err(HttpProblem::Denied(Denial::NotGranted)) };
+        let Online { app, settings, dispatch } = online;
+        let errand = Errand {
+            manifest: &self.manifest,
+            settings,
+            secrets: &self.secrets,
+            blobs: &self.blobs,
+            deadline: Instant::now() + REQUEST_BOUND,
+            dispatch: dispatch.as_mut().map(|dispatch| dispatch.as_mut() as &mut dyn Dispatch),
+        };
+        let answer = app.egress.call(errand, request).await?;
+        // What was captured is known from here on: later requests may carry it, and nothing may leak it.
+        for (name, secret) in answer.captured {
+            self.secrets.insert(name.clone(), secret.clone());
+            self.captured.lock().unwrap_or_else(PoisonError::into_inner).push((name, secret));
+        }
+        Ok(answer.response)
+    }
+
+    fn digest(&mut self, algorithm: HashAlgorithm, data: &[u8]) -> Vec<u8> {
+        let algorithm = match algorithm {
+            HashAlgorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            HashAlgorithm::Sha256 => &digest::SHA256,
+            HashAlgorithm::Sha512 => &digest::SHA512,
+        };
+        digest::digest(algorithm, data).as_ref().to_vec()
+    }
+
+    fn has_secret(&mut self, secret: &str) -> bool {
+        self.secret(secret).is_ok()
+    }
+
+    fn hmac(&mut self, secret: &str, algorithm: HashAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem> {
+        let algorithm = match algorithm {
+            HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            HashAlgorithm::Sha256 => hmac::HMAC_SHA256,
+            HashAlgorithm::Sha512 => hmac::HMAC_SHA512,
+        };
+        let key = hmac::Key::new(algorithm, self.secret(secret)?.expose().as_bytes());
+        Ok(hmac::sign(&key, data).as_ref().to_vec())
+    }
+
+    fn sign(&mut self, secret: &str, algorithm: SignAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem> {
+        sign::sign(self.secret(secret)?, secret, algorithm, data)
+    }
+
+    fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem> {
+        sign::public_key(self.secret(secret)?, secret)
+    }
+
+    async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {
+        let writer = self.blobs.create(mime_type, BLOB_MAX).map_err(|error| error.to_string())?;
+        let info = writer.info().clone();
+        self.writing.insert(info.id.clone(), writer);
+        Ok(info)
+    }
+
+    async fn blob_append(&mut self, id: &str, chunk: Vec<u8>) -> Result<(), String> {
+        let writer = self.writing.get_mut(id).ok_or("the blob is finished: only a new one can be written")?;
+        writer.append(Bytes::from(chunk)).await.map_err(|error| error.to_string())
+    }
+
+    async fn blob_read(&mut self, id: &str, offset: u32, max: u32) -> Result<Vec<u8>, String> {
+        self.finish_blob(id).await?;
+        self.blobs.read(id, offset, max).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+    }
+}
+
+/// Signing with an account's private key, by `ring`. Keys are PKCS#8 in PEM or base64.
+mod sign {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use patchbay_sandbox::services::{CryptoProblem, SignAlgorithm};
+    use ring::{
+        rand::SystemRandom,
+        rsa::KeyPair as RsaKeyPair,
+        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256},
+    };
+
+    use crate::secrets::Secret;
+
+    fn pkcs8(secret: &Secret, name: &str) -> Result<Vec<u8>, CryptoProblem> {
+        let text: String = secret.expose().lines().filter(|line| !line.starts_with("-----")).collect();
+        STANDARD.decode(text.trim()).map_err(|_| CryptoProblem::WrongKey(format!("{name} is no PKCS#8 key in PEM or base64")))
+    }
+
+    fn ecdsa(secret: &Secret, name: &str) -> Result<EcdsaKeyPair, CryptoProblem> {
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8(secret, name)?, &SystemRandom::new())
+            .map_err(|error| CryptoProblem::WrongKey(format!("{name} is no P-256 key: {error}")))
+    }
+
+    pub(super) fn sign(secret: &Secret, name: &str, algorithm: SignAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem> {
+        let failed = |_| CryptoProblem::WrongKey(format!("{name} can't sign"));
+        match algorithm {
+            SignAlgorithm::Es256 => {
+                ecdsa(secret, name)?.sign(&SystemRandom::new(), data).map(|signature| signature.as_ref().to_vec()).map_err(failed)
+            }
+            SignAlgorithm::Rs256 => {
+                let key = RsaKeyPair::from_pkcs8(&pkcs8(secret, name)?)
+                    .map_err(|error| CryptoProblem::WrongKey(format!("{name} is no RSA key: {error}")))?;
+                let mut signature = vec![0; key.public().modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature).map_err(failed)?;
+                Ok(signature)
+            }
+        }
+    }
+
+    pub(super) fn public_key(secret: &Secret, name: &str) -> Result<Vec<u8>, CryptoProblem> {
+        Ok(ecdsa(secret, name)?.public_key().as_ref().to_vec())
+    }
+}

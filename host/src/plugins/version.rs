@@ -1,0 +1,139 @@
+//! One version of a plugin and what it is asked: the sandbox's hooks with the account's limits and services.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use patchbay_sandbox::{
+    BlobInfo, CallLimits, Fault, Plugin,
+    contract::{channel, messages, polling, types},
+};
+use serde_json::Value;
+
+use super::{CallServices, Captured};
+use crate::{app::App, config::Config, domain::account::Account, egress::Dispatch, manifest::Manifest, secrets::Secret, store};
+
+/// Long polls wait at the provider for most of their call.
+const POLL_WALL: Duration = Duration::from_secs(60);
+/// Large files take their time.
+const DOWNLOAD_WALL: Duration = Duration::from_secs(60);
+
+pub struct Version {
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    pub manifest: Arc<Manifest>,
+    plugin: Plugin,
+    limits: CallLimits,
+    hot: bool,
+}
+
+type Answer<T> = Result<Result<T, types::Failure>, Fault>;
+
+impl Version {
+    pub fn new(digest: String, manifest: Manifest, plugin: Plugin, config: &Config) -> Version {
+        let limits = limits(&manifest, config);
+        Version { digest, manifest: Arc::new(manifest), plugin, limits, hot: config.sandbox.hot_instances > 0 }
+    }
+
+    pub fn polls(&self) -> bool {
+        self.plugin.groups().polling
+    }
+
+    pub fn downloads(&self) -> bool {
+        self.plugin.groups().media_download
+    }
+
+    /// The account as the plugin sees it.
+    pub fn account_out(&self, account: &Account) -> types::Account {
+        types::Account {
+            id: account.id.clone(),
+            external_id: account.external_id.clone(),
+            settings: Value::Object(account.settings.clone()).to_string(),
+        }
+    }
+
+    fn call_out(&self, account: &Account, attempt: u32, wall: Duration) -> types::Call {
+        types::Call { account: self.account_out(account), attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: Vec::new() }
+    }
+
+    pub async fn configure(&self, services: CallServices, settings: &Value) -> Answer<String> {
+        self.plugin.configure(self.limits, Box::new(services), &settings.to_string()).await
+    }
+
+    /// # Errors
+    /// The store's error where the account's secrets can't be read; else the fault of the call.
+    pub async fn connect(
+        &self,
+        app: &Arc<App>,
+        account: &Account,
+        input: &channel::Connecting,
+    ) -> store::Result<(Answer<channel::Outcome>, Captured)> {
+        let services = CallServices::for_account(app, self, account).await?;
+        let captured = services.captured();
+        let call = self.call_out(account, 1, self.limits.wall);
+        let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
+        Ok((answer, captured))
+    }
+
+    pub async fn parse(
+        &self,
+        app: &App,
+        account: &Account,
+        secrets: BTreeMap<String, Secret>,
+        webhook: channel::Webhook,
+    ) -> Answer<channel::Parsed> {
+        let services = CallServices::offline(app, self, account, secrets);
+        let hot = self.hot.then_some(account.id.as_str());
+        self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).await
+    }
+
+    pub async fn send(
+        &self,
+        app: &Arc<App>,
+        account: &Account,
+        attempt: u32,
+        message: &messages::Outbound,
+        dispatch: Box<dyn Dispatch>,
+    ) -> Result<messages::Sent, Fault> {
+        let services = CallServices::for_account(app, self, account)
+            .await
+            .map_err(|error| Fault::Trap(format!("the account's secrets could not be read: {error}")))?
+            .with_dispatch(dispatch);
+        let call = self.call_out(account, attempt, self.limits.wall);
+        self.plugin.send(self.limits, Box::new(services), &call, message).await
+    }
+
+    pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<Vec<channel::Check>>> {
+        let services = CallServices::for_account(app, self, account).await?;
+        let call = self.call_out(account, 1, self.limits.wall);
+        Ok(self.plugin.health(self.limits, Box::new(services), &call).await)
+    }
+
+    pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {
+        let services = CallServices::for_account(app, self, account).await?;
+        let limits = CallLimits { wall: POLL_WALL, ..self.limits };
+        let call = self.call_out(account, 1, POLL_WALL);
+        Ok(self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await)
+    }
+
+    pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Answer<BlobInfo>> {
+        let services = CallServices::for_account(app, self, account).await?;
+        let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
+        let call = self.call_out(account, 1, DOWNLOAD_WALL);
+        Ok(self.plugin.download(limits, Box::new(services), &call, provider_ref).await)
+    }
+}
+
+/// What the manifest asks for, as far as the operator allows.
+fn limits(manifest: &Manifest, config: &Config) -> CallLimits {
+    const MIB: usize = 1024 * 1024;
+    let asked = &manifest.limits;
+    let memory_mb = asked.memory_mb.map_or(config.sandbox.memory_mb, |asked| usize::try_from(asked).unwrap_or(usize::MAX));
+    let limits = CallLimits {
+        memory_bytes: memory_mb.saturating_mul(MIB),
+        cpu: Duration::from_millis(asked.cpu_ms.map_or(config.sandbox.cpu_ms, u64::from)),
+        wall: Duration::from_millis(asked.wall_ms.map_or(config.sandbox.wall_ms, u64::from)),
+        host_calls: config.sandbox.host_calls,
+        http_requests: config.sandbox.http_requests,
+        ..CallLimits::default()
+    };
+    limits.clamp()
+}

@@ -1,0 +1,55 @@
+//! The door for REST clients: `/rest/v1` and `/admin/v1`. A handler extracts, authorises, calls one verb and renders.
+
+mod auth;
+mod channel_accounts;
+mod channel_types;
+mod events;
+mod extract;
+mod media;
+mod messages;
+mod people;
+mod plugins;
+mod status;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::Response,
+};
+
+pub use auth::{hash_key, new_key};
+
+use crate::{app::App, error::ApiError};
+
+pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    const KIB: usize = 1024;
+    let rest = Router::new()
+        .merge(channel_accounts::router())
+        .merge(channel_types::router())
+        .merge(messages::router())
+        .merge(people::router())
+        .merge(events::router())
+        .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
+    let uploads = media::router().layer(DefaultBodyLimit::max(app.config.http.max_media_mb.saturating_mul(KIB * KIB)));
+    let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
+    Router::new().nest("/rest/v1", rest.merge(uploads)).nest("/admin/v1", plugins).merge(status::router()).fallback(unknown)
+}
+
+async fn unknown(request: Request) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
+        .hint("The API is under /rest/v1: channel_accounts, channel_types, messages, conversations, contacts, media, events.")
+}
+
+/// A handler that panics is a defect; its client gets an answer all the same.
+pub async fn answer_panics(State(()): State<()>, request: Request, next: Next) -> Response {
+    use axum::response::IntoResponse;
+    use futures::FutureExt;
+    match std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => ApiError::internal(&"a handler panicked").into_response(),
+    }
+}

@@ -1,0 +1,207 @@
+//! `/rest/v1/channel_accounts`
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    auth::Caller,
+    extract::{Json, ListQuery},
+};
+use crate::{
+    accounts::{self, AccountChange, ConnectStep, NewAccount},
+    app::App,
+    domain::{
+        account::{Account, SecretHint},
+        content::{Content, Text, TextFormat},
+        key::Scope,
+    },
+    error::ApiError,
+    outbox::{self, SendRequest},
+    store::{self, accounts::Filter},
+};
+
+const ORGANIZATION_ID_MAX: usize = 64;
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/channel_accounts", get(list).post(create))
+        .route("/channel_accounts/{id}", get(show).patch(update).delete(delete))
+        .route("/channel_accounts/{id}/connect", post(connect))
+        .route("/channel_accounts/{id}/disconnect", post(disconnect))
+        .route("/channel_accounts/{id}/health", get(last_health).post(check_health))
+        .route("/channel_accounts/{id}/test", post(test))
+}
+
+async fn create(State(app): State<Arc<App>>, caller: Caller, Json(new): Json<NewAccount>) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    check_organization_id(&new.organization_id)?;
+    caller.narrow(Some(new.organization_id.clone()))?;
+    let account = accounts::create(&app, new).await?;
+    let place = format!("/rest/v1/channel_accounts/{}", account.id);
+    Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown(&app, account).await?)).into_response())
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Value>>, ApiError> {
+    caller.may(Scope::Read)?;
+    let filter = Filter {
+        organization_id: caller.narrow(query.take("organization_id"))?,
+        channel_type: query.take("type"),
+        is_active: query.take_bool("is_active")?,
+    };
+    let page = query.finish("organization_id, type, is_active")?;
+    let accounts = store::accounts::list(&app.db, &filter, &page).await?;
+    Ok(axum::Json(all_shown(&app, accounts).await?))
+}
+
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Read).await?;
+    Ok(axum::Json(shown(&app, account).await?))
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(change): Json<AccountChange>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Manage).await?;
+    let account = accounts::update(&app, account, change).await?;
+    Ok(axum::Json(shown(&app, account).await?))
+}
+
+async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Manage).await?;
+    if let Some(objection) = accounts::delete(&app, &account).await? {
+        tracing::warn!(account.id = %account.id, reason = %objection.message, "the provider wasn't told of a deleted account");
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn connect(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(step): Json<Value>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Manage).await?;
+    let step = match step {
+        Value::Object(fields) if fields.is_empty() => ConnectStep::Start,
+        step => serde_json::from_value(step).map_err(|error| {
+            ApiError::invalid_field("/step", error.to_string()).hint("Write {\"step\": \"start\"}, answers, tick or refresh.")
+        })?,
+    };
+    let account = accounts::connect(&app, &account, step).await?;
+    Ok(axum::Json(shown(&app, account).await?))
+}
+
+async fn disconnect(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Manage).await?;
+    let account = accounts::disconnect(&app, &account).await?;
+    Ok(axum::Json(shown(&app, account).await?))
+}
+
+async fn last_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Read).await?;
+    Ok(axum::Json(json!({"standing": account.standing, "health": account.health, "health_at": account.health_at})))
+}
+
+async fn check_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Manage).await?;
+    Ok(axum::Json(accounts::check(&app, &account).await?))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestRequest {
+    /// Where a test message goes; none is sent without.
+    to: Option<String>,
+    text: Option<String>,
+}
+
+/// Credentials and webhook by the plugin's checks; with `to`, a message that goes the way of all messages.
+async fn test(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(request): Json<TestRequest>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Manage).await?;
+    let health = accounts::check(&app, &account).await?;
+    let message = match request.to {
+        Some(to) => {
+            let text = request.text.unwrap_or_else(|| format!("This is a test of “{}”.", account.name));
+            let content = Content::Text(Text { text, format: TextFormat::Plain, preview_links: true });
+            let send = SendRequest::message(account.id.clone(), to, vec![content]);
+            Some(outbox::enqueue(&app, &account, send).await?)
+        }
+        None => None,
+    };
+    let webhook = json!({"url": app.webhook_url(&account.id), "refusals": account.webhook_refusals});
+    Ok(axum::Json(json!({"ok": health["ok"], "checks": health["checks"], "webhook": webhook, "message": message})))
+}
+
+/// The account, where the caller may do that with it. Another organisation's is not found.
+pub(super) async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Account, ApiError> {
+    caller.may(scope)?;
+    let account = store::accounts::find(&app.db, id).await?.filter(|account| caller.sees(&account.organization_id));
+    account.ok_or_else(|| ApiError::not_found("channel account", id))
+}
+
+fn check_organization_id(id: &str) -> Result<(), ApiError> {
+    let fits = !id.is_empty() && id.len() <= ORGANIZATION_ID_MAX && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if fits { Ok(()) } else { Err(ApiError::invalid_field("/organization_id", "must be a UUID, or letters, digits, - and _, 64 at most")) }
+}
+
+async fn shown(app: &App, account: Account) -> Result<Value, ApiError> {
+    Ok(all_shown(app, vec![account]).await?.pop().unwrap_or_default())
+}
+
+/// Accounts as clients see them: a secret stands among the settings as `{"set": true, "last4": "…"}`.
+async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<Value>, ApiError> {
+    let ids: Vec<String> = accounts.iter().map(|account| account.id.clone()).collect();
+    let mut hints: HashMap<String, Vec<(String, SecretHint)>> = HashMap::new();
+    for (account_id, name, last4) in store::secrets::hints(&app.db, &ids).await? {
+        hints.entry(account_id).or_default().push((name, SecretHint { set: true, last4 }));
+    }
+    Ok(accounts.into_iter().map(|account| render(app, &account, hints.remove(&account.id).unwrap_or_default())).collect())
+}
+
+fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>) -> Value {
+    let mut settings = account.settings.clone();
+    for (name, hint) in hints {
+        settings.insert(name, json!(hint));
+    }
+    json!({
+        "id": account.id,
+        "organization_id": account.organization_id,
+        "name": account.name,
+        "type": account.channel_type,
+        "settings": settings,
+        "is_active": account.is_active,
+        "is_connected": account.standing.connection.is_connected(),
+        "connection": account.standing.connection,
+        "reason_code": account.standing.reason_code,
+        "reason": account.standing.reason,
+        "user_action": account.standing.user_action,
+        "external_id": account.external_id,
+        "display_name": account.display_name,
+        "facts": account.facts,
+        "webhook_url": app.webhook_url(&account.id),
+        "webhook_refusals": account.webhook_refusals,
+        "prompt": account.connect_prompt,
+        "health": account.health,
+        "health_at": account.health_at,
+        "connected_at": account.connected_at,
+        "created_at": account.created_at,
+        "updated_at": account.updated_at,
+    })
+}

@@ -1,0 +1,100 @@
+//! `/rest/v1/media`: files to send, kept by the gateway.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, Query, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures::TryStreamExt;
+use serde::Deserialize;
+
+use super::auth::Caller;
+use crate::{
+    app::App,
+    blobs::BlobError,
+    domain::key::Scope,
+    error::ApiError,
+    store::{self, media::MediaFile},
+};
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new().route("/media", post(upload)).route("/media/{id}", get(download))
+}
+
+#[derive(Deserialize)]
+struct Upload {
+    organization_id: String,
+    file_name: Option<String>,
+}
+
+/// Takes the body as it is, streamed: `curl --data-binary @photo.jpg -H 'content-type: image/jpeg' …/media?organization_id=…`
+async fn upload(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(upload): Query<Upload>,
+    request: Request,
+) -> Result<(StatusCode, Json<MediaFile>), ApiError> {
+    caller.may(Scope::Send)?;
+    caller.narrow(Some(upload.organization_id.clone()))?;
+    let mime_type = request.headers().get(header::CONTENT_TYPE).and_then(|mime| mime.to_str().ok()).map(str::to_owned);
+    let mime_type = mime_type.ok_or_else(|| ApiError::bad_request("no_content_type", "Name the file's type in Content-Type."))?;
+    let most = u32::try_from(app.config.http.max_media_mb.saturating_mul(1024 * 1024)).unwrap_or(u32::MAX);
+    let mut writer = app.blobs.create(&mime_type, most).map_err(|error| ApiError::internal(&error))?;
+    let mut body = request.into_body().into_data_stream();
+    loop {
+        match body.try_next().await {
+            Ok(Some(chunk)) => writer.append(chunk).await.map_err(|error| too_large(&error))?,
+            Ok(None) => break,
+            Err(error) => return Err(ApiError::bad_request("cut_off", format!("The upload broke off: {error}."))),
+        }
+    }
+    let blob = writer.finish().await.map_err(|error| too_large(&error))?;
+    let file = MediaFile {
+        id: blob.id,
+        organization_id: upload.organization_id,
+        file_name: upload.file_name,
+        mime_type: blob.mime_type,
+        size: i64::from(blob.size),
+        created_at: app.clock.now(),
+    };
+    let mut tx = app.db.begin().await?;
+    store::media::insert(&mut tx, &file).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(file)))
+}
+
+fn too_large(error: &BlobError) -> ApiError {
+    match error {
+        BlobError::TooLarge(_) => ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("{error}."))
+            .hint("http.max_media_mb bounds uploads."),
+        error => ApiError::internal(error),
+    }
+}
+
+async fn download(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
+    caller.may(Scope::Read)?;
+    let known = store::media::find(&app.db, &id).await?.filter(|file| caller.sees(&file.organization_id));
+    known.ok_or_else(|| ApiError::not_found("media", &id))?;
+    serve(&app, &id).await
+}
+
+/// Streams a file. It came from a stranger: a browser must neither guess its type nor run it.
+pub(super) async fn serve(app: &App, id: &str) -> Result<Response, ApiError> {
+    let (info, stream) = app.blobs.stream(id).await.map_err(|error| match error {
+        BlobError::NotFound(_) => ApiError::not_found("media", id),
+        error => ApiError::internal(&error),
+    })?;
+    let mut response = Body::from_stream(stream).into_response();
+    let headers = response.headers_mut();
+    let octets = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(info.mime_type).unwrap_or(octets));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(info.size));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    Ok(response)
+}

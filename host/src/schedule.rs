@@ -1,0 +1,165 @@
+//! What happens by the clock: jobs of accounts (polling, health, dialogues that wait), claimed with a lease so that one node does
+//! each; and the sweeping of what has expired.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL},
+    app::App,
+    clock::At,
+    domain::{account::Account, failure::FailureClass},
+    inbox::{Ingest, Source},
+    plugins::{self, convert},
+    store::{self, jobs::DueJob},
+};
+
+/// Jobs claimed at a time.
+const CLAIM_MAX: u32 = 32;
+/// How long a node holds a job before another may take it: longer than any hook may run.
+const LEASE: Duration = Duration::from_secs(90);
+const IDLE: Duration = Duration::from_secs(1);
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The wait after a job that failed.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// Runs until the gateway stops.
+pub async fn run(app: Arc<App>) {
+    let mut swept = app.clock.now();
+    while !app.tasks.is_stopping() {
+        if let Err(error) = start_due(&app).await {
+            tracing::error!(%error, "jobs could not be read");
+        }
+        let now = app.clock.now();
+        if now.since(swept).is_none_or(|since| since >= SWEEP_EVERY) {
+            swept = now;
+            if let Err(error) = sweep(&app, now).await {
+                tracing::error!(%error, "what has expired could not be swept");
+            }
+        }
+        // Other nodes activate versions too.
+        if app.db.is_postgres()
+            && let Err(error) = plugins::sync(&app).await
+        {
+            tracing::error!(%error, "active plugins could not be read");
+        }
+        tokio::select! {
+            () = app.wake.jobs.notified() => {}
+            () = tokio::time::sleep(IDLE) => {}
+            () = app.tasks.stopping() => {}
+        }
+    }
+}
+
+async fn sweep(app: &App, now: At) -> store::Result<()> {
+    let mut tx = app.db.begin().await?;
+    store::kv::sweep(&mut tx, now).await?;
+    tx.commit().await
+}
+
+async fn start_due(app: &Arc<App>) -> store::Result<()> {
+    let now = app.clock.now();
+    if !store::jobs::is_any_due(&app.db, now).await? {
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    let due = store::jobs::claim(&mut tx, now, now.plus(LEASE), CLAIM_MAX).await?;
+    tx.commit().await?;
+    for job in due {
+        let doing = Arc::clone(app);
+        app.tasks.spawn(async move {
+            let stopping = doing.tasks.clone();
+            let next = tokio::select! {
+                next = run_job(&doing, &job) => next,
+                // A long poll that is cut loses nothing: its cursor moves with what was stored.
+                () = stopping.stopping() => Some(Duration::ZERO),
+            };
+            if let Err(error) = settle(&doing, &job, next).await {
+                tracing::error!(%error, account.id = %job.account_id, job = %job.job, "a job could not be settled; its lease will run out");
+            }
+            doing.wake.jobs.notify_one();
+        });
+    }
+    Ok(())
+}
+
+async fn settle(app: &App, job: &DueJob, next: Option<Duration>) -> store::Result<()> {
+    let mut tx = app.db.begin().await?;
+    match next {
+        Some(wait) => {
+            store::jobs::settle(&mut tx, job, app.clock.now().plus(wait)).await?;
+        }
+        None => store::jobs::finish(&mut tx, job).await?,
+    }
+    tx.commit().await
+}
+
+/// Does the job; answers when it is due again, none for never.
+async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
+    let account = match store::accounts::find(&app.db, &job.account_id).await {
+        Ok(account) => account?,
+        Err(error) => {
+            tracing::error!(%error, "an account could not be read");
+            return Some(PAUSE);
+        }
+    };
+    match job.job.as_str() {
+        POLL => poll(app, &account).await,
+        HEALTH => health(app, &account).await,
+        CONNECT => {
+            if let Err(error) = accounts::connect(app, &account, ConnectStep::Tick).await {
+                tracing::warn!(account.id = %account.id, error = %error.body.message, "a connect dialogue went wrong");
+            }
+            // Where it waits again, it was scheduled again.
+            None
+        }
+        other => {
+            tracing::error!(job = %other, "there is no such job");
+            None
+        }
+    }
+}
+
+async fn health(app: &Arc<App>, account: &Account) -> Option<Duration> {
+    let interval = app.plugins.manifest(&account.channel_type).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
+    if let Err(error) = accounts::check(app, account).await {
+        tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
+    }
+    Some(interval)
+}
+
+/// Reads one page; an inactive account isn't polled, the provider keeps what comes in.
+async fn poll(app: &Arc<App>, account: &Account) -> Option<Duration> {
+    let version = app.plugins.get(&account.channel_type)?;
+    let polling = version.manifest.polling.as_ref()?;
+    let interval = Duration::from_millis(u64::from(polling.interval_ms));
+    if !account.is_active {
+        return Some(PAUSE.min(interval.max(IDLE)));
+    }
+    let page = match version.poll(app, account).await {
+        Ok(Ok(Ok(page))) => page,
+        Ok(Ok(Err(failure))) => {
+            let failure = convert::failure_in(failure);
+            tracing::warn!(account.id = %account.id, class = %failure.class, reason = %failure.message, "a poll failed");
+            if matches!(failure.class, FailureClass::Unauthorized | FailureClass::Forbidden)
+                && let Err(error) = accounts::check(app, account).await
+            {
+                tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
+            }
+            return Some(failure.retry_after_ms.map_or(PAUSE, Duration::from_millis));
+        }
+        Ok(Err(fault)) => {
+            tracing::error!(account.id = %account.id, %fault, "a poll failed");
+            return Some(PAUSE);
+        }
+        Err(error) => {
+            tracing::error!(account.id = %account.id, %error, "a poll could not begin");
+            return Some(PAUSE);
+        }
+    };
+    let facts = page.events.into_iter().map(convert::fact_in).collect();
+    if let Err(error) = app.inbox.commit(Ingest::of(account, Source::Poll { cursor: page.cursor }, facts)).await {
+        tracing::error!(account.id = %account.id, %error, "a polled page could not be stored; it is read again");
+        return Some(PAUSE);
+    }
+    Some(if page.more { Duration::ZERO } else { interval })
+}
