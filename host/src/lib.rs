@@ -1,4 +1,5 @@
 pub mod blobs;
+pub mod egress;
 pub mod manifest;
 pub mod secrets;
 pub mod verify;
