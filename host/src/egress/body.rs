@@ -16,8 +16,8 @@ use reqwest::{Body, RequestBuilder};
 use crate::blobs::Blobs;
 use crate::secrets::Secret;
 
-/// Has a connection taken the request? The first time that a body is polled, its connection stands and the head is
-/// about to leave; before that, surely nothing has.
+/// Has a connection taken the request? The first time that the body is asked anything, its connection stands and the
+/// head is about to leave; before that, surely nothing has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Left(Arc<AtomicBool>);
 
@@ -46,8 +46,11 @@ impl http_body::Body for Watched {
         Pin::new(&mut self.inner).poll_frame(cx)
     }
 
-    /// Never, so that an empty body is asked for too.
+    /// The connection asks this as it takes the request, before it writes the head (hyper's `Dispatcher::poll_write`),
+    /// and then never polls a body of no bytes. An earlier asker would only turn "not sent" into "perhaps". The answer
+    /// is no, so that an empty body is announced with `content-length: 0`.
     fn is_end_stream(&self) -> bool {
+        self.left.set();
         false
     }
 
