@@ -1,0 +1,194 @@
+//! The URL of a request: the target's base with its secrets, and the path that the plugin appends.
+
+use std::collections::BTreeMap;
+
+use patchbay_sandbox::services::Denial;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+use url::Url;
+
+use super::Refused;
+use crate::manifest::{Target, Template, TemplatePart};
+use crate::secrets::Secret;
+
+/// All but what may stand as it is in a path's segment (RFC 3986, `pchar`).
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// What a plugin's path may not hold as it is. Its own percent-encoding stays.
+const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+
+pub(super) fn url(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Url, Refused> {
+    let wrong = |why: &str| Refused::new(Denial::NotGranted, why);
+    check_path(target, path)?;
+    let base = fill(&target.base, secrets, |secret| utf8_percent_encode(secret, SEGMENT).to_string())?;
+    let base = base.strip_prefix("https://").ok_or_else(|| wrong("the base isn't https"))?;
+    let (authority, base_path) = base.split_once('/').unwrap_or((base, ""));
+    let origin = match own_base(target, settings)? {
+        Some(own) => own,
+        None => format!("https://{authority}"),
+    };
+    let mut whole = String::new();
+    for part in [base_path.trim_end_matches('/'), path.trim_start_matches('/')].into_iter().filter(|part| !part.is_empty()) {
+        whole.push('/');
+        whole.push_str(&utf8_percent_encode(part, PATH).to_string());
+    }
+    // A base that ends with a slash keeps it where nothing follows.
+    if path.is_empty() && (base_path.ends_with('/') || whole.is_empty()) {
+        whole.push('/');
+    }
+    let url = Url::parse(&format!("{origin}{whole}")).map_err(|_| wrong("the base and the path make no URL"))?;
+    // Had the parser resolved a segment, a secret of dots for instance, the path would be another.
+    if !url.path().ends_with(&whole) || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("the path isn't a plain one"));
+    }
+    Ok(url)
+}
+
+/// Scheme, host, port and path prefix of the account's own choice.
+fn own_base(target: &Target, settings: &Value) -> Result<Option<String>, Refused> {
+    let Some(name) = &target.base_setting else { return Ok(None) };
+    let Some(text) = settings.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = || Refused::new(Denial::NotGranted, &format!("the setting {name} must be http(s)://host[:port][/path]"));
+    let own = Url::parse(text).map_err(|_| wrong())?;
+    let bare = own.username().is_empty() && own.password().is_none() && own.query().is_none() && own.fragment().is_none();
+    if !bare || !matches!(own.scheme(), "http" | "https") {
+        return Err(wrong());
+    }
+    Ok(Some(own.as_str().trim_end_matches('/').to_owned()))
+}
+
+/// A template's text with the secrets in it, each encoded for its place.
+pub(super) fn fill(template: &Template, secrets: &BTreeMap<String, Secret>, encode: impl Fn(&str) -> String) -> Result<String, Refused> {
+    join(template.parts(), secrets, encode)
+}
+
+pub(super) fn join(parts: &[TemplatePart], secrets: &BTreeMap<String, Secret>, encode: impl Fn(&str) -> String) -> Result<String, Refused> {
+    parts
+        .iter()
+        .map(|part| match part {
+            TemplatePart::Text(text) => Ok(text.clone()),
+            TemplatePart::Secret(name) => secret(secrets, name).map(|secret| encode(secret.expose())),
+        })
+        .collect()
+}
+
+pub(super) fn secret<'a>(secrets: &'a BTreeMap<String, Secret>, name: &str) -> Result<&'a Secret, Refused> {
+    let found = secrets.get(name).filter(|secret| !secret.expose().is_empty());
+    found.ok_or_else(|| Refused::new(Denial::CredentialMissing, &format!("the secret \"{name}\" isn't set")))
+}
+
+fn check_path(target: &Target, path: &str) -> Result<(), Refused> {
+    let wrong = |why: &str| Err(Refused::new(Denial::NotGranted, why));
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    if path.starts_with("//") || path.contains("://") {
+        return wrong("a path must not name an authority");
+    }
+    if path.contains(['?', '#']) {
+        return wrong("a query goes into `query`, not into the path");
+    }
+    if decoded.contains('\\') || decoded.chars().any(char::is_control) {
+        return wrong("a path must not hold backslashes or control characters");
+    }
+    // Encoded slashes too: some servers decode before they resolve.
+    if decoded.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return wrong("a path must not hold `.` or `..`");
+    }
+    if !target.allows_path(path) {
+        return wrong("the manifest's target doesn't list this path");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn target(base: &str) -> Target {
+        serde_json::from_value(json!({ "base": base, "base_setting": "base_url", "methods": ["POST"] })).unwrap()
+    }
+
+    fn secrets(token: &str) -> BTreeMap<String, Secret> {
+        BTreeMap::from([("token".to_owned(), Secret::from(token))])
+    }
+
+    fn built(base: &str, settings: &Value, token: &str, path: &str) -> Result<String, Refused> {
+        url(&target(base), settings, &secrets(token), path).map(String::from)
+    }
+
+    const BOT: &str = "https://api.telegram.org/bot{secret:token}";
+
+    #[test]
+    fn a_path_is_appended_to_the_base() {
+        let ok = |base: &str, path: &str| built(base, &json!({}), "12:Ab_-", path).unwrap();
+        assert_eq!(ok(BOT, "/sendMessage"), "https://api.telegram.org/bot12:Ab_-/sendMessage");
+        assert_eq!(ok(BOT, "sendMessage"), "https://api.telegram.org/bot12:Ab_-/sendMessage");
+        assert_eq!(ok(BOT, ""), "https://api.telegram.org/bot12:Ab_-");
+        assert_eq!(ok("https://a.example", ""), "https://a.example/");
+        assert_eq!(ok("https://a.example/v1/", "x"), "https://a.example/v1/x");
+        assert_eq!(ok("https://a.example/v1/", ""), "https://a.example/v1/");
+        assert_eq!(ok("https://a.example:8443", "/a b/%2Fc/é"), "https://a.example:8443/a%20b/%2Fc/%C3%A9");
+    }
+
+    #[test]
+    fn a_secret_never_leaves_its_segment() {
+        let ok = |token: &str| built(BOT, &json!({}), token, "/x").unwrap();
+        assert_eq!(ok("a/../b?c#d%2e"), "https://api.telegram.org/bota%2F..%2Fb%3Fc%23d%252e/x");
+        assert!(built("https://a.example/{secret:token}/x", &json!({}), "..", "/y").is_err());
+        assert_eq!(built(BOT, &json!({}), "", "/x").unwrap_err().denial, Denial::CredentialMissing);
+    }
+
+    #[test]
+    fn a_path_never_leaves_the_base() {
+        for path in [
+            "/../x",
+            "..",
+            "/a/..",
+            "/%2e%2e/x",
+            "/.%2E/x",
+            "/a/./b",
+            "//evil.example/x",
+            "https://evil.example/",
+            "/a\\b",
+            "/a%5cb",
+            "/a?b=c",
+            "/a#b",
+            "/a\nb",
+            "/a%0d%0ab",
+            "/a%00",
+            "/a%2f..%2fb",
+            "/a/\u{7f}",
+        ] {
+            assert_eq!(built(BOT, &json!({}), "12:Ab", path).map_err(|refused| refused.denial), Err(Denial::NotGranted), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_setting_replaces_the_origin_and_keeps_the_rest() {
+        let ok = |own: &str| built(BOT, &json!({ "base_url": own }), "12:Ab", "/getMe").unwrap();
+        assert_eq!(ok("https://bots.example.com"), "https://bots.example.com/bot12:Ab/getMe");
+        assert_eq!(ok("http://10.0.0.1:8081/telegram/"), "http://10.0.0.1:8081/telegram/bot12:Ab/getMe");
+        assert_eq!(ok(""), "https://api.telegram.org/bot12:Ab/getMe");
+        for own in ["ftp://a.example", "file:///etc", "https://user@a.example", "https://a.example/?x=", "https://a.example/#", "a.example"]
+        {
+            assert!(built(BOT, &json!({ "base_url": own }), "12:Ab", "/getMe").is_err(), "{own}");
+        }
+    }
+}

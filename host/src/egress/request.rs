@@ -1,0 +1,187 @@
+//! A request with its credentials: what goes out at each hop.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use patchbay_sandbox::services::{Capture, Denial, Field, HttpBody, HttpRequest, PartContent};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use serde_json::Value;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::scan::Scanner;
+use super::{Refused, address};
+use crate::manifest::Target;
+use crate::secrets::Secret;
+
+/// Headers of the connection, and credentials: the gateway's alone.
+const RESERVED: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "cookie2",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What a plugin's header may still be where a provider sends us to another host.
+const ELSEWHERE: &[HeaderName] = &[ACCEPT, ACCEPT_LANGUAGE, RANGE, USER_AGENT];
+
+pub(super) struct Plan {
+    pub(super) method: Method,
+    /// With the query and its credentials.
+    pub(super) url: Url,
+    pub(super) body: HttpBody,
+    pub(super) into_blob: bool,
+    pub(super) capture: Vec<Capture>,
+    /// The plugin's.
+    headers: HeaderMap,
+    /// The gateway's.
+    credentials: HeaderMap,
+    query: Vec<(String, Secret)>,
+    /// Form fields.
+    pub(super) form: Vec<(String, Secret)>,
+}
+
+impl Plan {
+    pub(super) fn new(
+        target: &Target,
+        settings: &Value,
+        secrets: &BTreeMap<String, Secret>,
+        request: HttpRequest,
+    ) -> Result<Self, Refused> {
+        if !target.methods.contains(&request.method) {
+            return Err(Refused::new(Denial::NotGranted, "the manifest's target doesn't list this method"));
+        }
+        let method = Method::from_bytes(request.method.as_bytes());
+        let method = method.map_err(|_| Refused::new(Denial::NotGranted, "no such method"))?;
+        let mut url = address::url(target, settings, secrets, &request.path)?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query.iter().map(|field| (&field.name, &field.value)));
+        }
+        let named = |fields: &BTreeMap<String, String>| -> Result<Vec<(String, Secret)>, Refused> {
+            fields.iter().map(|(field, secret)| Ok((field.clone(), address::secret(secrets, secret)?.clone()))).collect()
+        };
+        let form = named(&target.form)?;
+        if !form.is_empty() && matches!(request.body, HttpBody::Bytes(_) | HttpBody::Blob(_)) {
+            return Err(Refused::new(Denial::NotGranted, "the target's credential is a form field, and the body isn't a form"));
+        }
+        let plan = Self {
+            headers: headers(target, &request)?,
+            credentials: credentials(target, secrets)?,
+            query: named(&target.query)?,
+            method,
+            url,
+            form,
+            body: request.body,
+            into_blob: request.into_blob,
+            capture: request.capture,
+        };
+        let url = plan.with_query(plan.url.clone());
+        Ok(Self { url, ..plan })
+    }
+
+    /// Adds the query's credentials where they aren't yet.
+    pub(super) fn with_query(&self, mut url: Url) -> Url {
+        for (field, secret) in &self.query {
+            if !url.query_pairs().any(|(name, _)| name == *field) {
+                url.query_pairs_mut().append_pair(field, secret.expose());
+            }
+        }
+        url
+    }
+
+    /// The headers of a hop: to the target's own origin, or to another that a provider has named.
+    pub(super) fn headers(&self, at_home: bool) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if at_home {
+            headers.extend(self.credentials.clone());
+            return headers;
+        }
+        ELSEWHERE.iter().filter_map(|name| headers.remove(name).map(|value| (name.clone(), value))).collect()
+    }
+
+    pub(super) fn has_type(&self) -> bool {
+        self.headers.contains_key(CONTENT_TYPE)
+    }
+}
+
+fn headers(target: &Target, request: &HttpRequest) -> Result<HeaderMap, Refused> {
+    let mut headers = HeaderMap::new();
+    let own_type = matches!(request.body, HttpBody::Form(_) | HttpBody::Multipart(_));
+    for Field { name, value } in &request.headers {
+        let wrong = |why: &str| Refused::new(Denial::NotGranted, &format!("the header \"{name}\" {why}"));
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("isn't one"))?;
+        let of_target = target.header.keys().any(|own| own.eq_ignore_ascii_case(header.as_str()));
+        if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") || of_target {
+            return Err(wrong("is the gateway's to set"));
+        }
+        // The type of a form or multipart body is known here, with its boundary.
+        if !(own_type && header == CONTENT_TYPE) {
+            headers.append(header, HeaderValue::from_str(value).map_err(|_| wrong("has a value that no header can have"))?);
+        }
+    }
+    Ok(headers)
+}
+
+fn credentials(target: &Target, secrets: &BTreeMap<String, Secret>) -> Result<HeaderMap, Refused> {
+    let mut headers = HeaderMap::new();
+    let mut add = |name: HeaderName, value: Zeroizing<String>| {
+        let wrong = |_| Refused::new(Denial::CredentialMissing, &format!("the secret for the header {name} can't stand in a header"));
+        let mut value = HeaderValue::from_str(&value).map_err(wrong)?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+        Ok(())
+    };
+    if let Some(name) = &target.bearer {
+        add(AUTHORIZATION, Zeroizing::new(format!("Bearer {}", address::secret(secrets, name)?.expose())))?;
+    }
+    if let Some(basic) = &target.basic {
+        let (user, password) = (address::secret(secrets, &basic.user)?, address::secret(secrets, &basic.password)?);
+        let pair = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
+        add(AUTHORIZATION, Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))?;
+    }
+    for (header, value) in &target.header {
+        let wrong = |_| Refused::new(Denial::NotGranted, &format!("the header \"{header}\" isn't one"));
+        let name = HeaderName::from_bytes(header.as_bytes()).map_err(wrong)?;
+        add(name, Zeroizing::new(address::join(&value.credential(), secrets, str::to_owned)?))?;
+    }
+    Ok(headers)
+}
+
+/// A plugin holds no secret; one that has found a way to hold one doesn't get it out.
+pub(super) fn refuse_leaks(scanner: &Scanner, request: &HttpRequest) -> Result<(), Refused> {
+    let fields = |fields: &[Field]| {
+        fields
+            .iter()
+            .find_map(|field| scanner.find(field.name.as_bytes()).or_else(|| scanner.find(field.value.as_bytes())).map(str::to_owned))
+    };
+    let body = match &request.body {
+        HttpBody::Empty | HttpBody::Blob(_) => None,
+        HttpBody::Bytes(bytes) => scanner.find(bytes).map(str::to_owned),
+        HttpBody::Form(form) => fields(form),
+        HttpBody::Multipart(parts) => parts.iter().find_map(|part| {
+            let texts = [Some(&part.name), part.file_name.as_ref(), part.mime_type.as_ref()];
+            let in_text = texts.into_iter().flatten().find_map(|text| scanner.find(text.as_bytes()));
+            let in_content = || match &part.content {
+                PartContent::Bytes(bytes) => scanner.find(bytes),
+                PartContent::Blob(_) => None,
+            };
+            in_text.or_else(in_content).map(str::to_owned)
+        }),
+    };
+    let elsewhere =
+        || scanner.find(request.path.as_bytes()).map(str::to_owned).or_else(|| fields(&request.query)).or_else(|| fields(&request.headers));
+    match body.or_else(elsewhere) {
+        Some(name) => Err(Refused::new(Denial::NotGranted, &format!("the plugin's request holds the secret \"{name}\""))),
+        None => Ok(()),
+    }
+}
