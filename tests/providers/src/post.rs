@@ -46,7 +46,11 @@ impl Poster {
 
     /// Posts JSON. The error is a sentence for people.
     pub(crate) async fn post(
-        &self, url: &str, headers: &[(HeaderName, HeaderValue)], body: Bytes, within: Duration,
+        &self,
+        url: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Bytes,
+        within: Duration,
     ) -> Result<Posted, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let host = uri.authority().map(|authority| authority.as_str().to_owned());

@@ -103,15 +103,21 @@ impl Recorder {
     }
 
     /// `parameters` is asked for only where it is kept.
-    pub(crate) fn record(&self, account: impl ToString, method: &str, parameters: impl FnOnce() -> Value) -> Option<Arc<Entry>> {
+    pub(crate) fn record(&self, account: &impl ToString, method: &str, parameters: impl FnOnce() -> Value) -> Option<Arc<Entry>> {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let recording = self.recording();
         if recording == Recording::Off {
             return None;
         }
         let parameters = if recording == Recording::Full { parameters() } else { Value::Null };
-        let request =
-            RecordedRequest { number, at_ms: clock::now_ms(), account: account.to_string(), method: method.to_owned(), parameters, status: 0 };
+        let request = RecordedRequest {
+            number,
+            at_ms: clock::now_ms(),
+            account: account.to_string(),
+            method: method.to_owned(),
+            parameters,
+            status: 0,
+        };
         let entry = Arc::new(Entry { request, status: AtomicU16::new(0) });
         {
             let mut kept = self.kept.lock();

@@ -72,7 +72,10 @@ pub(crate) fn respond(outcome: &Outcome) -> Response {
     match outcome {
         Ok(Success { result, description }) => {
             let body = serde_json::to_vec(&Envelope { ok: true, result, description: *description });
-            body.map_or_else(|error| respond(&Err(Refusal::new(500, format!("Internal Server Error: {error}")))), |body| json_response(200, body))
+            body.map_or_else(
+                |error| respond(&Err(Refusal::new(500, format!("Internal Server Error: {error}")))),
+                |body| json_response(200, body),
+            )
         }
         Err(refusal) => {
             let mut body = json!({"ok": false, "error_code": refusal.error_code, "description": refusal.description});

@@ -170,8 +170,9 @@ impl Chats {
             ChatState::Kicked => Refusal::forbidden(&format!("bot was kicked from the {kind} chat")),
             ChatState::NotMember => Refusal::forbidden(&format!("bot is not a member of the {kind} chat")),
             ChatState::Deleted => Refusal::forbidden("the group chat was deleted"),
-            ChatState::Migrated { migrate_to_chat_id } => Refusal::bad("group chat was upgraded to a supergroup chat")
-                .with(json!({"migrate_to_chat_id": migrate_to_chat_id})),
+            ChatState::Migrated { migrate_to_chat_id } => {
+                Refusal::bad("group chat was upgraded to a supergroup chat").with(json!({"migrate_to_chat_id": migrate_to_chat_id}))
+            }
             ChatState::NotFound => Refusal::bad("chat not found"),
             ChatState::NoRights => Refusal::bad("not enough rights to send text messages to the chat"),
             ChatState::TopicClosed => Refusal::bad("TOPIC_CLOSED"),

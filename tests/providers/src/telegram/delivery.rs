@@ -111,7 +111,7 @@ async fn answer_with_method(server: &Arc<Server>, bot: &Arc<Bot>, posted: &Poste
     let refused = matches!(name.as_str(), "deletewebhook" | "setwebhook" | "close" | "logout") || name.starts_with("get");
     let Some(method) = methods::Method::named(&name).filter(|_| !refused) else { return };
     let params = Params::of(values);
-    let entry = server.recorder.record(bot.id, method.name(), || params.as_json());
+    let entry = server.recorder.record(&bot.id, method.name(), || params.as_json());
     let outcome = methods::call(server, bot, method, &params).await;
     if let Some(entry) = entry {
         entry.answered(outcome.as_ref().map_or_else(|refusal| refusal.error_code, |_| 200));

@@ -233,7 +233,8 @@ impl Files {
     /// `getFile`.
     pub(crate) fn describe(&self, file_id: &str) -> Result<Value, Refusal> {
         let Some(file) = self.find(file_id) else {
-            let known_shape = file_id.len() >= 20 && file_id.bytes().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'-'));
+            let known_shape =
+                file_id.len() >= 20 && file_id.bytes().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'-'));
             let text = if known_shape { "wrong file_id or the file is temporarily unavailable" } else { "invalid file_id" };
             return Err(Refusal::bad(text));
         };

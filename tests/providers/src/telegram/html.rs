@@ -10,9 +10,8 @@ pub(crate) struct Formatted {
     pub(crate) entities: Vec<Value>,
 }
 
-const TAGS: &[&str] = &[
-    "a", "b", "strong", "i", "em", "s", "strike", "del", "u", "ins", "tg-spoiler", "tg-emoji", "span", "pre", "code", "blockquote",
-];
+const TAGS: &[&str] =
+    &["a", "b", "strong", "i", "em", "s", "strike", "del", "u", "ins", "tg-spoiler", "tg-emoji", "span", "pre", "code", "blockquote"];
 
 struct Open {
     tag: String,

@@ -66,7 +66,7 @@ impl Filler<'_> {
                 "$now" => clock::now_s().into(),
                 "$bot" => self.bot.user(),
                 "$unique" => self.unique.into(),
-                "$next" => self.server.chats.with(self.bot.id, chat.unwrap_or_default(), |chat| chat.next_id()).into(),
+                "$next" => self.server.chats.with(self.bot.id, chat.unwrap_or_default(), Conversation::next_id).into(),
                 "$last" => {
                     let last = |chat: &mut Conversation| chat.newest().unwrap_or_else(|| chat.next_id());
                     self.server.chats.with(self.bot.id, chat.unwrap_or_default(), last).into()

@@ -129,7 +129,7 @@ async fn call(server: &Arc<Server>, token: &str, method_name: &str, request: Req
         Some(method) => method.name(),
         None => method_name,
     };
-    let entry = server.recorder.record(account, name, || params.as_ref().map(Params::as_json).unwrap_or_default());
+    let entry = server.recorder.record(&account, name, || params.as_ref().map(Params::as_json).unwrap_or_default());
 
     let failure = if server.failures.any() {
         let chat = params.as_ref().map(|params| params.text("chat_id").into_owned()).unwrap_or_default();
@@ -181,7 +181,9 @@ async fn fail(failure: &Failure, act: impl Future<Output = Outcome>) -> Response
 /// What a proxy before the server answers in its place.
 fn proxy_error(status: u16, body: Option<&str>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let html = format!("<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n<hr><center>nginx/1.18.0</center>\r\n</body>\r\n</html>\r\n");
+    let html = format!(
+        "<html>\r\n<head><title>{status}</title></head>\r\n<body>\r\n<center><h1>{status}</h1></center>\r\n<hr><center>nginx/1.18.0</center>\r\n</body>\r\n</html>\r\n"
+    );
     let mut response = Response::new(Body::from(body.map_or(html, ToOwned::to_owned)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));

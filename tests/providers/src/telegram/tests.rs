@@ -154,7 +154,11 @@ async fn refusals_have_the_words_of_the_real_server() {
         ),
         ("editMessageText", json!({"chat_id": CHAT, "message_id": 9, "text": "x"}), "400 Bad Request: message to edit not found"),
         ("deleteMessage", json!({"chat_id": CHAT, "message_id": 9}), "400 Bad Request: message to delete not found"),
-        ("setMessageReaction", json!({"chat_id": CHAT, "message_id": 9, "reaction": [{"type": "emoji", "emoji": "🥨"}]}), "400 Bad Request: REACTION_INVALID"),
+        (
+            "setMessageReaction",
+            json!({"chat_id": CHAT, "message_id": 9, "reaction": [{"type": "emoji", "emoji": "🥨"}]}),
+            "400 Bad Request: REACTION_INVALID",
+        ),
         (
             "answerCallbackQuery",
             json!({"callback_query_id": "1"}),
@@ -208,8 +212,24 @@ async fn uploads_are_kept_and_can_be_fetched_and_sent_again() {
     assert_eq!(again["photo"][1]["file_unique_id"], largest["file_unique_id"]);
     let refusal = client.refusal("sendDocument", json!({"chat_id": CHAT, "document": largest["file_id"]})).await;
     assert_eq!(refusal, "400 Bad Request: can't use file of type Photo as Document");
-    let text = Form::new().text("chat_id", CHAT.to_string()).part("photo", Part::bytes("no picture").file_name("x.png"));
+    let text = Form::new().text("chat_id", CHAT.to_string()).part("photo", Part::bytes(b"no picture".as_slice()).file_name("x.png"));
     assert_eq!(client.upload("sendPhoto", text).await["description"], "Bad Request: IMAGE_PROCESS_FAILED");
+}
+
+#[tokio::test]
+async fn media_on_loopback_is_fetched_and_must_be_what_it_is_sent_as() {
+    let telegram = Telegram::start().await;
+    let client = Client::of(&telegram);
+    let form = Form::new().text("chat_id", "5").part("document", Part::bytes(png(120, 60)).file_name("p.png"));
+    let document = client.upload("sendDocument", form).await["result"]["document"].take();
+    let file = client.result("getFile", json!({"file_id": document["file_id"]})).await;
+    let url = format!("{}/file/bot{TOKEN}/{}", telegram.url(), file["file_path"].as_str().unwrap());
+    let photo = client.result("sendPhoto", json!({"chat_id": CHAT, "photo": url})).await["photo"].take();
+    assert_eq!((&photo[1]["width"], &photo[1]["height"]), (&json!(120), &json!(60)));
+    let missing = json!({"chat_id": CHAT, "photo": format!("{url}x")});
+    assert_eq!(client.refusal("sendPhoto", missing).await, "400 Bad Request: failed to get HTTP URL content");
+    let no_picture = json!({"chat_id": CHAT, "photo": format!("{}/_standin", telegram.url())});
+    assert_eq!(client.refusal("sendPhoto", no_picture).await, "400 Bad Request: wrong type of the web page content");
 }
 
 #[tokio::test]
@@ -222,7 +242,7 @@ async fn an_album_is_sent_whole_or_not_at_all() {
             .text("chat_id", CHAT.to_string())
             .text("media", media.to_string())
             .part("f0", Part::bytes(png(10, 10)).file_name("a.png"))
-            .part("f1", Part::bytes("video").file_name("b.mp4"))
+            .part("f1", Part::bytes(b"video".as_slice()).file_name("b.mp4"))
     };
     let messages = client.upload("sendMediaGroup", form(&media)).await["result"].take();
     let messages = messages.as_array().unwrap();
@@ -230,7 +250,10 @@ async fn an_album_is_sent_whole_or_not_at_all() {
     assert_eq!((&messages[0]["caption"], &messages[1]["video"]["file_name"]), (&json!("one"), &json!("b.mp4")));
 
     let mixed = json!([{"type": "photo", "media": "attach://f0"}, {"type": "document", "media": "attach://f1"}]);
-    assert_eq!(client.upload("sendMediaGroup", form(&mixed)).await["description"], "Bad Request: document can't be mixed with other media types");
+    assert_eq!(
+        client.upload("sendMediaGroup", form(&mixed)).await["description"],
+        "Bad Request: document can't be mixed with other media types"
+    );
     assert_eq!(telegram.messages(BOT, CHAT).len(), 2);
 }
 
@@ -311,7 +334,10 @@ async fn a_long_poll_ends_with_the_update_and_confirms_by_offset() {
     let (updates, delivery) = tokio::join!(poll, say);
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(!delivery.delivered);
-    assert_eq!((&updates[0]["update_id"], &updates[0]["message"]["entities"][0]["type"]), (&json!(delivery.update_id), &json!("bot_command")));
+    assert_eq!(
+        (&updates[0]["update_id"], &updates[0]["message"]["entities"][0]["type"]),
+        (&json!(delivery.update_id), &json!("bot_command"))
+    );
     assert_eq!(client.result("getUpdates", json!({})).await.as_array().unwrap().len(), 1, "unconfirmed");
     assert_eq!(client.result("getUpdates", json!({"offset": delivery.update_id + 1})).await, json!([]));
 }
@@ -338,7 +364,10 @@ async fn webhooks_are_checked_as_the_real_server_does() {
     let client = Client::of(&telegram);
     for (parameters, refusal) in [
         (json!({"url": "http://bot.example/"}), "400 Bad Request: bad webhook: An HTTPS URL must be provided for webhook"),
-        (json!({"url": "https://bot.example:3000/"}), "400 Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443"),
+        (
+            json!({"url": "https://bot.example:3000/"}),
+            "400 Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443",
+        ),
         (json!({"url": "https://bot.example/", "secret_token": "a b"}), "400 Bad Request: secret token contains unallowed characters"),
         (json!({"url": "https://bot.example/", "secret_token": "a".repeat(257)}), "400 Bad Request: secret token is too long"),
     ] {
@@ -367,8 +396,7 @@ async fn a_failing_webhook_gets_every_update_again_in_the_order_of_its_chat() {
     let first = telegram.say(BOT, &Say { from: CHAT, text: "one".into(), ..Say::default() }).await;
     assert_eq!((first.delivered, first.status), (false, Some(503)));
     let said = |text: &str| json!({"from": CHAT, "text": text});
-    let (second, other) =
-        tokio::join!(client.standin("say", said("two")), client.standin("say", json!({"from": 5, "text": "elsewhere"})));
+    let (second, other) = tokio::join!(client.standin("say", said("two")), client.standin("say", json!({"from": 5, "text": "elsewhere"})));
     assert_eq!((&second["delivered"], &second["status"]), (&json!(true), &json!(200)));
     assert_eq!(other["delivered"], true);
     until(|| hook.got.lock().len() == 5).await;
@@ -429,7 +457,12 @@ async fn every_sample_can_be_pushed_and_its_files_fetched() {
     assert!(client.refusal("answerCallbackQuery", json!({"callback_query_id": press})).await.contains("query is too old"));
     // The samples told of somebody who blocked the bot, and of a group that migrated.
     assert!(client.refusal("sendMessage", json!({"chat_id": -5001, "text": "x"})).await.contains("upgraded to a supergroup"));
-    let big = updates.iter().find_map(|update| update["message"]["document"]["file_id"].as_str().filter(|_| update["message"]["document"]["file_size"] == 31_457_280)).unwrap();
+    let big = updates
+        .iter()
+        .find_map(|update| {
+            update["message"]["document"]["file_id"].as_str().filter(|_| update["message"]["document"]["file_size"] == 31_457_280)
+        })
+        .unwrap();
     assert_eq!(client.refusal("getFile", json!({"file_id": big})).await, "400 Bad Request: file is too big");
 }
 

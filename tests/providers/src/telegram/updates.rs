@@ -143,8 +143,12 @@ impl Feed {
         let told = state.pending.get_mut(&delivery.update_id).and_then(|pending| pending.told.take());
         if delivery.delivered {
             state.pending.remove(&delivery.update_id);
-            if state.generation == webhook.generation {
-                state.lanes.get_mut(lane).map(VecDeque::pop_front);
+            // The updates may have been dropped, and others come, while this one was on its way.
+            if state.generation == webhook.generation
+                && let Some(ids) = state.lanes.get_mut(lane)
+                && ids.front() == Some(&delivery.update_id)
+            {
+                ids.pop_front();
             }
         } else {
             let text = delivery.status.map(|status| format!("Wrong response from the webhook: {}", reason(status)));
@@ -259,7 +263,7 @@ impl Feed {
                 offset
             } else {
                 let back = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
-                state.pending.keys().rev().take(back).last().copied().unwrap_or_default()
+                state.pending.keys().rev().nth(back.saturating_sub(1)).copied().unwrap_or_default()
             };
             state.pending = state.pending.split_off(&from);
         }

@@ -123,7 +123,9 @@ pub(crate) async fn album(server: &Arc<Server>, bot: &Arc<Bot>, params: &Params)
 
 /// One `InputMedia` with its caption.
 pub(crate) async fn input_media(
-    server: &Arc<Server>, item: &Map<String, Value>, params: &Params,
+    server: &Arc<Server>,
+    item: &Map<String, Value>,
+    params: &Params,
 ) -> Result<(Kind, Map<String, Value>), Refusal> {
     let kind = match text_of(item.get("type")).as_ref() {
         "photo" => Kind::Photo,
