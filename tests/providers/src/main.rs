@@ -1,0 +1,60 @@
+//! The stand-ins as a program, for the demonstration and for load runs.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::http::uri::Authority;
+use clap::{Parser, ValueEnum};
+use patchbay_providers::Recording;
+use patchbay_providers::telegram::{Options, Telegram};
+
+/// Stand-ins of the messaging providers.
+#[derive(Debug, Parser)]
+#[command(name = "patchbay-providers", version)]
+struct Arguments {
+    /// Serve a Telegram Bot API server there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101")]
+    telegram: SocketAddr,
+    /// Post webhooks to this host and port over HTTP, whatever their URL says
+    #[arg(long, value_name = "HOST:PORT")]
+    deliver_to: Option<Authority>,
+    /// Know only the bots that were registered at /_standin/bots
+    #[arg(long)]
+    only_registered: bool,
+    /// Every answer waits so many milliseconds
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+    /// How much of each request is kept
+    #[arg(long, value_enum, default_value = "full")]
+    record: Record,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Record {
+    Full,
+    Summary,
+    Off,
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let telegram = Telegram::start_with(Options {
+        address: arguments.telegram,
+        deliver_to: arguments.deliver_to,
+        only_registered: arguments.only_registered,
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: match arguments.record {
+            Record::Full => Recording::Full,
+            Record::Summary => Recording::Summary,
+            Record::Off => Recording::Off,
+        },
+        ..Options::default()
+    })
+    .await?;
+    let url = telegram.url();
+    println!("Telegram Bot API   {url}/bot<token>/<method>");
+    println!("  redirect to it   [egress.redirect] \"api.telegram.org\" = \"{url}\"");
+    println!("  its strings      {url}/_standin");
+    tokio::signal::ctrl_c().await
+}
