@@ -1,5 +1,8 @@
 //! From the traits to the component's exports.
 
+#[cfg(target_arch = "wasm32")]
+pub mod glue;
+
 use std::marker::PhantomData;
 use std::sync::Once;
 
@@ -27,7 +30,7 @@ macro_rules! channel {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Exported = $crate::export::Exported<$plugin>;
-            $crate::bindings::plugin::export!(Exported with_types_in $crate::bindings::plugin);
+            $crate::bindings::plugin::export!(Exported with_types_in $crate::export::glue::plugin);
             $($($crate::__export_group!($group);)+)?
         };
     };
@@ -37,7 +40,7 @@ macro_rules! channel {
 #[macro_export]
 macro_rules! __export_group {
     (Polling) => {
-        $crate::bindings::polling::export!(Exported with_types_in $crate::bindings::polling);
+        $crate::bindings::polling::export!(Exported with_types_in $crate::export::glue::polling);
     };
     (MediaDownload) => {
         $crate::bindings::media_download::export!(Exported with_types_in $crate::bindings::media_download);

@@ -1,7 +1,12 @@
 //! What people and businesses say to each other: the same words for every channel, both ways. The types are those of
 //! `wit/messages.wit`.
 
-pub use crate::bindings::plugin::patchbay::channel::messages::*;
+pub use crate::bindings::plugin::patchbay::channel::messages::{
+    Accepted, AccountStatus, Action, Button, Card, Choice, Choices, Command, ContactCard, Content, Conversation, ConversationKind, Custom,
+    DetailLine, Edit, Email, Event, Happening, Identity, Inbound, Interactive, Location, Media, MediaKind, Menu, Notification, Outbound,
+    Party, Poll, Post, Reaction, Receipt, ReceiptState, ReceiptTarget, Row, Section, Sent, Source, Sticker, Subscription, Template,
+    TemplateButton, TemplateStatus, TemplateValue, Text, TextFormat, Vote,
+};
 
 impl Text {
     /// Text as it stands, with link previews.
