@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod app;
 pub mod blobs;
 pub mod boot;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

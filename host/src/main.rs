@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `patchbay`.
+
+fn main() -> std::process::ExitCode {
+    patchbay::cli::main()
+}

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Sends what was claimed and settles it. A failure of the database leaves the claim to the sweep.
-pub async fn attempt(app: &Arc<App>, claim: Claim) {
+pub(super) async fn attempt(app: &Arc<App>, claim: Claim) {
     if let Err(error) = try_attempt(app, &claim).await {
         tracing::error!(%error, message.id = %claim.message_id, "an attempt could not be settled; its lease will run out");
     }

@@ -29,7 +29,7 @@ const REF: &str = "ref";
 const CONVERSATION: &str = "conversation";
 
 /// How an attempt ended.
-pub enum Outcome {
+pub(super) enum Outcome {
     /// The plugin answered: what was accepted, and why the rest wasn't.
     Sent {
         accepted: Vec<Accepted>,
@@ -49,7 +49,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub fn refused(failure: Failure) -> Outcome {
+    pub(super) fn refused(failure: Failure) -> Outcome {
         Outcome::Refused { accepted: Vec::new(), failure }
     }
 }
@@ -60,7 +60,7 @@ enum Next {
     Again { due_at: At, attempts: i64, parked: Option<&'static str>, failure: Option<Failure> },
 }
 
-pub async fn settle(app: &App, claim: &Claim, outcome: Outcome, version: Option<&Version>) -> store::Result<()> {
+pub(super) async fn settle(app: &App, claim: &Claim, outcome: Outcome, version: Option<&Version>) -> store::Result<()> {
     let now = app.clock.now();
     let (accepted, facts, failure, next) = match outcome {
         Outcome::Sent { accepted, failure: None, facts } => {

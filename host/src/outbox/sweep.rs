@@ -10,7 +10,7 @@ use crate::{
 /// Looked at in one go.
 const PAGE: u32 = 200;
 
-pub async fn sweep(app: &App) -> store::Result<()> {
+pub(super) async fn sweep(app: &App) -> store::Result<()> {
     for orphan in store::outbox::orphans(&app.db, app.clock.now(), PAGE).await? {
         let idempotent = match store::accounts::find(&app.db, &orphan.claim.account_id).await? {
             Some(account) => {

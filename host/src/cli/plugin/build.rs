@@ -1,0 +1,109 @@
+//! From a plugin's folder to a component: cargo for wasm32, `wit-component`, the manifest embedded.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use wit_component::ComponentEncoder;
+
+use crate::manifest::{self, Manifest};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Finds a compiler for the target, or makes one: see its header.
+const TOOLCHAIN: &str = include_str!("../../../../plugins/guest-toolchain.sh");
+
+pub(super) fn build(folders: &[PathBuf], out: &Path, version: Option<&str>) -> anyhow::Result<()> {
+    // The manifests first: a mistake there shows at once.
+    let mut manifests = Vec::new();
+    for folder in folders {
+        let mut manifest = Manifest::from_folder(folder).with_context(|| folder.display().to_string())?;
+        if let Some(version) = version {
+            version.clone_into(&mut manifest.version);
+        }
+        manifests.push(manifest);
+    }
+    let rustc = find_compiler()?;
+    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    for (folder, manifest) in folders.iter().zip(&manifests) {
+        let module = compile(folder, &rustc)?;
+        let bytes = std::fs::read(&module).with_context(|| module.display().to_string())?;
+        let mut encoder = ComponentEncoder::default();
+        encoder.validate(true);
+        encoder.module(&bytes).context("the module's contract can't be read")?;
+        let component = manifest::embed(&encoder.encode().context("the component can't be made")?, manifest)?;
+        let file = out.join(format!("{}.wasm", manifest.id));
+        // Aside, then renamed: a gateway may be watching the folder.
+        let aside = out.join(format!("{}.wasm.part", manifest.id));
+        std::fs::write(&aside, &component).with_context(|| aside.display().to_string())?;
+        std::fs::rename(&aside, &file).with_context(|| file.display().to_string())?;
+        println!("{} ({} {}, {} bytes)", file.display(), manifest.channel_type, manifest.version, component.len());
+    }
+    Ok(())
+}
+
+fn find_compiler() -> anyhow::Result<PathBuf> {
+    let output = Command::new("bash").args(["-c", TOOLCHAIN]).stderr(Stdio::inherit()).output().context("bash")?;
+    ensure!(output.status.success(), "there is no compiler for {TARGET}: the lines above say what to install");
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+}
+
+/// Runs cargo and answers the module it made.
+fn compile(folder: &Path, rustc: &Path) -> anyhow::Result<PathBuf> {
+    let manifest = folder.join("Cargo.toml").canonicalize().with_context(|| folder.join("Cargo.toml").display().to_string())?;
+    let workspace = cargo_text(&manifest, &["locate-project", "--workspace", "--message-format", "plain"])?;
+    let root = Path::new(workspace.trim()).parent().context("cargo named no workspace")?.to_owned();
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--release", "--message-format", "json-render-diagnostics", "--target", TARGET])
+        .arg("--manifest-path")
+        .arg(&manifest)
+        // Another compiler than the host's: in its folder each would rebuild the other's work.
+        .arg("--target-dir")
+        .arg(root.join("target/guests"))
+        .env("RUSTC", rustc)
+        .env("RUSTFLAGS", remap_flags(&root))
+        // Speed over size, one file with nothing to look up, whatever the project's own profile says.
+        .envs([
+            ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
+            ("CARGO_PROFILE_RELEASE_LTO", "true"),
+            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+            ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
+            ("CARGO_PROFILE_RELEASE_STRIP", "true"),
+        ])
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .stderr(Stdio::inherit());
+    let output = command.output().context("cargo")?;
+    ensure!(output.status.success(), "cargo could not build {}", folder.display());
+    module_of(&output.stdout, &manifest).with_context(|| format!("{} makes no module: its [lib] needs crate-type = [\"cdylib\"]", folder.display()))
+}
+
+/// The `.wasm` among cargo's artefacts of that very package.
+fn module_of(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
+    let messages = String::from_utf8_lossy(messages);
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["manifest_path"].as_str().map(Path::new) == Some(manifest))
+        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
+        .filter_map(|name| name.as_str().map(PathBuf::from))
+        .find(|name| name.extension().is_some_and(|extension| extension == "wasm"))
+}
+
+/// The same source gives the same digest on any machine.
+fn remap_flags(root: &Path) -> String {
+    #[expect(clippy::disallowed_methods, reason = "cargo's own place, as cargo finds it: no setting of the gateway")]
+    let variable = |name: &str| std::env::var(name).ok();
+    let cargo_home = variable("CARGO_HOME").or_else(|| variable("HOME").map(|home| format!("{home}/.cargo"))).unwrap_or_default();
+    format!("--remap-path-prefix={}=/src --remap-path-prefix={cargo_home}=/cargo", root.display())
+}
+
+fn cargo_text(manifest: &Path, args: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("cargo").args(args).arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output().context("cargo")?;
+    if !output.status.success() {
+        bail!("cargo {} failed for {}", args.join(" "), manifest.display());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
