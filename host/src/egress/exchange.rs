@@ -186,7 +186,7 @@ impl Exchange<'_> {
 
     /// Sent or not? Only what broke before a connection took the first hop surely wasn't.
     fn stopped(&self, error: reqwest::Error, left: &Left, done: usize) -> Stopped {
-        if chain(&error).any(|cause| cause.is::<Blocked>()) {
+        if chain(&error).any(<dyn Error>::is::<Blocked>) {
             return Refused::new(Denial::BlockedAddress, &Blocked.to_string()).into();
         }
         let unsent = done == 0 && (error.is_connect() || !left.get());

@@ -64,7 +64,7 @@ fn written(secret: &str) -> Vec<Vec<u8>> {
     ];
     // Within longer base64, a value begins at one of three places in a group of four characters.
     for before in 0..3 {
-        let padded = [&[0; 2][..before.min(2)], secret.as_bytes()].concat();
+        let padded = [vec![0; before], secret.as_bytes().to_vec()].concat();
         // Characters that no byte but the value's has a part in.
         let (from, to) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {

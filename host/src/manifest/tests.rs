@@ -256,6 +256,14 @@ fn defaults_fill_what_is_absent_and_nothing_else() {
 }
 
 #[test]
+fn typed_secrets_are_taken_out_of_the_settings() {
+    let mut settings = json!({ "bot_token": "12345:abc", "mode": "polling" });
+    let taken = telegram().take_secrets(&mut settings);
+    assert_eq!(taken["bot_token"].expose(), "12345:abc");
+    assert_eq!((taken.len(), settings), (1, json!({ "mode": "polling" })));
+}
+
+#[test]
 fn polling_applies_where_the_setting_says_so() {
     let manifest = telegram();
     let polling = manifest.polling.as_ref().unwrap();

@@ -145,10 +145,10 @@ async fn a_pooled_connection_closed_under_a_request_does_not_repeat_it() {
 async fn silence_after_the_request_leaves_it_in_doubt() {
     let server = Server::start(|peer| while peer.read().is_some() {});
     let mut world = World::at(&server.base());
-    world.patience = Duration::from_millis(200);
+    world.patience = Duration::from_millis(500);
     assert_eq!(world.call(request("POST", "bearer", "/x")).await.unwrap_err(), HttpProblem::Broken("no answer in time".to_owned()));
     world.patience = Duration::from_secs(10);
-    let hurried = HttpRequest { timeout: Some(Duration::from_millis(200)), ..post("bearer", "/x", "hello") };
+    let hurried = HttpRequest { timeout: Some(Duration::from_millis(500)), ..post("bearer", "/x", "hello") };
     assert!(is_broken(&world.call(hurried).await), "the plugin's own bound");
 }
 
@@ -157,7 +157,7 @@ async fn silence_before_the_connection_stands_sent_nothing() {
     // TLS is asked for, and the server waits for a request in the clear.
     let server = Server::start(|peer| while peer.read().is_some() {});
     let mut world = World::at(&format!("https://127.0.0.1:{}", server.port));
-    world.patience = Duration::from_millis(200);
+    world.patience = Duration::from_millis(500);
     for empty_or_not in [request("POST", "bearer", "/x"), post("bearer", "/x", "hello")] {
         assert_eq!(world.call(empty_or_not).await.unwrap_err(), HttpProblem::NotSent("no connection in time".to_owned()));
     }

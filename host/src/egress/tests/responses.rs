@@ -117,7 +117,7 @@ async fn a_multipart_body_carries_text_a_blob_and_the_credential() {
     assert!(body.contains("name=\"chat_id\"\r\n\r\n42\r\n"), "{}", &body[..300]);
     assert!(body.contains("name=\"photo\"; filename=\"cat \\\"1\\\".png\"\r\nContent-Type: image/png\r\n"), "{}", &body[..300]);
     assert!(body.contains(&format!("name=\"secret_token\"\r\n\r\n{TOKEN}\r\n")));
-    assert_eq!(body.matches('x').count().max(2 * MIB), body.matches('x').count());
+    assert!(body.contains(&"x".repeat(2 * MIB)));
 }
 
 #[tokio::test]
