@@ -1,1 +1,10 @@
+//! The end-to-end suite: real processes, real databases, real components; only the providers are stand-ins.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+mod accounts;
+mod harness;
+mod inbound;
+mod outbound;
+mod plugins;
+mod survival;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Which gateway, and with which key.
 #[derive(clap::Args)]
-pub(super) struct Gateway {
+pub(in crate::cli) struct Gateway {
     /// The gateway's address
     #[arg(long, env = "PATCHBAY_URL", default_value = "http://127.0.0.1:8080")]
     url: String,

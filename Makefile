@@ -1,0 +1,43 @@
+# run   the gateway with its embedded defaults and every plugin, on 127.0.0.1:8080
+# demo  the same with a stand-in of each provider and an account connected to it
+# test  every test, on SQLite and on PostgreSQL
+# lint  what .ci/run checks before the tests
+# bench the figures of docs/performance.md
+.PHONY: run demo test lint plugins bench install
+
+CHANNEL_PLUGINS := plugins/telegram
+PATCHBAY := target/release/patchbay
+
+run: install $(PATCHBAY) plugins
+	PATCHBAY_PLUGINS__FOLDER=target/plugins $(PATCHBAY) serve
+
+demo: install $(PATCHBAY) plugins
+	cargo build --release --locked -p patchbay-providers
+	tests/demo.sh
+
+test: install
+	cargo build --locked -p patchbay
+	$(MAKE) plugins PATCHBAY=target/debug/patchbay
+	target/debug/patchbay plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
+	cargo test --locked --workspace
+
+lint: install
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+bench: install $(PATCHBAY) plugins
+	tests/bench.sh
+
+plugins: $(PATCHBAY)
+	$(PATCHBAY) plugin build $(CHANNEL_PLUGINS)
+
+target/release/patchbay: FORCE
+	cargo build --release --locked -p patchbay
+
+target/debug/patchbay: FORCE
+	cargo build --locked -p patchbay
+
+install:
+	@.ci/install
+
+FORCE:
