@@ -7,22 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::Store;
+use wasmtime::{Store, component};
 
-use crate::bindings::plugin::Plugin;
 use crate::engine::SandboxSettings;
 use crate::state::State;
 
 /// An instance and its store, in a call or between two.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
-    pub(crate) hooks: Plugin,
+    pub(crate) exports: component::Instance,
     uses: u32,
 }
 
 impl Instance {
-    pub(crate) fn new(store: Store<State>, hooks: Plugin) -> Instance {
-        Instance { store, hooks, uses: 0 }
+    pub(crate) fn new(store: Store<State>, exports: component::Instance) -> Instance {
+        Instance { store, exports, uses: 0 }
     }
 }
 
