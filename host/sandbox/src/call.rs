@@ -70,8 +70,3 @@ pub(crate) fn revisit(store: &mut Store<State>, visit: Visit) {
     store.set_epoch_deadline(1);
     store.data_mut().enter(visit);
 }
-
-/// Checks the number of events in an answer; their bytes are bounded while they are copied out of the guest.
-pub(crate) fn check_events(events: usize, limits: &CallLimits) -> Result<(), Fault> {
-    if events > limits.events { Err(Fault::Output { what: "events", most: limits.events }) } else { Ok(()) }
-}

@@ -47,9 +47,12 @@ const CORE_INSTANCES: u32 = 64;
 const TABLES: u32 = 4;
 const MEMORIES: u32 = 2;
 const TABLE_ELEMENTS: usize = 20_000;
-/// Pages of a memory, a table or a stack that are wiped by hand and kept rather than given back to the system and
-/// faulted in again: fresh calls are a quarter faster with it (1 MiB is slower than none).
-const KEEP_RESIDENT: usize = 64 * 1024;
+/// What a slot may keep when its instance is gone, in bytes of touched pages: they are wiped by hand and not given back
+/// to the system and faulted in again. Linux 6.7 tells which pages were touched (`PAGEMAP_SCAN`), so a generous bound
+/// wipes no more than needed: a guest that touches 160 KiB is called afresh in 26 µs instead of 80 µs (with 64 KiB here)
+/// or 107 µs (with none). Older kernels wipe a memory's first so many bytes, touched or not, which costs about 15 µs.
+const KEEP_MEMORY: usize = 512 * 1024;
+const KEEP_TABLE: usize = 64 * 1024;
 
 /// For running compiled components: `Engine::new` with it makes an engine without a compiler.
 pub(crate) fn serving(settings: &SandboxSettings) -> Config {
@@ -87,9 +90,8 @@ fn pool(settings: &SandboxSettings) -> PoolingAllocationConfig {
         .max_tables_per_module(2)
         .table_elements(TABLE_ELEMENTS)
         .total_stacks(slots)
-        .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_RESIDENT)
-        .async_stack_keep_resident(KEEP_RESIDENT)
+        .linear_memory_keep_resident(KEEP_MEMORY)
+        .table_keep_resident(KEEP_TABLE)
         .pagemap_scan(Enabled::Auto);
     pool
 }

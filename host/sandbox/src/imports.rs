@@ -10,13 +10,13 @@ pub(crate) mod wasi;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::bindings::plugin::{Plugin, patchbay};
+use crate::bindings::{PluginFull, patchbay};
 use crate::state::State;
 
 /// Everything a plugin may import. WASI is there only for a component that asks for it.
 pub(crate) fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    Plugin::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    PluginFull::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     if with_wasi {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     }

@@ -7,6 +7,7 @@ mod compile;
 pub mod contract;
 mod engine;
 mod error;
+mod hook;
 mod imports;
 mod limits;
 mod live;

@@ -2,27 +2,26 @@
 //! faults of a fresh memory, most of what a fresh call costs. What a guest left in its memory is there in the next
 //! call, so an instance never changes its account, and it goes at the first sign of trouble, because it isn't put back.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::Store;
+use wasmtime::{Store, component};
 
-use crate::bindings::plugin::Plugin;
 use crate::engine::SandboxSettings;
 use crate::state::State;
 
 /// An instance and its store, in a call or between two.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
-    pub(crate) hooks: Plugin,
+    pub(crate) exports: component::Instance,
     uses: u32,
 }
 
 impl Instance {
-    pub(crate) fn new(store: Store<State>, hooks: Plugin) -> Instance {
-        Instance { store, hooks, uses: 0 }
+    pub(crate) fn new(store: Store<State>, exports: component::Instance) -> Instance {
+        Instance { store, exports, uses: 0 }
     }
 }
 
@@ -51,9 +50,9 @@ impl LivePlaces {
     }
 }
 
-/// The live instances of one plugin, by account.
+/// The live instances of one plugin, the longest idle first. An account has as many as its calls needed at once.
 pub(crate) struct Live {
-    kept: Mutex<HashMap<String, Kept>>,
+    kept: Mutex<VecDeque<Kept>>,
     places: LivePlaces,
     most: usize,
     most_uses: u32,
@@ -61,6 +60,7 @@ pub(crate) struct Live {
 }
 
 struct Kept {
+    account: Box<str>,
     instance: Instance,
     since: Instant,
     _places: (OwnedSemaphorePermit, OwnedSemaphorePermit),
@@ -77,9 +77,14 @@ impl Live {
         }
     }
 
-    /// The account's instance, which is now the caller's: a second call at the same time gets none.
+    /// An instance of the account, which is now the caller's alone. The last used is taken, so that the others grow
+    /// old when there are more than needed.
     pub(crate) fn take(&self, account: &str) -> Option<Instance> {
-        let kept = self.kept().remove(account)?;
+        let kept = {
+            let mut all = self.kept();
+            let place = all.iter().rposition(|kept| *kept.account == *account)?;
+            all.remove(place)?
+        };
         (kept.since.elapsed() < self.most_idle).then_some(kept.instance)
     }
 
@@ -95,21 +100,20 @@ impl Live {
             return;
         }
         let Some(places) = self.places_for(state.memory.used) else { return };
-        let kept = Kept { instance, since: Instant::now(), _places: places };
-        let dropped = {
+        let kept = Kept { account: account.into(), instance, since: Instant::now(), _places: places };
+        let surplus = {
             let mut all = self.kept();
-            let former = all.insert(account.to_owned(), kept);
-            let surplus = if all.len() > self.most { remove_oldest(&mut all) } else { None };
-            (former, surplus)
+            all.push_back(kept);
+            if all.len() > self.most { all.pop_front() } else { None }
         };
         // Dropping an instance unmaps memory: outside of the lock that other calls wait for.
-        drop(dropped);
+        drop(surplus);
     }
 
     /// Places for one more instance, if need be those of our own longest idle one: no call waits to leave something.
     fn places_for(&self, memory: usize) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         self.places.take(memory).or_else(|| {
-            let oldest = remove_oldest(&mut self.kept());
+            let oldest = self.kept().pop_front();
             drop(oldest);
             self.places.take(memory)
         })
@@ -118,18 +122,14 @@ impl Live {
     /// Drops what nobody has used for long.
     pub(crate) fn drop_idle(&self, now: Instant) {
         let idle: Vec<Kept> = {
-            let mut kept = self.kept();
-            kept.extract_if(|_, kept| now.saturating_duration_since(kept.since) >= self.most_idle).map(|(_, kept)| kept).collect()
+            let mut all = self.kept();
+            let idle = all.iter().take_while(|kept| now.saturating_duration_since(kept.since) >= self.most_idle).count();
+            all.drain(..idle).collect()
         };
         drop(idle);
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn remove_oldest(kept: &mut HashMap<String, Kept>) -> Option<Kept> {
-    let account = kept.iter().min_by_key(|(_, kept)| kept.since).map(|(account, _)| account.clone())?;
-    kept.remove(&account)
 }

@@ -3,56 +3,54 @@
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::bindings::plugin::PluginPre;
-use crate::bindings::plugin_media_download::PluginMediaDownloadPre;
-use crate::bindings::plugin_polling::PluginPollingPre;
 use crate::contract::VERSION;
 use crate::error::LoadError;
+use crate::hook::{Configure, Connect, Download, Health, Hook, ParseInbound, Poll, SendOut, Signature};
 use crate::imports;
 use crate::state::State;
 
 /// A component whose imports are tied to the host and whose hooks have been found.
 pub(crate) struct Linked {
-    pub(crate) hooks: PluginPre<State>,
-    pub(crate) polling: Option<PluginPollingPre<State>>,
-    pub(crate) media_download: Option<PluginMediaDownloadPre<State>>,
+    pub(crate) instance: InstancePre<State>,
+    pub(crate) configure: Hook<Configure>,
+    pub(crate) connect: Hook<Connect>,
+    pub(crate) send: Hook<SendOut>,
+    pub(crate) parse_inbound: Hook<ParseInbound>,
+    pub(crate) health: Hook<Health>,
+    pub(crate) poll: Option<Hook<Poll>>,
+    pub(crate) download: Option<Hook<Download>>,
 }
 
-const PACKAGE: &str = "patchbay:channel";
+pub(crate) const PACKAGE: &str = "patchbay:channel";
 /// The interfaces that the host offers.
 const OFFERED: [&str; 6] = ["types", "messages", "log", "kv", "http", "crypto"];
-/// The interface that every plugin exports.
-const REQUIRED: &str = "channel";
 
 pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linked, LoadError> {
     let imports: Vec<String> = component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
     let exports: Vec<String> = component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
     check_version(imports.iter().chain(&exports))?;
     check_imports(&imports)?;
-    if !exports_interface(&exports, REQUIRED) {
-        return Err(LoadError::MissingExports(vec![format!("{PACKAGE}/{REQUIRED}@{VERSION}")]));
+    if !exports_interface(&exports, Configure::INTERFACE) {
+        return Err(LoadError::MissingExports(vec![format!("{PACKAGE}/{}@{VERSION}", Configure::INTERFACE)]));
     }
     let with_wasi = imports.iter().any(|name| name.starts_with("wasi:"));
     let linker = imports::linker(engine, with_wasi).map_err(mismatch)?;
     let instance = linker.instantiate_pre(component).map_err(mismatch)?;
     Ok(Linked {
-        hooks: PluginPre::new(instance.clone()).map_err(mismatch)?,
-        polling: group(&exports, "polling", &instance, PluginPollingPre::new)?,
-        media_download: group(&exports, "media-download", &instance, PluginMediaDownloadPre::new)?,
+        configure: Hook::find(&instance)?,
+        connect: Hook::find(&instance)?,
+        send: Hook::find(&instance)?,
+        parse_inbound: Hook::find(&instance)?,
+        health: Hook::find(&instance)?,
+        poll: optional(&exports, &instance)?,
+        download: optional(&exports, &instance)?,
+        instance,
     })
 }
 
-/// An optional group: absent is fine, half there is not.
-fn group<G>(
-    exports: &[String],
-    interface: &str,
-    instance: &InstancePre<State>,
-    make: impl FnOnce(InstancePre<State>) -> wasmtime::Result<G>,
-) -> Result<Option<G>, LoadError> {
-    if !exports_interface(exports, interface) {
-        return Ok(None);
-    }
-    make(instance.clone()).map(Some).map_err(mismatch)
+/// A hook of an optional group: that the group is absent is fine, that half of it is there is not.
+fn optional<S: Signature>(exports: &[String], instance: &InstancePre<State>) -> Result<Option<Hook<S>>, LoadError> {
+    if exports_interface(exports, S::INTERFACE) { Hook::find(instance).map(Some) } else { Ok(None) }
 }
 
 /// Another version is told as such, before its consequences: that every function is missing.

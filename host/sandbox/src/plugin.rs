@@ -10,6 +10,7 @@ use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
 use crate::contract::types::{Call, Failure};
 use crate::error::Fault;
+use crate::hook::{Hook, Signature};
 use crate::limits::CallLimits;
 use crate::live::{Instance, Live};
 use crate::load::Linked;
@@ -50,7 +51,7 @@ impl Plugin {
     /// Read from the component's exports when it was loaded.
     pub fn groups(&self) -> Groups {
         let linked = &self.inner.linked;
-        Groups { polling: linked.polling.is_some(), media_download: linked.media_download.is_some() }
+        Groups { polling: linked.poll.is_some(), media_download: linked.download.is_some() }
     }
 
     /// Checks settings (a JSON object) and answers them normalised.
@@ -60,12 +61,8 @@ impl Plugin {
         services: Box<dyn Services>,
         settings: &str,
     ) -> Result<Result<String, Failure>, Fault> {
-        let work = |visit| async move {
-            let mut fresh = self.instance(visit).await?;
-            let answer = fresh.hooks.patchbay_channel_channel().call_configure(&mut fresh.store, settings).await;
-            fresh.store.data_mut().settle(answer)
-        };
-        self.inner.places.run(limits, services, work).await
+        let (answer,) = self.call(limits, services, &self.inner.linked.configure, (settings,)).await?;
+        Ok(answer)
     }
 
     /// Takes one step of connecting an account.
@@ -76,24 +73,14 @@ impl Plugin {
         call: &Call,
         input: &Connecting,
     ) -> Result<Result<Outcome, Failure>, Fault> {
-        let work = |visit| async move {
-            let mut fresh = self.instance(visit).await?;
-            let answer = fresh.hooks.patchbay_channel_channel().call_connect(&mut fresh.store, call, input).await;
-            fresh.store.data_mut().settle(answer)
-        };
-        self.inner.places.run(limits, services, work).await
+        let (answer,) = self.call(limits, services, &self.inner.linked.connect, (call, input)).await?;
+        Ok(answer)
     }
 
     /// Sends one message. A fault after the first HTTP request leaves open whether the provider has it.
     pub async fn send(&self, limits: CallLimits, services: Box<dyn Services>, call: &Call, message: &Outbound) -> Result<Sent, Fault> {
-        let work = |visit| async move {
-            let mut fresh = self.instance(visit).await?;
-            let answer = fresh.hooks.patchbay_channel_channel().call_send(&mut fresh.store, call, message).await;
-            let sent = fresh.store.data_mut().settle(answer)?;
-            call::check_events(sent.events.len(), &fresh.store.data().limits)?;
-            Ok(sent)
-        };
-        self.inner.places.run(limits, services, work).await
+        let (sent,) = self.call(limits, services, &self.inner.linked.send, (call, message)).await?;
+        Ok(sent)
     }
 
     /// Reads the events out of a webhook. With `hot`, an account's id, the instance may be one that has answered this
@@ -105,37 +92,30 @@ impl Plugin {
         webhook: &Webhook,
         hot: Option<&str>,
     ) -> Result<Result<Parsed, Failure>, Fault> {
+        let Inner { linked, places, live } = &*self.inner;
         let work = |visit| async move {
-            let mut instance = match hot.and_then(|account| self.inner.live.take(account)) {
+            let mut instance = match hot.and_then(|account| live.take(account)) {
                 Some(mut kept) => {
                     call::revisit(&mut kept.store, visit);
                     kept
                 }
                 None => self.instance(visit).await?,
             };
-            let answer = instance.hooks.patchbay_channel_channel().call_parse_inbound(&mut instance.store, webhook).await;
-            let answer = instance.store.data_mut().settle(answer)?;
-            if let Ok(parsed) = &answer {
-                call::check_events(parsed.events.len(), &instance.store.data().limits)?;
-            }
+            let (answer,) = linked.parse_inbound.call(&mut instance, (webhook,)).await?;
             if let Some(account) = hot
                 && !matches!(answer, Err(Failure::Fault(_)))
             {
-                self.inner.live.keep(account, instance);
+                live.keep(account, instance);
             }
             Ok(answer)
         };
-        self.inner.places.run(limits, services, work).await
+        places.run(limits, services, work).await
     }
 
     /// Checks an account's connection.
     pub async fn health(&self, limits: CallLimits, services: Box<dyn Services>, call: &Call) -> Result<Result<Vec<Check>, Failure>, Fault> {
-        let work = |visit| async move {
-            let mut fresh = self.instance(visit).await?;
-            let answer = fresh.hooks.patchbay_channel_channel().call_health(&mut fresh.store, call).await;
-            fresh.store.data_mut().settle(answer)
-        };
-        self.inner.places.run(limits, services, work).await
+        let (answer,) = self.call(limits, services, &self.inner.linked.health, (call,)).await?;
+        Ok(answer)
     }
 
     /// Asks the provider for what has happened since `cursor`. [`Fault::NotExported`] without the group `polling`.
@@ -146,19 +126,9 @@ impl Plugin {
         call: &Call,
         cursor: Option<&[u8]>,
     ) -> Result<Result<Page, Failure>, Fault> {
-        let polling = self.inner.linked.polling.as_ref().ok_or(Fault::NotExported("polling"))?;
-        let work = |visit| async move {
-            let mut store = call::store(polling.engine(), visit);
-            let group = polling.instantiate_async(&mut store).await;
-            let group = store.data_mut().settle(group)?;
-            let answer = group.patchbay_channel_polling().call_poll(&mut store, call, cursor).await;
-            let answer = store.data_mut().settle(answer)?;
-            if let Ok(page) = &answer {
-                call::check_events(page.events.len(), &store.data().limits)?;
-            }
-            Ok(answer)
-        };
-        self.inner.places.run(limits, services, work).await
+        let poll = self.inner.linked.poll.as_ref().ok_or(Fault::NotExported("polling"))?;
+        let (answer,) = self.call(limits, services, poll, (call, cursor)).await?;
+        Ok(answer)
     }
 
     /// Fetches media by the provider's reference into a blob. [`Fault::NotExported`] without the group `media-download`.
@@ -169,29 +139,41 @@ impl Plugin {
         call: &Call,
         provider_ref: &str,
     ) -> Result<Result<BlobInfo, Failure>, Fault> {
-        let download = self.inner.linked.media_download.as_ref().ok_or(Fault::NotExported("media-download"))?;
+        let download = self.inner.linked.download.as_ref().ok_or(Fault::NotExported("media-download"))?;
         let work = |visit| async move {
-            let mut store = call::store(download.engine(), visit);
-            let group = download.instantiate_async(&mut store).await;
-            let group = store.data_mut().settle(group)?;
-            let answer = group.patchbay_channel_media_download().call_download(&mut store, call, provider_ref).await;
-            let blob = match store.data_mut().settle(answer)? {
-                Ok(blob) => blob,
-                Err(failure) => return Ok(Err(failure)),
+            let mut fresh = self.instance(visit).await?;
+            let blob = match download.call(&mut fresh, (call, provider_ref)).await? {
+                (Ok(blob),) => blob,
+                (Err(failure),) => return Ok(Err(failure)),
             };
-            let blob = store.data_mut().blobs.delete(blob).map_err(|error| Fault::Blob(error.to_string()))?;
+            let blob = fresh.store.data_mut().blobs.delete(blob).map_err(|error| Fault::Blob(error.to_string()))?;
             blob.into_info().map(Ok).map_err(Fault::Blob)
+        };
+        self.inner.places.run(limits, services, work).await
+    }
+
+    /// One call of a hook in an instance of its own.
+    async fn call<S: Signature>(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        hook: &Hook<S>,
+        params: S::Params<'_>,
+    ) -> Result<S::Answer, Fault> {
+        let work = |visit| async move {
+            let mut fresh = self.instance(visit).await?;
+            hook.call(&mut fresh, params).await
         };
         self.inner.places.run(limits, services, work).await
     }
 
     /// A fresh instance in a store of its own.
     async fn instance(&self, visit: Visit) -> Result<Instance, Fault> {
-        let hooks = &self.inner.linked.hooks;
-        let mut store = call::store(hooks.engine(), visit);
-        let hooks = hooks.instantiate_async(&mut store).await;
-        let hooks = store.data_mut().settle(hooks)?;
-        Ok(Instance::new(store, hooks))
+        let plugin = &self.inner.linked.instance;
+        let mut store = call::store(plugin.engine(), visit);
+        let exports = plugin.instantiate_async(&mut store).await;
+        let exports = store.data_mut().settle(exports)?;
+        Ok(Instance::new(store, exports))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wasmtime::component::Resource;
 
-use crate::bindings::plugin::patchbay::channel::types::{Host, HostBlob};
+use crate::bindings::patchbay::channel::types::{Host, HostBlob};
 use crate::error::Fault;
 use crate::services::BlobInfo;
 use crate::state::State;

@@ -2,7 +2,7 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::bindings::plugin::patchbay::channel::crypto::{HmacAlgorithm, Host, Problem, SignAlgorithm};
+use crate::bindings::patchbay::channel::crypto::{HmacAlgorithm, Host, Problem, SignAlgorithm};
 use crate::services::{self, CryptoProblem, HashAlgorithm};
 use crate::state::State;
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use crate::bindings::plugin::patchbay::channel::http::{self, Body, Host, Problem, Request, Response, ResponseBody};
-use crate::bindings::plugin::patchbay::channel::types;
+use crate::bindings::patchbay::channel::http::{self, Body, Host, Problem, Request, Response, ResponseBody};
+use crate::bindings::patchbay::channel::types;
 use crate::error::Fault;
 use crate::imports::blob::Blob;
 use crate::services::{Capture, Denial, Field, HttpBody, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, Part, PartContent};

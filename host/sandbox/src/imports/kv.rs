@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bindings::plugin::patchbay::channel::kv::{Entry, Host, Problem};
+use crate::bindings::patchbay::channel::kv::{Entry, Host, Problem};
 use crate::services::{KvEntry, KvProblem};
 use crate::state::State;
 

@@ -1,6 +1,6 @@
 //! Logging: bounded by bytes and not by calls, and never a reason to end a call.
 
-use crate::bindings::plugin::patchbay::channel::log::{Host, Level};
+use crate::bindings::patchbay::channel::log::{Host, Level};
 use crate::services::LogLevel;
 use crate::state::State;
 
