@@ -1,5 +1,7 @@
 //! Ids: UUIDv7 text, made from the clock's time, so that they sort by when they were made.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::clock::At;
@@ -7,17 +9,23 @@ use crate::clock::At;
 /// Makes ids and other random values.
 pub struct Ids {
     random: SystemRandom,
+    /// The microsecond that the last id stands for.
+    last: AtomicI64,
 }
 
 impl Default for Ids {
     fn default() -> Ids {
-        Ids { random: SystemRandom::new() }
+        Ids { random: SystemRandom::new(), last: AtomicI64::new(i64::MIN) }
     }
 }
 
 impl Ids {
-    /// A new id for something made `now`.
+    /// A new id for something made `now`. It sorts behind every id that was made before it: what one transaction makes at
+    /// one time keeps its order.
     pub fn next(&self, now: At) -> String {
+        let follow = |last: i64| now.micros().max(last.saturating_add(1));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(follow(last))).unwrap_or_else(|last| last);
+        let now = At::from_micros(follow(last));
         let millis = u64::try_from(now.millis()).unwrap_or(0);
         // Below the millisecond the microseconds lead, so that ids of one millisecond keep their order.
         let mut tail = self.bytes::<10>();
@@ -47,10 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_the_microsecond_they_were_made() {
+    fn ids_sort_in_the_order_they_were_made() {
         let ids = Ids::default();
         let start = 1_764_000_000_000_000;
-        let made: Vec<String> = (0..5000).map(|n| ids.next(At::from_micros(start + n))).collect();
+        // Three at each time.
+        let made: Vec<String> = (0..5000).map(|n| ids.next(At::from_micros(start + n / 3))).collect();
         let mut sorted = made.clone();
         sorted.sort();
         assert_eq!(made, sorted);
