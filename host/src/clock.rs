@@ -23,8 +23,7 @@ impl At {
     /// From a plugin's milliseconds; what lies outside 1970 to 9999 is no time of a message.
     pub fn from_millis(millis: f64) -> Option<At> {
         const YEAR_10000_MS: f64 = 253_402_300_800_000.0;
-        #[expect(clippy::cast_possible_truncation, reason = "bounded by the guard")]
-        (millis >= 0.0 && millis < YEAR_10000_MS).then(|| At((millis * 1000.0) as i64))
+        (0.0..YEAR_10000_MS).contains(&millis).then_some(At((millis * 1000.0) as i64))
     }
 
     pub const fn micros(self) -> i64 {

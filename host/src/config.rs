@@ -131,10 +131,12 @@ impl Config {
         if !self.http.public_url.is_empty() {
             match Url::parse(&self.http.public_url) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
-                _ => problems.push(format!("http.public_url: “{}” is no http(s) URL, like https://gateway.example.com", self.http.public_url)),
+                _ => problems
+                    .push(format!("http.public_url: “{}” is no http(s) URL, like https://gateway.example.com", self.http.public_url)),
             }
         }
-        if !self.database.url.is_empty() && !self.database.url.starts_with("postgres://") && !self.database.url.starts_with("postgresql://") {
+        if !self.database.url.is_empty() && !self.database.url.starts_with("postgres://") && !self.database.url.starts_with("postgresql://")
+        {
             problems.push("database.url: write postgres://user:password@host/database, or leave it empty for SQLite".to_owned());
         }
         if !self.secrets.master_key.is_empty() && !self.secrets.master_key_file.is_empty() {

@@ -59,7 +59,8 @@ pub struct Proof {
 /// The webhook is stored before every error but [`ReceiveError::Store`].
 pub async fn receive(app: &App, account: &Account, webhook: Webhook, proof: Proof) -> Result<Reply, ReceiveError> {
     if !account.is_active {
-        let held = Disposition { state: WebhookState::Held, reason: Some("the account is inactive".to_owned()), plugin_digest: None, events: 0 };
+        let held =
+            Disposition { state: WebhookState::Held, reason: Some("the account is inactive".to_owned()), plugin_digest: None, events: 0 };
         app.inbox.commit(Ingest::webhook(account, webhook, held, Vec::new())).await.map_err(ReceiveError::Store)?;
         return Ok(Reply::default());
     }

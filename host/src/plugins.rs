@@ -12,5 +12,5 @@ mod version;
 pub use compiler::compile_to;
 pub use install::{InstallError, Installed, activate, digest_of, install, roll_back};
 pub use registry::{LoadProblem, Registry, sync};
-pub use services::{Captured, CallServices};
+pub use services::{CallServices, Captured};
 pub use version::Version;

@@ -120,7 +120,8 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
 }
 
 async fn health(app: &Arc<App>, account: &Account) -> Option<Duration> {
-    let interval = app.plugins.manifest(&account.channel_type).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
+    let interval =
+        app.plugins.manifest(&account.channel_type).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
     if let Err(error) = accounts::check(app, account).await {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }

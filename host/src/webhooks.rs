@@ -71,15 +71,20 @@ fn webhook_spec(app: &App, account: &Account) -> Result<WebhookSpec, ApiError> {
         // A route belongs to the account: no plugin is no reason to call it unknown.
         return Err(retry_after(ApiError::unavailable("plugin_missing", format!("No plugin for {} is loaded.", account.channel_type))));
     };
-    manifest.webhook.clone().ok_or_else(|| {
-        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no_webhooks", format!("{} takes no webhooks.", account.channel_type))
-    })
+    manifest
+        .webhook
+        .clone()
+        .ok_or_else(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no_webhooks", format!("{} takes no webhooks.", account.channel_type)))
 }
 
 async fn bounded(body: Body, headers: &HeaderMap, spec: &WebhookSpec) -> Result<Bytes, ApiError> {
     let most = spec.max_body();
     let too_large = || {
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("The body is larger than {} KiB, the channel's bound.", spec.max_body_kb))
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("The body is larger than {} KiB, the channel's bound.", spec.max_body_kb),
+        )
     };
     let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
     if told.is_some_and(|length| length > most) {
@@ -101,7 +106,10 @@ async fn refuse(app: &App, account: &Account, recipe: &Verify, refusal: Refusal)
     }
     let error = ApiError::new(StatusCode::UNAUTHORIZED, "unverified", format!("The webhook is refused: {refusal}."));
     match recipe {
-        Verify::SecretHeader(recipe) => error.hint(format!("Send the account's secret in the header {}; connecting the account again sets it at the provider.", recipe.header)),
+        Verify::SecretHeader(recipe) => error.hint(format!(
+            "Send the account's secret in the header {}; connecting the account again sets it at the provider.",
+            recipe.header
+        )),
         _ => error.hint("Connect the account again, so that the provider signs with its secret."),
     }
 }

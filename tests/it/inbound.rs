@@ -112,9 +112,7 @@ async fn edits_reactions_presses_votes_and_blocks_find_their_message(database: D
     let answered = bench.telegram.wait_for("answerCallbackQuery", 1, crate::harness::PATIENCE).await;
     assert_eq!(answered[0].text("callback_query_id"), "4382");
 
-    let poll = bench
-        .send(json!({"to": MONA.to_string(), "content": {"type": "poll", "question": "Tea?", "options": ["Yes", "No"]}}))
-        .await;
+    let poll = bench.send(json!({"to": MONA.to_string(), "content": {"type": "poll", "question": "Tea?", "options": ["Yes", "No"]}})).await;
     assert_eq!(poll["state"], "sent", "{poll:#}");
     let poll_id = poll_id(&bench);
     bench.push(json!({"update_id": 5, "poll_answer": {"poll_id": poll_id, "user": from, "option_ids": [1]}})).await;
@@ -142,7 +140,9 @@ async fn a_group_that_moves_keeps_its_conversation(database: Database) {
     let bench = Bench::connected(database).await;
     let from = json!({"id": MONA, "is_bot": false, "first_name": "Mona"});
     let group = json!({"id": -5001, "type": "group", "title": "Help"});
-    bench.push(json!({"update_id": 1, "message": {"message_id": 1, "from": from, "chat": group, "date": 1_764_000_000, "text": "Hi all"}})).await;
+    bench
+        .push(json!({"update_id": 1, "message": {"message_id": 1, "from": from, "chat": group, "date": 1_764_000_000, "text": "Hi all"}}))
+        .await;
     let before = bench.messages("inbound").await[0]["conversation_id"].clone();
     bench
         .push(json!({"update_id": 2, "message": {"message_id": 2, "from": from, "chat": group, "date": 1_764_000_001, "migrate_to_chat_id": -1_005_001_000_001_i64}}))

@@ -41,13 +41,19 @@ async fn every_kind_of_content_arrives(database: Database) {
         ("sendVoice", json!({"type": "media", "kind": "voice", "url": "https://example.com/a.ogg"})),
         ("sendDocument", json!({"type": "media", "kind": "document", "url": "https://example.com/a.pdf"})),
         ("sendAnimation", json!({"type": "media", "kind": "animation", "url": "https://example.com/a.gif"})),
-        ("sendMediaGroup", json!({"type": "album", "items": [{"kind": "image", "media_id": media_id}, {"kind": "image", "url": "https://example.com/b.png"}]})),
+        (
+            "sendMediaGroup",
+            json!({"type": "album", "items": [{"kind": "image", "media_id": media_id}, {"kind": "image", "url": "https://example.com/b.png"}]}),
+        ),
         ("sendSticker", json!({"type": "sticker", "url": "https://example.com/s.webp"})),
         ("sendPoll", json!({"type": "poll", "question": "Tea?", "options": ["Yes", "No"], "multiple": true})),
         ("sendLocation", json!({"type": "location", "latitude": 30.04, "longitude": 31.23})),
         ("sendVenue", json!({"type": "location", "latitude": 30.04, "longitude": 31.23, "name": "Tower", "address": "1 Street"})),
         ("sendContact", json!({"type": "contacts", "contacts": [{"name": "Ali", "phones": ["+201000000001"]}]})),
-        ("sendMessage", json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "Site", "url": "https://example.com"}]})),
+        (
+            "sendMessage",
+            json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "Site", "url": "https://example.com"}]}),
+        ),
         ("sendMessage", json!({"type": "interactive", "body": "Pick", "quick_replies": [{"id": "a", "title": "A"}]})),
     ];
     for (method, content) in cases {
@@ -134,7 +140,8 @@ async fn what_was_certainly_not_taken_is_sent_again_in_order(database: Database)
     let second = bench.enqueue(text("second")).await;
     assert_eq!(bench.settled(&first).await["state"], "sent");
     assert_eq!(bench.settled(&second).await["state"], "sent");
-    let texts: Vec<String> = bench.telegram.requests_of("sendMessage").iter().filter(|sent| sent.status == 200).map(|sent| sent.text("text")).collect();
+    let texts: Vec<String> =
+        bench.telegram.requests_of("sendMessage").iter().filter(|sent| sent.status == 200).map(|sent| sent.text("text")).collect();
     assert_eq!(texts, ["first", "second"]);
 }
 

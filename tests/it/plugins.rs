@@ -85,7 +85,11 @@ async fn a_swap_under_load_loses_nothing_and_doubles_nothing(database: Database)
     let sends = async {
         let mut ids = Vec::new();
         for n in 0..40 {
-            ids.push(bench.enqueue(json!({"to": (MONA + 1 + n % 4).to_string(), "content": {"type": "text", "text": format!("send {n}")}})).await);
+            ids.push(
+                bench
+                    .enqueue(json!({"to": (MONA + 1 + n % 4).to_string(), "content": {"type": "text", "text": format!("send {n}")}}))
+                    .await,
+            );
         }
         ids
     };

@@ -36,7 +36,8 @@ async fn every_webhook_that_was_answered_survives_a_kill(database: Database) {
         }
         bench.gateway.start_again();
     }
-    let kept: Vec<String> = bench.messages("inbound").await.iter().map(|message| message["content"][0]["text"].as_str().unwrap().to_owned()).collect();
+    let kept: Vec<String> =
+        bench.messages("inbound").await.iter().map(|message| message["content"][0]["text"].as_str().unwrap().to_owned()).collect();
     let distinct: BTreeSet<String> = kept.iter().cloned().collect();
     assert_eq!(kept.len(), distinct.len(), "none twice");
     assert!(answered.len() >= 60, "the kills came too early: {}", answered.len());

@@ -191,8 +191,9 @@ pub fn running(app: &App, channel_type: &str) -> Result<Arc<Version>, ApiError> 
         return Ok(version);
     }
     if let Some(problem) = app.plugins.problem(channel_type) {
-        return Err(ApiError::unavailable("plugin_failed", format!("The plugin for {channel_type} can't run: {}", problem.reason))
-            .hint("POST /admin/v1/plugins installs a mended version; POST /admin/v1/plugins/{type}/rollback goes back to the one before."));
+        return Err(ApiError::unavailable("plugin_failed", format!("The plugin for {channel_type} can't run: {}", problem.reason)).hint(
+            "POST /admin/v1/plugins installs a mended version; POST /admin/v1/plugins/{type}/rollback goes back to the one before.",
+        ));
     }
     let known = app.plugins.type_names();
     let known = if known.is_empty() { "none: no plugin is installed".to_owned() } else { known.join(", ") };

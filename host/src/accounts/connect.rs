@@ -143,7 +143,15 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
         wit::Progress::Wait(millis) => {
             let wait = Duration::from_millis(At::from_millis(millis).map_or(1000, |at| u64::try_from(at.millis()).unwrap_or(1000)));
             store::jobs::schedule(&mut tx, &account.id, CONNECT, now.plus(wait)).await?;
-            (Standing::because(Connection::Connecting, "waiting", "The provider isn't ready yet.", "Nothing: the gateway goes on by itself."), None)
+            (
+                Standing::because(
+                    Connection::Connecting,
+                    "waiting",
+                    "The provider isn't ready yet.",
+                    "Nothing: the gateway goes on by itself.",
+                ),
+                None,
+            )
         }
     };
     store::accounts::set_connect_progress(&mut tx, &account.id, outcome.state, prompt).await?;
@@ -179,7 +187,8 @@ async fn link(app: &App, tx: &mut Tx, account: &Account, connected: wit::Connect
 }
 
 fn taken(_app: &App, account: &Account, other: &Account) -> ApiError {
-    let error = ApiError::conflict("already_connected", "Another account is connected to it already: two would take each other's webhooks.");
+    let error =
+        ApiError::conflict("already_connected", "Another account is connected to it already: two would take each other's webhooks.");
     if other.organization_id == account.organization_id {
         return error.hint(format!("It is the account “{}” ({}); delete or disconnect it first.", other.name, other.id));
     }
@@ -223,7 +232,9 @@ fn refusal(failure: &Failure) -> ApiError {
     let mut error = ApiError::new(status, failure.class.as_str(), failure.message.clone()).details(failure.code.clone());
     error.body.errors.clone_from(&failure.fields);
     match failure.class {
-        FailureClass::Unauthorized => error.hint("The provider refuses the credential: correct it with PATCH /rest/v1/channel_accounts/{id}, then connect again."),
+        FailureClass::Unauthorized => {
+            error.hint("The provider refuses the credential: correct it with PATCH /rest/v1/channel_accounts/{id}, then connect again.")
+        }
         _ => error.hint(failure.way_out.clone()),
     }
 }

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::{change::running, standing::stand};
 use crate::{
     app::App,
     domain::{
-        account::{Account, Connection, Standing},
+        account::{Account, Connection, HealthCheck, HealthReport, Standing},
         failure::{Failure, FailureClass},
     },
     error::ApiError,
@@ -17,11 +15,11 @@ use crate::{
 };
 
 /// Runs the checks; answers them.
-pub async fn check(app: &Arc<App>, account: &Account) -> Result<Value, ApiError> {
+pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, ApiError> {
     let version = running(app, &account.channel_type)?;
     let (checks, standing) = match version.health(app, account).await? {
         Ok(Ok(checks)) => {
-            let checks: Vec<Value> = checks.into_iter().map(convert::check_in).collect();
+            let checks: Vec<HealthCheck> = checks.into_iter().map(convert::check_in).collect();
             let standing = standing_of(&checks);
             (checks, Some(standing))
         }
@@ -29,10 +27,9 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<Value, ApiError>
         Err(fault) => failed(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())),
     };
     let now = app.clock.now();
-    let ok = checks.iter().all(|check| check["ok"] == json!(true));
-    let report = json!({"ok": ok, "checks": checks, "checked_at": now});
+    let report = HealthReport { ok: checks.iter().all(|check| check.ok), checks };
     let mut tx = app.db.begin().await?;
-    store::accounts::set_health(&mut tx, &account.id, report.clone(), now).await?;
+    store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     // A check tells of accounts that are connected, or would be again; the first connect is the user's.
     let settled = account.standing.connection.is_connected() || account.standing.connection == Connection::NeedsReauth;
     if let Some(standing) = standing.filter(|_| settled) {
@@ -45,16 +42,16 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<Value, ApiError>
     Ok(report)
 }
 
-fn standing_of(checks: &[Value]) -> Standing {
-    let failed: Vec<&Value> = checks.iter().filter(|check| check["ok"] != json!(true)).collect();
-    let Some(first) = failed.first() else { return Standing::plain(Connection::Connected) };
-    let text = |name: &str| first[name].as_str().unwrap_or_default().to_owned();
-    let code = Some(text("code")).filter(|code| !code.is_empty()).unwrap_or_else(|| text("name"));
-    Standing::because(Connection::Degraded, code, text("message"), "Look at the account's health; connect it again if that doesn't pass.")
+fn standing_of(checks: &[HealthCheck]) -> Standing {
+    let Some(failed) = checks.iter().find(|check| !check.ok) else { return Standing::plain(Connection::Connected) };
+    let code = failed.code.clone().unwrap_or_else(|| failed.name.clone());
+    let message = failed.message.clone().unwrap_or_else(|| format!("The check “{}” failed.", failed.name));
+    Standing::because(Connection::Degraded, code, message, "Look at the account's health; connect it again if that doesn't pass.")
 }
 
-fn failed(failure: Failure) -> (Vec<Value>, Option<Standing>) {
-    let check = json!({"name": "provider", "ok": false, "code": failure.code, "message": failure.message});
+fn failed(failure: Failure) -> (Vec<HealthCheck>, Option<Standing>) {
+    let check =
+        HealthCheck { name: "provider".to_owned(), ok: false, code: Some(failure.code.clone()), message: Some(failure.message.clone()) };
     let connection = match failure.class {
         FailureClass::Unauthorized => Some(Connection::NeedsReauth),
         FailureClass::Forbidden | FailureClass::Fault => Some(Connection::Degraded),

@@ -43,19 +43,14 @@ pub(super) fn split(manifest: &Manifest, settings: &Map<String, Value>) -> Resul
 ///
 /// Secrets that are set already are `kept`; the schema sees a value for each, made to pass, since only new ones can be wrong.
 pub(super) async fn judge(app: &App, version: &Version, split: &Split, kept: &[String]) -> Result<Map<String, Value>, ApiError> {
-    let mut whole = Value::Object(split.plain.clone());
-    version.manifest.fill_defaults(&mut whole);
-    let plain = whole.clone();
-    for (name, secret) in &split.given {
-        whole[name.as_str()] = json!(secret.expose());
-    }
+    let mut plain = Value::Object(split.plain.clone());
+    version.manifest.fill_defaults(&mut plain);
+    let mut whole = plain.as_object().cloned().unwrap_or_default();
+    whole.extend(split.given.iter().map(|(name, secret)| (name.clone(), json!(secret.expose()))));
+    let whole = Value::Object(whole);
     let kept_pointers: Vec<String> = kept.iter().map(|name| format!("/{name}")).collect();
-    let mut problems: Vec<FieldProblem> = version
-        .manifest
-        .validate_settings(&whole)
-        .into_iter()
-        .filter(|problem| !kept_pointers.contains(&problem.pointer))
-        .collect();
+    let mut problems: Vec<FieldProblem> =
+        version.manifest.validate_settings(&whole).into_iter().filter(|problem| !kept_pointers.contains(&problem.pointer)).collect();
     problems.extend(missing_secrets(&version.manifest, split, kept, &problems));
     if !problems.is_empty() {
         return Err(ApiError::invalid(under_settings(problems)));
@@ -72,8 +67,10 @@ pub(super) async fn judge(app: &App, version: &Version, split: &Split, kept: &[S
             }
             Err(ApiError::invalid(under_settings(failure.fields)))
         }
-        Err(fault) => Err(ApiError::unavailable("plugin_fault", format!("The plugin for {} failed: {fault}", version.manifest.channel_type))
-            .hint("Its log says more; POST /admin/v1/plugins/{type}/rollback goes back to the version before.")),
+        Err(fault) => {
+            Err(ApiError::unavailable("plugin_fault", format!("The plugin for {} failed: {fault}", version.manifest.channel_type))
+                .hint("Its log says more; POST /admin/v1/plugins/{type}/rollback goes back to the version before."))
+        }
     }
 }
 

@@ -58,9 +58,5 @@ async fn schedule_jobs(app: &App, tx: &mut Tx, account: &crate::domain::account:
     store::jobs::schedule(tx, &account.id, HEALTH, now.plus(health)).await?;
     let settings = serde_json::Value::Object(account.settings.clone());
     let polls = version.polls() && version.manifest.polling.as_ref().is_some_and(|polling| polling.applies(&settings));
-    if polls {
-        store::jobs::schedule(tx, &account.id, POLL, now).await
-    } else {
-        store::jobs::cancel(tx, &account.id, POLL).await
-    }
+    if polls { store::jobs::schedule(tx, &account.id, POLL, now).await } else { store::jobs::cancel(tx, &account.id, POLL).await }
 }

@@ -16,7 +16,11 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log.level).context("log.level")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log.format == "json" { log.json().init() } else { log.with_target(false).init() }
+    if config.log.format == "json" {
+        log.json().init();
+    } else {
+        log.with_target(false).init();
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A channel account: one bot, number, page or mailbox of one organisation.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::words;
@@ -43,12 +43,7 @@ impl Standing {
         Standing { connection, reason_code: None, reason: None, user_action: None }
     }
 
-    pub fn because(
-        connection: Connection,
-        code: impl Into<String>,
-        reason: impl Into<String>,
-        user_action: impl Into<String>,
-    ) -> Standing {
+    pub fn because(connection: Connection, code: impl Into<String>, reason: impl Into<String>, user_action: impl Into<String>) -> Standing {
         Standing { connection, reason_code: Some(code.into()), reason: Some(reason.into()), user_action: Some(user_action.into()) }
     }
 }
@@ -70,13 +65,28 @@ pub struct Account {
     pub connect_prompt: Option<Value>,
     /// The account's data key, wrapped by the master key.
     pub data_key: Vec<u8>,
-    pub health: Option<Value>,
+    pub health: Option<HealthReport>,
     pub health_at: Option<At>,
     pub webhook_refusals: i64,
     pub poll_cursor: Option<Vec<u8>>,
     pub created_at: At,
     pub updated_at: At,
     pub connected_at: Option<At>,
+}
+
+/// What the last look at the account found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthReport {
+    pub ok: bool,
+    pub checks: Vec<HealthCheck>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    pub name: String,
+    pub ok: bool,
+    pub code: Option<String>,
+    pub message: Option<String>,
 }
 
 /// What may be told of a secret.

@@ -366,18 +366,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn round(value: Value) {
+    fn round(value: &Value) {
         let content: Content = serde_json::from_value(value.clone()).unwrap();
-        assert_eq!(serde_json::to_value(content).unwrap(), value);
+        assert_eq!(serde_json::to_value(content).unwrap(), *value);
     }
 
     #[test]
     fn content_keeps_its_json() {
-        round(json!({"type": "text", "text": "Hi", "format": "html", "preview_links": false}));
-        round(json!({"type": "media", "kind": "image", "url": "https://example.com/a.png", "caption": "A", "width": 3}));
-        round(json!({"type": "album", "items": [{"kind": "video", "provider_ref": "BAAC"}]}));
-        round(json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "Site", "url": "https://e.com"}]}));
-        round(json!({"type": "custom", "kind": "dice", "data": {"value": 6}}));
+        round(&json!({"type": "text", "text": "Hi", "format": "html", "preview_links": false}));
+        round(&json!({"type": "media", "kind": "image", "url": "https://example.com/a.png", "caption": "A", "width": 3}));
+        round(&json!({"type": "album", "items": [{"kind": "video", "provider_ref": "BAAC"}]}));
+        round(
+            &json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "Site", "url": "https://e.com"}]}),
+        );
+        round(&json!({"type": "custom", "kind": "dice", "data": {"value": 6}}));
     }
 
     #[test]

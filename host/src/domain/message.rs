@@ -63,7 +63,7 @@ impl MessageState {
 pub enum Command {
     Message(Vec<Content>),
     React(Reaction),
-    Edit(Edit),
+    Edit(Box<Edit>),
     /// The provider's id of the message.
     Delete(String),
     Typing(bool),

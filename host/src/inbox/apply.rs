@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     clock::At,
@@ -75,16 +75,18 @@ impl Applying<'_> {
             Happening::Voted { poll, options } => self.voted(poll, options).await,
             Happening::Receipt(receipt) => self.receipt(receipt).await,
             Happening::OptedOut { code, message } => {
-                self.opted(EventType::ContactOptedOut, Some(message), json!({"code": code, "message": message})).await
+                self.opted(EventType::ContactOptedOut, Some(message), [("code", json!(code)), ("message", json!(message))]).await
             }
-            Happening::OptedIn => self.opted(EventType::ContactOptedIn, None, json!({})).await,
+            Happening::OptedIn => self.opted(EventType::ContactOptedIn, None, []).await,
             Happening::Moved(to) => self.moved(to).await,
             Happening::AccountStatus { state, code, message } => self.account_status(state, code, message).await,
-            Happening::Typing(on) => self.plain(EventType::ConversationTyping, json!({"typing": on})).await,
-            Happening::Subscription(data) => self.plain(EventType::ContactSubscription, data.clone()).await,
-            Happening::Opened(choice) => self.plain(EventType::NotificationOpened, json!(choice)).await,
-            Happening::Template(data) => self.plain(EventType::TemplateStatus, data.clone()).await,
-            Happening::Custom(custom) => self.plain(EventType::ChannelCustom, json!({"kind": custom.kind, "data": custom.data})).await,
+            Happening::Typing(on) => self.plain(EventType::ConversationTyping, [("typing", json!(on))]).await,
+            Happening::Subscription(data) => self.plain(EventType::ContactSubscription, [("subscription", data.clone())]).await,
+            Happening::Opened(choice) => self.plain(EventType::NotificationOpened, [("choice", json!(choice))]).await,
+            Happening::Template(data) => self.plain(EventType::TemplateStatus, [("template", data.clone())]).await,
+            Happening::Custom(custom) => {
+                self.plain(EventType::ChannelCustom, [("kind", json!(custom.kind)), ("data", custom.data.clone())]).await
+            }
         }
     }
 
@@ -108,18 +110,14 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn plain(&mut self, event_type: EventType, mut data: Value) -> Result<()> {
+    /// An event that is about no message, with the conversation and the contact that the fact names.
+    async fn plain<const N: usize>(&mut self, event_type: EventType, fields: [(&str, Value); N]) -> Result<()> {
         let (conversation, contact_id) = self.place().await?;
-        if let Value::Object(data) = &mut data {
-            if let Some(conversation) = &conversation {
-                data.insert("conversation".to_owned(), conversation_view(conversation));
-            }
-            if let Some(actor) = &self.fact.actor {
-                data.insert("contact".to_owned(), contact_view(contact_id.as_deref(), actor));
-            }
-        }
+        let mut data: Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        data.insert("conversation".to_owned(), json!(conversation.as_ref().map(conversation_view)));
+        data.insert("contact".to_owned(), json!(self.fact.actor.as_ref().map(|actor| contact_view(contact_id.as_deref(), actor))));
         let about = About { conversation_id: conversation.map(|conversation| conversation.id), message_id: None };
-        self.tell(event_type, about, data).await
+        self.tell(event_type, about, Value::Object(data)).await
     }
 
     async fn meet(&mut self, party: &Party) -> Result<Option<String>> {
@@ -194,13 +192,8 @@ impl Applying<'_> {
             Some(id) => people::conversations_by_id(&mut *self.tx, &[id]).await?.remove(id),
             None => None,
         };
-        let mut data = json!({"message": message});
-        if let Some(conversation) = &conversation {
-            data["conversation"] = conversation_view(conversation);
-        }
-        if let Some(party) = party.or(self.fact.actor.as_ref()) {
-            data["contact"] = contact_view(message.contact_id.as_deref(), party);
-        }
+        let contact = party.or(self.fact.actor.as_ref()).map(|party| contact_view(message.contact_id.as_deref(), party));
+        let data = json!({"message": message, "conversation": conversation.as_ref().map(conversation_view), "contact": contact});
         let about = About { conversation_id: message.conversation_id.clone(), message_id: Some(message.id.clone()) };
         self.tell(event_type, about, data).await
     }
@@ -223,7 +216,7 @@ impl Applying<'_> {
                 messages::set_deleted(self.tx, &known.id, at).await?;
                 self.tell_message(EventType::MessageDeleted, &Message { deleted_at: Some(at), ..known }, None).await
             }
-            None => self.plain(EventType::MessageDeleted, json!({"external_id": reference})).await,
+            None => self.plain(EventType::MessageDeleted, [("external_id", json!(reference))]).await,
         }
     }
 
@@ -234,7 +227,7 @@ impl Applying<'_> {
         };
         let told = json!({"emoji": reaction.emoji, "removed": reaction.removed, "target": reaction.target});
         let Some(mut known) = messages::find_by_ref(&mut *self.tx, self.owner.account_id, &reaction.target).await? else {
-            return self.plain(EventType::MessageReaction, json!({"reaction": told})).await;
+            return self.plain(EventType::MessageReaction, [("reaction", told)]).await;
         };
         match (&reaction.emoji, reaction.removed) {
             (None, _) => known.reactions.retain(|mark| mark.contact_id != contact_id),
@@ -247,10 +240,8 @@ impl Applying<'_> {
             }
         }
         messages::set_reactions(self.tx, &known.id, &known.reactions).await?;
-        let mut data = json!({"reaction": told, "message": known});
-        if let Some(actor) = &self.fact.actor {
-            data["contact"] = contact_view(contact_id.as_deref(), actor);
-        }
+        let contact = self.fact.actor.as_ref().map(|actor| contact_view(contact_id.as_deref(), actor));
+        let data = json!({"reaction": told, "message": known, "contact": contact});
         let about = About { conversation_id: known.conversation_id.clone(), message_id: Some(known.id.clone()) };
         self.tell(EventType::MessageReaction, about, data).await
     }
@@ -281,35 +272,31 @@ impl Applying<'_> {
         };
         let told = json!({"poll": poll, "options": options});
         let Some(mut known) = messages::find_by_ref(&mut *self.tx, self.owner.account_id, poll).await? else {
-            return self.plain(EventType::MessageVote, json!({"vote": told})).await;
+            return self.plain(EventType::MessageVote, [("vote", told)]).await;
         };
         known.votes.retain(|mark| mark.contact_id != contact_id);
         if !options.is_empty() {
             known.votes.push(VoteMark { contact_id: contact_id.clone(), options: options.to_vec() });
         }
         messages::set_votes(self.tx, &known.id, &known.votes).await?;
-        let mut data = json!({"vote": told, "message": known});
-        if let Some(actor) = &self.fact.actor {
-            data["contact"] = contact_view(contact_id.as_deref(), actor);
-        }
+        let contact = self.fact.actor.as_ref().map(|actor| contact_view(contact_id.as_deref(), actor));
+        let data = json!({"vote": told, "message": known, "contact": contact});
         let about = About { conversation_id: known.conversation_id.clone(), message_id: Some(known.id.clone()) };
         self.tell(EventType::MessageVote, about, data).await
     }
 
-    async fn opted(&mut self, event_type: EventType, reason: Option<&String>, data: Value) -> Result<()> {
+    async fn opted<const N: usize>(&mut self, event_type: EventType, reason: Option<&String>, fields: [(&str, Value); N]) -> Result<()> {
         let (conversation, contact_id) = self.place().await?;
         let contact_id = contact_id.or_else(|| conversation.as_ref().and_then(|conversation| conversation.contact_id.clone()));
         if let Some(contact_id) = &contact_id {
             people::set_opted_out(self.tx, contact_id, reason.map(String::as_str), self.now).await?;
         }
-        let mut data = data;
-        data["contact_id"] = json!(contact_id);
-        self.plain(event_type, data).await
+        self.plain(event_type, fields).await
     }
 
     async fn moved(&mut self, to: &str) -> Result<()> {
         let Some(from) = &self.fact.conversation else {
-            return self.plain(EventType::ConversationMoved, json!({"to": to})).await;
+            return self.plain(EventType::ConversationMoved, [("to", json!(to))]).await;
         };
         let id = people::move_conversation(self.tx, self.owner.account_id, &from.external_id, to).await?;
         let data = json!({"from": from.external_id, "to": to});
@@ -322,7 +309,8 @@ impl Applying<'_> {
             let standing = Standing::because(connection, code, message, action);
             accounts::set_standing(self.tx, self.owner.account_id, &standing, self.now).await?;
         }
-        self.plain(EventType::AccountStatus, json!({"state": state, "code": code, "message": message})).await
+        let fields = [("state", json!(state)), ("code", json!(code)), ("message", json!(message))];
+        self.plain(EventType::AccountStatus, fields).await
     }
 
     /// Queues what the plugin wants sent in answer. It has a lane of its own: it must not wait behind a conversation's messages.

@@ -7,11 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::apply::{Applied, apply};
 use crate::{
     clock::Clock,
-    domain::{
-        account::Account,
-        event::Fact,
-        webhook::Webhook,
-    },
+    domain::{account::Account, event::Fact, webhook::Webhook},
     ids::Ids,
     store::{self, Db, StoreError, Tx, webhooks::Disposition},
     tasks::Tasks,

@@ -14,9 +14,10 @@ const PAGE: u32 = 100;
 /// Processes what the account holds since it was inactive, oldest first; answers how many were processed. What the plugin can't
 /// read becomes failed and the next one goes on.
 pub async fn release_held(app: &App, account: &Account) -> Result<usize, store::StoreError> {
-    let verified_by = app.plugins.manifest(&account.channel_type).and_then(|manifest| {
-        manifest.webhook.as_ref().and_then(|webhook| webhook.verify.name())
-    });
+    let verified_by = app
+        .plugins
+        .manifest(&account.channel_type)
+        .and_then(|manifest| manifest.webhook.as_ref().and_then(|webhook| webhook.verify.name()));
     let mut after = String::new();
     let mut processed = 0;
     loop {

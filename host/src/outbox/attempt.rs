@@ -49,7 +49,8 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
         return settle(app, claim, Outcome::Postponed(failure), None).await;
     };
     let dispatched = Arc::new(AtomicBool::new(false));
-    let dispatch = MarkDispatched { app: Arc::clone(app), claim: claim.clone(), digest: version.digest.clone(), dispatched: Arc::clone(&dispatched) };
+    let dispatch =
+        MarkDispatched { app: Arc::clone(app), claim: claim.clone(), digest: version.digest.clone(), dispatched: Arc::clone(&dispatched) };
     let outcome = match send(app, &version, &account, &message, claim, dispatch).await {
         Ok(sent) => {
             let sent = convert::sent_in(sent);

@@ -191,7 +191,7 @@ fn command_of(request: &SendRequest) -> Result<Command, ApiError> {
         }));
     }
     asked.extend(request.react.clone().map(Command::React));
-    asked.extend(request.edit.clone().map(Command::Edit));
+    asked.extend(request.edit.clone().map(|edit| Command::Edit(Box::new(edit))));
     asked.extend(request.delete.clone().map(Command::Delete));
     asked.extend(request.typing.map(Command::Typing));
     asked.extend(request.mark_read.clone().map(Command::MarkRead));

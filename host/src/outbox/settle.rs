@@ -96,9 +96,7 @@ pub(super) async fn settle(app: &App, claim: &Claim, outcome: Outcome, version: 
     tx.commit_in_order().await?;
     let held = match &next {
         Next::Finish { .. } => store::outbox::finish(&mut tx, claim).await?,
-        Next::Again { due_at, attempts, parked, .. } => {
-            store::outbox::put_back(&mut tx, claim, *due_at, *attempts, *parked).await?
-        }
+        Next::Again { due_at, attempts, parked, .. } => store::outbox::put_back(&mut tx, claim, *due_at, *attempts, *parked).await?,
     };
     if !held {
         tracing::warn!(message.id = %claim.message_id, "an attempt ended after its message was taken over; nothing of it is written");

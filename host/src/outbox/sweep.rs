@@ -13,9 +13,7 @@ const PAGE: u32 = 200;
 pub(super) async fn sweep(app: &App) -> store::Result<()> {
     for orphan in store::outbox::orphans(&app.db, app.clock.now(), PAGE).await? {
         let idempotent = match store::accounts::find(&app.db, &orphan.claim.account_id).await? {
-            Some(account) => {
-                app.plugins.manifest(&account.channel_type).is_some_and(|manifest| manifest.capabilities.idempotent_send)
-            }
+            Some(account) => app.plugins.manifest(&account.channel_type).is_some_and(|manifest| manifest.capabilities.idempotent_send),
             None => false,
         };
         let outcome = if orphan.dispatched && !idempotent {

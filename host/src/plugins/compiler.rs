@@ -22,11 +22,7 @@ pub(super) async fn compile_in_child(app: &App, digest: &str, component: &[u8]) 
     use std::os::unix::fs::DirBuilderExt;
     let artefact = artefact_path(app, digest);
     let folder = artefact.parent().unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let source = folder.join(format!("{digest}.wasm"));
     tokio::fs::write(&source, component).await.map_err(|error| format!("{}: {error}", source.display()))?;
     let outcome = run_child(app, &source, &artefact).await;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     clock::At,
     domain::{
+        account::HealthCheck,
         content::{
             Action, Button, Card, Choice, Choices, ContactCard, Content, Custom, Email, Extras, Interactive, Location, Media, MediaKind,
             Menu, Notification, Poll, Post, Row, Section, Source, Sticker, Template, TemplateButton, TemplateValue, Text, TextFormat,
@@ -46,11 +47,9 @@ fn json_in(text: String) -> Value {
 pub fn command_out(command: &Command) -> wit::Command {
     match command {
         Command::Message(content) => wit::Command::Message(content.iter().map(content_out).collect()),
-        Command::React(reaction) => wit::Command::React(wit::Reaction {
-            target: reaction.target.clone(),
-            emoji: reaction.emoji.clone(),
-            removed: reaction.removed,
-        }),
+        Command::React(reaction) => {
+            wit::Command::React(wit::Reaction { target: reaction.target.clone(), emoji: reaction.emoji.clone(), removed: reaction.removed })
+        }
         Command::Edit(edit) => wit::Command::Edit(wit::Edit { target: edit.target.clone(), content: content_out(&edit.content) }),
         Command::Delete(target) => wit::Command::Delete(target.clone()),
         Command::Typing(on) => wit::Command::Typing(*on),
@@ -146,10 +145,9 @@ fn content_out(content: &Content) -> wit::Content {
             link: post.link.clone(),
             visibility: post.visibility.clone(),
         }),
-        Content::Choice(choice) => wit::Content::Custom(wit::Custom {
-            kind: "choice".to_owned(),
-            json: serde_json::json!(choice).to_string(),
-        }),
+        Content::Choice(choice) => {
+            wit::Content::Custom(wit::Custom { kind: "choice".to_owned(), json: serde_json::json!(choice).to_string() })
+        }
         Content::Custom(custom) => wit::Content::Custom(custom_out(custom)),
     }
 }
@@ -440,7 +438,7 @@ fn command_in(command: wit::Command) -> Command {
     match command {
         wit::Command::Message(content) => Command::Message(content.into_iter().map(content_in).collect()),
         wit::Command::React(reaction) => Command::React(reaction_in(reaction)),
-        wit::Command::Edit(edit) => Command::Edit(Edit { target: edit.target, content: content_in(edit.content) }),
+        wit::Command::Edit(edit) => Command::Edit(Box::new(Edit { target: edit.target, content: content_in(edit.content) })),
         wit::Command::Delete(target) => Command::Delete(target),
         wit::Command::Typing(on) => Command::Typing(on),
         wit::Command::MarkRead(target) => Command::MarkRead(target),
@@ -462,11 +460,7 @@ fn conversation_in(conversation: wit::Conversation) -> ConversationRef {
 
 fn party_in(party: wit::Party) -> Party {
     Party {
-        identities: party
-            .identities
-            .into_iter()
-            .map(|identity| Identity { scheme: identity.scheme, value: identity.value })
-            .collect(),
+        identities: party.identities.into_iter().map(|identity| Identity { scheme: identity.scheme, value: identity.value }).collect(),
         name: party.name,
     }
 }
@@ -593,11 +587,7 @@ pub fn failure_in(failure: types::Failure) -> Failure {
 }
 
 /// A named check of an account's health.
-pub fn check_in(check: channel::Check) -> Value {
-    serde_json::json!({
-        "name": check.name,
-        "ok": check.ok,
-        "code": check.detail.as_ref().map(|detail| &detail.code),
-        "message": check.detail.as_ref().map(|detail| &detail.message),
-    })
+pub fn check_in(check: channel::Check) -> HealthCheck {
+    let (code, message) = check.detail.map(|detail| (detail.code, detail.message)).unzip();
+    HealthCheck { name: check.name, ok: check.ok, code, message }
 }

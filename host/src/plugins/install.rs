@@ -128,7 +128,9 @@ async fn probe(app: &App, version: &Version) -> Result<(), String> {
     version.manifest.fill_defaults(&mut settings);
     match version.configure(CallServices::detached(app, version), &settings).await {
         Ok(Ok(_) | Err(Failure::Invalid(_))) => Ok(()),
-        Ok(Err(failure)) => Err(format!("its configure, asked about empty settings, answered {failure:?}: expected is the settings or invalid")),
+        Ok(Err(failure)) => {
+            Err(format!("its configure, asked about empty settings, answered {failure:?}: expected is the settings or invalid"))
+        }
         Err(fault) => Err(format!("its configure failed: {fault}")),
     }
 }
@@ -141,8 +143,7 @@ pub async fn activate(app: &App, digest: &str, reason: &str) -> Result<Installed
 
 /// Goes back to the version that ran before the active one.
 pub async fn roll_back(app: &App, channel_type: &str) -> Result<Installed, InstallError> {
-    let active =
-        store::plugins::active(&app.db, channel_type).await?.ok_or_else(|| InstallError::UnknownType(channel_type.to_owned()))?;
+    let active = store::plugins::active(&app.db, channel_type).await?.ok_or_else(|| InstallError::UnknownType(channel_type.to_owned()))?;
     let previous = active.previous_digest.ok_or_else(|| InstallError::NothingBefore(channel_type.to_owned()))?;
     activate(app, &previous, "rolled back").await
 }
@@ -150,8 +151,12 @@ pub async fn roll_back(app: &App, channel_type: &str) -> Result<Installed, Insta
 /// Desired state first, then this node's snapshot: a crash in between is mended by the next start.
 async fn switch(app: &App, version: Version, reason: &str) -> Result<Installed, InstallError> {
     let channel_type = version.manifest.channel_type.clone();
-    let mut installed =
-        Installed { digest: version.digest.clone(), channel_type: channel_type.clone(), version: version.manifest.version.clone(), changed: true };
+    let mut installed = Installed {
+        digest: version.digest.clone(),
+        channel_type: channel_type.clone(),
+        version: version.manifest.version.clone(),
+        changed: true,
+    };
     let standing = store::plugins::active(&app.db, &channel_type).await?;
     installed.changed = standing.as_ref().is_none_or(|active| active.digest != version.digest);
     if installed.changed {

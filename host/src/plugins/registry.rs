@@ -82,11 +82,8 @@ impl Registry {
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         let standing = self.snapshot.load();
-        let mut next = Snapshot {
-            versions: standing.versions.clone(),
-            manifests: standing.manifests.clone(),
-            problems: standing.problems.clone(),
-        };
+        let mut next =
+            Snapshot { versions: standing.versions.clone(), manifests: standing.manifests.clone(), problems: standing.problems.clone() };
         change(&mut next);
         self.snapshot.store(Arc::new(next));
     }

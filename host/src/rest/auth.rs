@@ -67,7 +67,8 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller, ApiError> {
         let given = given_key(&parts.headers).ok_or_else(|| {
-            unauthorized("There is no API key.").hint("Send it as “Authorization: Bearer pb_…” or as “apikey: pb_…”. A new one: patchbay key new")
+            unauthorized("There is no API key.")
+                .hint("Send it as “Authorization: Bearer pb_…” or as “apikey: pb_…”. A new one: patchbay key new")
         })?;
         let key = store::api_keys::find_by_hash(&app.db, &hash_key(&given)).await?;
         let key = key.ok_or_else(|| unauthorized("The API key is unknown.").hint("Make a new one: patchbay key new"))?;

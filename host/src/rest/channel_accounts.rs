@@ -20,7 +20,7 @@ use crate::{
     accounts::{self, AccountChange, ConnectStep, NewAccount},
     app::App,
     domain::{
-        account::{Account, SecretHint},
+        account::{Account, HealthReport, SecretHint},
         content::{Content, Text, TextFormat},
         key::Scope,
     },
@@ -114,7 +114,7 @@ async fn last_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
     Ok(axum::Json(json!({"standing": account.standing, "health": account.health, "health_at": account.health_at})))
 }
 
-async fn check_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+async fn check_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<HealthReport>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     Ok(axum::Json(accounts::check(&app, &account).await?))
 }
@@ -146,7 +146,7 @@ async fn test(
         None => None,
     };
     let webhook = json!({"url": app.webhook_url(&account.id), "refusals": account.webhook_refusals});
-    Ok(axum::Json(json!({"ok": health["ok"], "checks": health["checks"], "webhook": webhook, "message": message})))
+    Ok(axum::Json(json!({"ok": health.ok, "checks": health.checks, "webhook": webhook, "message": message})))
 }
 
 /// The account, where the caller may do that with it. Another organisation's is not found.

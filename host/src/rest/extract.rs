@@ -88,9 +88,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
             .map_err(|rejection| ApiError::bad_request("bad_query", rejection.body_text()))?;
         let mut number = |name: &str, default: u32, most: u32| match given.remove(name) {
             None => Ok(default),
-            Some(text) => text.parse::<u32>().map(|number| number.min(most)).map_err(|_| {
-                ApiError::bad_request("bad_query", format!("{name}: “{text}” is no number from 0 to {most}."))
-            }),
+            Some(text) => text
+                .parse::<u32>()
+                .map(|number| number.min(most))
+                .map_err(|_| ApiError::bad_request("bad_query", format!("{name}: “{text}” is no number from 0 to {most}."))),
         };
         let page = Page { limit: number("limit", LIMIT, LIMIT_MAX)?, offset: number("offset", 0, u32::MAX)? };
         let filters = given

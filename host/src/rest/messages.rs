@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     auth::Caller,
@@ -20,7 +20,12 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{content::Source, key::Scope, message::Message},
+    domain::{
+        content::Source,
+        key::Scope,
+        message::Message,
+        people::{Contact, Conversation},
+    },
     error::ApiError,
     inbox, outbox,
     outbox::SendRequest,
@@ -38,16 +43,20 @@ pub(super) fn router() -> Router<Arc<App>> {
 /// 202: the message is stored and will be sent; its state is at its own address.
 async fn send(State(app): State<Arc<App>>, caller: Caller, Json(request): Json<SendRequest>) -> Result<Response, ApiError> {
     caller.may(Scope::Send)?;
-    let account = store::accounts::find(&app.db, &request.channel_account_id).await?.filter(|account| caller.sees(&account.organization_id));
+    let account =
+        store::accounts::find(&app.db, &request.channel_account_id).await?.filter(|account| caller.sees(&account.organization_id));
     let Some(account) = account else {
-        return Err(ApiError::invalid_field("/channel_account_id", format!("there is no channel account “{}”", request.channel_account_id)));
+        return Err(ApiError::invalid_field(
+            "/channel_account_id",
+            format!("there is no channel account “{}”", request.channel_account_id),
+        ));
     };
     let message = outbox::enqueue(&app, &account, request).await?;
     let place = format!("/rest/v1/messages/{}", message.id);
     Ok((StatusCode::ACCEPTED, [("location", place)], axum::Json(shown(&app, message).await?)).into_response())
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Value>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Shown>>, ApiError> {
     caller.may(Scope::Read)?;
     let filter = Filter {
         organization_id: caller.narrow(query.take("organization_id"))?,
@@ -60,18 +69,17 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery)
         // What was asked besides messages (reactions, edits, follow-ups) is there for who asks for it.
         kind: Some(query.take("kind").unwrap_or_else(|| "message".to_owned())),
     };
-    let page =
-        query.finish("organization_id, channel_account_id, conversation_id, contact_id, direction, state, external_id, kind")?;
+    let page = query.finish("organization_id, channel_account_id, conversation_id, contact_id, direction, state, external_id, kind")?;
     let messages = store::messages::list(&app.db, &filter, &page).await?;
     Ok(axum::Json(all_shown(&app, messages).await?))
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Shown>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Read).await?;
     Ok(axum::Json(shown(&app, message).await?))
 }
 
-async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Shown>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Send).await?;
     let message = outbox::cancel(&app, message).await?;
     Ok(axum::Json(shown(&app, message).await?))
@@ -101,25 +109,32 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Mess
     message.ok_or_else(|| ApiError::not_found("message", id))
 }
 
-async fn shown(app: &App, message: Message) -> Result<Value, ApiError> {
-    Ok(all_shown(app, vec![message]).await?.pop().unwrap_or_default())
+/// A message as clients see it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    message: Message,
+    conversation: Option<Conversation>,
+    contact: Option<Contact>,
+}
+
+async fn shown(app: &App, message: Message) -> Result<Shown, ApiError> {
+    let shown = all_shown(app, vec![message]).await?.pop();
+    shown.ok_or_else(|| ApiError::internal(&"a message was not shown"))
 }
 
 /// Messages with their conversation and their contact.
-async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<Value>, ApiError> {
+async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<Shown>, ApiError> {
     let conversation_ids: BTreeSet<&str> = messages.iter().filter_map(|message| message.conversation_id.as_deref()).collect();
     let contact_ids: BTreeSet<&str> = messages.iter().filter_map(|message| message.contact_id.as_deref()).collect();
     let conversations = store::people::conversations_by_id(&app.db, &Vec::from_iter(conversation_ids)).await?;
     let contacts = store::people::contacts_by_id(&app.db, &Vec::from_iter(contact_ids)).await?;
     Ok(messages
         .into_iter()
-        .map(|message| {
-            let conversation = message.conversation_id.as_ref().and_then(|id| conversations.get(id));
-            let contact = message.contact_id.as_ref().and_then(|id| contacts.get(id));
-            let mut shown = json!(message);
-            shown["conversation"] = json!(conversation);
-            shown["contact"] = json!(contact);
-            shown
+        .map(|message| Shown {
+            conversation: message.conversation_id.as_ref().and_then(|id| conversations.get(id)).cloned(),
+            contact: message.contact_id.as_ref().and_then(|id| contacts.get(id)).cloned(),
+            message,
         })
         .collect())
 }

@@ -9,7 +9,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{auth::Caller, extract};
@@ -18,7 +18,10 @@ use crate::{
     domain::key::Scope,
     error::ApiError,
     plugins::{self, InstallError, Installed},
-    store,
+    store::{
+        self,
+        plugins::{Active, PluginVersion},
+    },
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
@@ -28,19 +31,37 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/plugins/{type}/rollback", post(roll_back))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
+/// What a channel type runs, here and by desire.
+#[derive(Serialize)]
+struct ShownActive {
+    #[serde(flatten)]
+    active: Active,
+    /// The digest that runs on this node.
+    running: Option<String>,
+    version: Option<String>,
+    /// Why the active one can't run.
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listing {
+    types: Vec<ShownActive>,
+    versions: Vec<PluginVersion>,
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listing>, ApiError> {
     caller.may(Scope::Admin)?;
-    let mut types = Vec::new();
-    for active in store::plugins::actives(&app.db).await? {
+    let show = |active: Active| {
         let running = app.plugins.get(&active.channel_type);
-        let mut shown = json!(active);
-        shown["running"] = json!(running.as_ref().map(|version| &version.digest));
-        shown["version"] = json!(running.as_ref().map(|version| &version.manifest.version));
-        shown["problem"] = json!(app.plugins.problem(&active.channel_type).map(|problem| problem.reason));
-        types.push(shown);
-    }
-    let versions = store::plugins::list(&app.db).await?;
-    Ok(Json(json!({"types": types, "versions": versions})))
+        ShownActive {
+            running: running.as_ref().map(|version| version.digest.clone()),
+            version: running.as_ref().map(|version| version.manifest.version.clone()),
+            problem: app.plugins.problem(&active.channel_type).map(|problem| problem.reason),
+            active,
+        }
+    };
+    let types = store::plugins::actives(&app.db).await?.into_iter().map(show).collect();
+    Ok(Json(Listing { types, versions: store::plugins::list(&app.db).await? }))
 }
 
 /// The body is the component: `curl --data-binary @telegram.wasm …/admin/v1/plugins`
@@ -70,7 +91,10 @@ async fn activate(
     caller.may(Scope::Admin)?;
     let known = store::plugins::find(&app.db, &request.digest).await?;
     if known.is_none_or(|known| known.channel_type.as_deref() != Some(&channel_type)) {
-        return Err(ApiError::invalid_field("/digest", format!("{channel_type} has no version with that digest: see GET /admin/v1/plugins")));
+        return Err(ApiError::invalid_field(
+            "/digest",
+            format!("{channel_type} has no version with that digest: see GET /admin/v1/plugins"),
+        ));
     }
     let installed = plugins::activate(&app, &request.digest, "activated by hand").await.map_err(refusal)?;
     Ok(Json(render(&installed)))

@@ -1,11 +1,11 @@
 //! Channel accounts.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
-    domain::account::{Account, Standing},
+    domain::account::{Account, HealthReport, Standing},
 };
 
 impl Record for Account {
@@ -158,8 +158,9 @@ pub async fn set_connect_progress(tx: &mut Tx, id: &str, state: Option<Vec<u8>>,
     Ok(())
 }
 
-pub async fn set_health(tx: &mut Tx, id: &str, checks: Value, now: At) -> Result<()> {
-    tx.run(sql("UPDATE channel_accounts SET health = $2, health_at = $3 WHERE id = $1").bind(id).bind(checks).bind(now)).await?;
+pub async fn set_health(tx: &mut Tx, id: &str, report: &HealthReport, now: At) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts SET health = $2, health_at = $3 WHERE id = $1").bind(id).bind(json!(report)).bind(now);
+    tx.run(statement).await?;
     Ok(())
 }
 

@@ -21,14 +21,14 @@ impl Record for ApiKey {
 pub async fn insert(tx: &mut Tx, key: &ApiKey, hash: &[u8]) -> Result<()> {
     let statement = sql("INSERT INTO api_keys (id, organization_id, name, hash, prefix, scope, created_at, expires_at)
                          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-        .bind(&key.id)
-        .bind(key.organization_id.clone())
-        .bind(&key.name)
-        .bind(hash)
-        .bind(&key.prefix)
-        .bind(key.scope.as_str())
-        .bind(key.created_at)
-        .bind(key.expires_at);
+    .bind(&key.id)
+    .bind(key.organization_id.clone())
+    .bind(&key.name)
+    .bind(hash)
+    .bind(&key.prefix)
+    .bind(key.scope.as_str())
+    .bind(key.created_at)
+    .bind(key.expires_at);
     tx.run(statement).await?;
     Ok(())
 }

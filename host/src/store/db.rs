@@ -188,10 +188,7 @@ pub enum Db {
 /// A transaction; dropped without [`Tx::commit`] it is rolled back.
 pub enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres {
-        tx: Transaction<'static, Postgres>,
-        ordered: bool,
-    },
+    Postgres { tx: Transaction<'static, Postgres>, ordered: bool },
 }
 
 fn bind_all<'q, DB>(statement: &Statement, lock: &str) -> sqlx::query::Query<'q, DB, <DB as Database>::Arguments>

@@ -63,7 +63,8 @@ pub async fn settle(tx: &mut Tx, job: &DueJob, due_at: At) -> Result<bool> {
 
 /// Whether a claim would find anything: a look that needs no writer.
 pub async fn is_any_due(mut db: impl Run + Send, now: At) -> Result<bool> {
-    let statement = sql("SELECT job FROM account_jobs WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) LIMIT 1").bind(now);
+    let statement =
+        sql("SELECT job FROM account_jobs WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) LIMIT 1").bind(now);
     Ok(!db.rows(statement).await?.is_empty())
 }
 

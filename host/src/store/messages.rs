@@ -215,10 +215,11 @@ pub async fn set_votes(tx: &mut Tx, id: &str, votes: &[VoteMark]) -> Result<()> 
 
 /// Notes why a message can't go out for now, without ending it.
 pub async fn set_waiting(tx: &mut Tx, id: &str, attempts: i64, failure: Option<&Failure>) -> Result<()> {
-    let statement = sql("UPDATE messages SET state = 'queued', attempts = $2, failure = $3 WHERE id = $1 AND state IN ('queued', 'sending')")
-        .bind(id)
-        .bind(attempts)
-        .bind(failure.map(json));
+    let statement =
+        sql("UPDATE messages SET state = 'queued', attempts = $2, failure = $3 WHERE id = $1 AND state IN ('queued', 'sending')")
+            .bind(id)
+            .bind(attempts)
+            .bind(failure.map(json));
     tx.run(statement).await?;
     Ok(())
 }

@@ -77,11 +77,10 @@ pub async fn meet(tx: &mut Tx, owner: Owner<'_>, party: &Party, new_id: &str, no
     let contact_id = match contact_id {
         Some(id) => {
             if let Some(name) = &party.name {
-                let statement =
-                    sql("UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1 AND (name IS NULL OR name <> $2)")
-                        .bind(&id)
-                        .bind(name)
-                        .bind(now);
+                let statement = sql("UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1 AND (name IS NULL OR name <> $2)")
+                    .bind(&id)
+                    .bind(name)
+                    .bind(now);
                 tx.run(statement).await?;
             }
             id
@@ -179,11 +178,10 @@ pub async fn find_conversation_by_external_id(db: &mut Tx, account_id: &str, ext
 
 /// Notes a message in the conversation, and what the plugin wants back with the next one that goes out.
 pub async fn touch_conversation(tx: &mut Tx, id: &str, reply_context: Option<&[u8]>, now: At) -> Result<()> {
-    let statement =
-        sql("UPDATE conversations SET last_message_at = $2, reply_context = COALESCE($3, reply_context) WHERE id = $1")
-            .bind(id)
-            .bind(now)
-            .bind(reply_context);
+    let statement = sql("UPDATE conversations SET last_message_at = $2, reply_context = COALESCE($3, reply_context) WHERE id = $1")
+        .bind(id)
+        .bind(now)
+        .bind(reply_context);
     tx.run(statement).await?;
     Ok(())
 }

@@ -78,21 +78,22 @@ const COLUMNS: &str = "digest, type, version, manifest, size, state, reason, sou
 
 /// Stores a version; a digest that is known already takes the new outcome.
 pub async fn put(tx: &mut Tx, version: &PluginVersion, component: Option<&[u8]>) -> Result<()> {
-    let statement = sql("INSERT INTO plugin_versions (digest, type, version, manifest, component, size, state, reason, source, installed_at)
+    let statement =
+        sql("INSERT INTO plugin_versions (digest, type, version, manifest, component, size, state, reason, source, installed_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (digest) DO UPDATE
                SET type = excluded.type, version = excluded.version, manifest = excluded.manifest, component = excluded.component,
                    state = excluded.state, reason = excluded.reason, source = excluded.source")
-    .bind(&version.digest)
-    .bind(version.channel_type.clone())
-    .bind(version.version.clone())
-    .bind(version.manifest.clone())
-    .bind(component)
-    .bind(version.size)
-    .bind(version.state.as_str())
-    .bind(version.reason.clone())
-    .bind(&version.source)
-    .bind(version.installed_at);
+        .bind(&version.digest)
+        .bind(version.channel_type.clone())
+        .bind(version.version.clone())
+        .bind(version.manifest.clone())
+        .bind(component)
+        .bind(version.size)
+        .bind(version.state.as_str())
+        .bind(version.reason.clone())
+        .bind(&version.source)
+        .bind(version.installed_at);
     tx.run(statement).await?;
     Ok(())
 }

@@ -68,17 +68,12 @@ pub async fn set_disposition(tx: &mut Tx, id: &str, disposition: &Disposition, n
 }
 
 /// Oldest first: what of the account waits in that state, after the webhook `after`.
-pub async fn list_waiting(
-    mut db: impl Run + Send,
-    account_id: &str,
-    state: WebhookState,
-    after: &str,
-    limit: u32,
-) -> Result<Vec<Webhook>> {
-    let statement = sql("SELECT * FROM webhooks WHERE account_id = $1 AND state = $2 AND state <> 'processed' AND id > $3 ORDER BY id LIMIT $4")
-        .bind(account_id)
-        .bind(state.as_str())
-        .bind(after)
-        .bind(limit);
+pub async fn list_waiting(mut db: impl Run + Send, account_id: &str, state: WebhookState, after: &str, limit: u32) -> Result<Vec<Webhook>> {
+    let statement =
+        sql("SELECT * FROM webhooks WHERE account_id = $1 AND state = $2 AND state <> 'processed' AND id > $3 ORDER BY id LIMIT $4")
+            .bind(account_id)
+            .bind(state.as_str())
+            .bind(after)
+            .bind(limit);
     db.all(statement).await
 }

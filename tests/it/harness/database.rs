@@ -4,7 +4,7 @@ use std::{
     io::Write,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -33,6 +33,7 @@ struct Cluster {
     socket: PathBuf,
     made: AtomicU32,
     _open: ChildStdin,
+    _shell: Child,
 }
 
 impl Cluster {
@@ -64,8 +65,9 @@ impl Cluster {
             command.gid(gid).uid(uid);
         }
         let mut shell = command.spawn().unwrap();
+        let open = shell.stdin.take().unwrap();
         // The pipe stays open as long as this program runs.
-        let cluster = Cluster { socket: folder, made: AtomicU32::new(0), _open: shell.stdin.take().unwrap() };
+        let cluster = Cluster { socket: folder, made: AtomicU32::new(0), _open: open, _shell: shell };
         let patience = Instant::now() + Duration::from_secs(60);
         while cluster.psql("SELECT 1").is_err() {
             assert!(Instant::now() < patience, "PostgreSQL didn't start: see {}", cluster.socket.display());
@@ -99,7 +101,13 @@ impl Cluster {
 /// Where Debian keeps the server's programs; other systems have them on the path.
 fn programs() -> PathBuf {
     let debian = Path::new("/usr/lib/postgresql");
-    let newest = std::fs::read_dir(debian).into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max();
+    let newest = std::fs::read_dir(debian)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|bin| bin.join("initdb").exists())
+        .max();
     newest.unwrap_or_else(|| PathBuf::from("/usr/bin"))
 }
 

@@ -79,7 +79,7 @@ impl Gateway {
         if !settings.without_plugin {
             std::fs::copy(plugin_file("telegram.wasm"), data.join("plugins/telegram.wasm")).unwrap();
         }
-        let mut config = format!("data = {:?}\n", data);
+        let mut config = format!("data = {data:?}\n");
         config += &settings.lines.join("\n");
         config += "\n[http]\nbind = \"127.0.0.1:0\"\n";
         config += &format!("[database]\nurl = \"{}\"\nconnections = 8\n", database.make_url());
@@ -226,6 +226,7 @@ fn launch(folder: &Path) -> (Child, String, Option<String>) {
             return (child, url.expect("the address comes first"), key);
         }
     }
+    child.wait().unwrap();
     panic!("the gateway didn't start:\n{}", std::fs::read_to_string(folder.join("gateway.log")).unwrap());
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use serde_json::Value;
+use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
 use crate::manifest::{self, Manifest};
@@ -77,18 +77,27 @@ fn compile(folder: &Path, rustc: &Path) -> anyhow::Result<PathBuf> {
         .stderr(Stdio::inherit());
     let output = command.output().context("cargo")?;
     ensure!(output.status.success(), "cargo could not build {}", folder.display());
-    module_of(&output.stdout, &manifest).with_context(|| format!("{} makes no module: its [lib] needs crate-type = [\"cdylib\"]", folder.display()))
+    module_of(&output.stdout, &manifest)
+        .with_context(|| format!("{} makes no module: its [lib] needs crate-type = [\"cdylib\"]", folder.display()))
+}
+
+/// What cargo tells of a thing it made.
+#[derive(Deserialize)]
+struct CargoMessage {
+    reason: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
 }
 
 /// The `.wasm` among cargo's artefacts of that very package.
 fn module_of(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
-    let messages = String::from_utf8_lossy(messages);
-    messages
+    String::from_utf8_lossy(messages)
         .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["manifest_path"].as_str().map(Path::new) == Some(manifest))
-        .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
-        .filter_map(|name| name.as_str().map(PathBuf::from))
+        .filter_map(|line| serde_json::from_str::<CargoMessage>(line).ok())
+        .filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest)
+        .flat_map(|message| message.filenames)
         .find(|name| name.extension().is_some_and(|extension| extension == "wasm"))
 }
 
@@ -101,7 +110,8 @@ fn remap_flags(root: &Path) -> String {
 }
 
 fn cargo_text(manifest: &Path, args: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("cargo").args(args).arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output().context("cargo")?;
+    let output =
+        Command::new("cargo").args(args).arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output().context("cargo")?;
     if !output.status.success() {
         bail!("cargo {} failed for {}", args.join(" "), manifest.display());
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// Which gateway, and with which key.
 #[derive(clap::Args)]
@@ -15,58 +15,102 @@ pub(in crate::cli) struct Gateway {
     key: String,
 }
 
+/// What `POST …/plugins` and `…/rollback` answer.
+#[derive(Deserialize)]
+struct Switched {
+    #[serde(rename = "type")]
+    channel_type: String,
+    version: String,
+    digest: String,
+    changed: bool,
+}
+
+/// What `GET …/plugins` answers.
+#[derive(Deserialize)]
+struct Listing {
+    types: Vec<Active>,
+    versions: Vec<Known>,
+}
+
+#[derive(Deserialize)]
+struct Active {
+    #[serde(rename = "type")]
+    channel_type: String,
+    digest: String,
+    version: Option<String>,
+    problem: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    digest: String,
+    #[serde(rename = "type")]
+    channel_type: Option<String>,
+    version: Option<String>,
+    state: String,
+    reason: Option<String>,
+    source: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Refusal {
+    message: Option<String>,
+    hint: Option<String>,
+}
+
+/// Characters of a digest that tell two apart.
+const DIGEST_SHOWN: usize = 12;
+
 impl Gateway {
     pub(super) async fn install(&self, component: Vec<u8>) -> anyhow::Result<()> {
-        let answer = self.ask(Method::POST, "plugins", |request| request.header("content-type", "application/wasm").body(component)).await?;
-        let word = if answer["changed"] == true { "runs now" } else { "ran already" };
-        println!("{} {} {word} ({})", text(&answer["type"]), text(&answer["version"]), text(&answer["digest"]));
+        let send = |request: RequestBuilder| request.header("content-type", "application/wasm").body(component);
+        let done: Switched = self.ask(Method::POST, "plugins", send).await?;
+        let word = if done.changed { "runs now" } else { "ran already" };
+        println!("{} {} {word} ({})", done.channel_type, done.version, done.digest);
         Ok(())
     }
 
     pub(super) async fn roll_back(&self, channel_type: &str) -> anyhow::Result<()> {
-        let answer = self.ask(Method::POST, &format!("plugins/{channel_type}/rollback"), |request| request).await?;
-        println!("{} {} runs now ({})", text(&answer["type"]), text(&answer["version"]), text(&answer["digest"]));
+        let done: Switched = self.ask(Method::POST, &format!("plugins/{channel_type}/rollback"), |request| request).await?;
+        println!("{} {} runs now ({})", done.channel_type, done.version, done.digest);
         Ok(())
     }
 
     pub(super) async fn list(&self) -> anyhow::Result<()> {
-        let answer = self.ask(Method::GET, "plugins", |request| request).await?;
-        for active in answer["types"].as_array().into_iter().flatten() {
-            let state = if active["running"].is_null() { format!("can't run: {}", text(&active["problem"])) } else { "runs".to_owned() };
-            println!("{} {} {state} ({})", text(&active["type"]), text(&active["version"]), text(&active["digest"]));
+        let listing: Listing = self.ask(Method::GET, "plugins", |request| request).await?;
+        for active in listing.types {
+            let state = active.problem.map_or("runs".to_owned(), |problem| format!("can't run: {problem}"));
+            println!("{} {} {state} ({})", active.channel_type, active.version.unwrap_or_default(), active.digest);
         }
         println!();
-        for version in answer["versions"].as_array().into_iter().flatten() {
-            let reason = version["reason"].as_str().map_or(String::new(), |reason| format!(": {reason}"));
-            println!(
-                "{}  {} {} {}{reason}  from {}",
-                text(&version["digest"]).get(..12).unwrap_or_default(),
-                text(&version["type"]),
-                text(&version["version"]),
-                text(&version["state"]),
-                text(&version["source"])
-            );
+        for known in listing.versions {
+            let digest: String = known.digest.chars().take(DIGEST_SHOWN).collect();
+            let name = [known.channel_type, known.version].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let reason = known.reason.map_or(String::new(), |reason| format!(": {reason}"));
+            println!("{digest}  {name} {}{reason}  from {}", known.state, known.source);
         }
         Ok(())
     }
 
-    async fn ask(&self, method: Method, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<Value> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<T> {
         // Whoever installed one before is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(clippy::disallowed_methods, reason = "the operator's own gateway: no plugin has a say in where this goes")]
         let client = reqwest::Client::builder().build()?;
         let url = format!("{}/admin/v1/{path}", self.url.trim_end_matches('/'));
-        let response = with(client.request(method, &url).bearer_auth(&self.key)).send().await.with_context(|| format!("no gateway answers at {}", self.url))?;
+        let request = with(client.request(method, &url).bearer_auth(&self.key));
+        let response = request.send().await.with_context(|| format!("no gateway answers at {}", self.url))?;
         let status = response.status();
-        let body: Value = response.json().await.unwrap_or_default();
         if !status.is_success() {
-            let hint = body["hint"].as_str().map_or(String::new(), |hint| format!("\n  {hint}"));
-            bail!("{}{hint}", body["message"].as_str().unwrap_or(status.as_str()));
+            let refusal: Refusal = response.json().await.unwrap_or_default();
+            let hint = refusal.hint.map_or(String::new(), |hint| format!("\n  {hint}"));
+            bail!("{}{hint}", refusal.message.unwrap_or_else(|| status.to_string()));
         }
-        Ok(body)
+        Ok(response.json().await?)
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("–")
 }

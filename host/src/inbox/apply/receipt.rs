@@ -101,11 +101,7 @@ fn receive(known: &Message, state: ReceiptState, at: At, failure: Option<&Failur
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::message::Direction,
-        outbox::blank_message,
-        store::people::Owner,
-    };
+    use crate::{domain::message::Direction, outbox::blank_message, store::people::Owner};
 
     fn sent() -> Message {
         let owner = Owner { organization_id: "o", account_id: "a" };
