@@ -53,6 +53,9 @@ fn cut(tokens: &[&str], start: usize, open: &[&str], max: usize) -> usize {
         let closings: usize = after.iter().map(|tag| units(&closing(tag))).sum();
         length += units(token);
         if length + closings > max {
+            if matches!(*token, "\n" | " ") && index > start {
+                return index;
+            }
             // A part has to hold something, even where tags alone fill it. A cut early in the part would waste it.
             let worth = |place: &usize| *place > start + (fitting - start) / 2;
             let anywhere = fitting.max(start + 1);
