@@ -53,8 +53,11 @@ fn cut(tokens: &[&str], start: usize, open: &[&str], max: usize) -> usize {
         let closings: usize = after.iter().map(|tag| units(&closing(tag))).sum();
         length += units(token);
         if length + closings > max {
-            if matches!(*token, "\n" | " ") && index > start {
-                return index;
+            // What doesn't fit may itself be where to cut.
+            match *token {
+                "\n" if index > start => newline = Some(index),
+                " " if index > start => space = Some(index),
+                _ => {}
             }
             // A part has to hold something, even where tags alone fill it. A cut early in the part would waste it.
             let worth = |place: &usize| *place > start + (fitting - start) / 2;
