@@ -4,7 +4,7 @@
 //! every kind of event, `send` and `parse-inbound` become 70,000 lines, which take LLVM over a minute. Its functions are generic, so
 //! each plugin would compile them again. The modules here stand in for the generated ones in the export macros: the large
 //! functions become one instance for [`Dispatch`], which calls the plugin through a function pointer. (A plugin's
-//! build went from 96 CPU-seconds to 1.) Link-time optimisation would undo it: the profile `guest` has none.
+//! build went from 96 CPU-seconds to 1 for the smallest.) Link-time optimisation would undo it: the profile `guest` has none.
 #![expect(unsafe_code, reason = "the generated functions take raw pointers")]
 #![expect(clippy::missing_safety_doc, reason = "called by the generated exports only, which got the pointers from the host")]
 

@@ -1,4 +1,4 @@
-use crate::bindings::plugin::patchbay::channel::{crypto, http, kv, log};
+use crate::bindings::plugin::patchbay::channel::{http, kv, log};
 use crate::blob::Blob;
 use crate::http::{Body, Content, Part, Payload, Problem, RawResponse, Request};
 

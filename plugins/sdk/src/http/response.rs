@@ -92,7 +92,9 @@ impl Response {
         self.raw.payload
     }
 
-    fn not_understood(&self, reason: &str) -> Error {
+    /// The answer isn't what the protocol says: an error that knows whether the request may be repeated.
+    #[must_use]
+    pub fn not_understood(&self, reason: &str) -> Error {
         Error::NotUnderstood { status: self.raw.status, reason: reason.to_owned(), repeatable: self.repeatable }
     }
 }

@@ -53,6 +53,12 @@ fn cut(tokens: &[&str], start: usize, open: &[&str], max: usize) -> usize {
         let closings: usize = after.iter().map(|tag| units(&closing(tag))).sum();
         length += units(token);
         if length + closings > max {
+            // What doesn't fit may itself be where to cut.
+            match *token {
+                "\n" if index > start => newline = Some(index),
+                " " if index > start => space = Some(index),
+                _ => {}
+            }
             // A part has to hold something, even where tags alone fill it. A cut early in the part would waste it.
             let worth = |place: &usize| *place > start + (fitting - start) / 2;
             let anywhere = fitting.max(start + 1);
