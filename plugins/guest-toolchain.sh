@@ -4,7 +4,7 @@
 #
 #   RUSTC="$(plugins/guest-toolchain.sh)" \
 #   RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$CARGO_HOME=/cargo" \
-#   cargo build --locked --profile guest --target wasm32-unknown-unknown --target-dir target/guest -p patchbay-telegram
+#   cargo build --locked --release --target wasm32-unknown-unknown --target-dir target/guest -p patchbay-telegram
 #
 # What is expected of the caller:
 # - RUSTC is set for the whole cargo call: procedural macros are compiled by the same compiler. cargo stays the host's.
