@@ -50,8 +50,10 @@ impl Version {
         }
     }
 
-    fn call_out(&self, account: &Account, attempt: u32, wall: Duration) -> types::Call {
-        types::Call { account: self.account_out(account), attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: Vec::new() }
+    fn call_out(&self, app: &App, account: &Account, attempt: u32, wall: Duration) -> types::Call {
+        let webhook_url = types::Field { name: "webhook_url".to_owned(), value: app.webhook_url(&account.id) };
+        let account = self.account_out(account);
+        types::Call { account, attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: vec![webhook_url] }
     }
 
     pub async fn configure(&self, services: CallServices, settings: &Value) -> Answer<String> {
@@ -68,7 +70,7 @@ impl Version {
     ) -> store::Result<(Answer<channel::Outcome>, Captured)> {
         let services = CallServices::for_account(app, self, account).await?;
         let captured = services.captured();
-        let call = self.call_out(account, 1, self.limits.wall);
+        let call = self.call_out(app, account, 1, self.limits.wall);
         let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
         Ok((answer, captured))
     }
@@ -97,27 +99,27 @@ impl Version {
             .await
             .map_err(|error| Fault::Trap(format!("the account's secrets could not be read: {error}")))?
             .with_dispatch(dispatch);
-        let call = self.call_out(account, attempt, self.limits.wall);
+        let call = self.call_out(app, account, attempt, self.limits.wall);
         self.plugin.send(self.limits, Box::new(services), &call, message).await
     }
 
     pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<Vec<channel::Check>>> {
         let services = CallServices::for_account(app, self, account).await?;
-        let call = self.call_out(account, 1, self.limits.wall);
+        let call = self.call_out(app, account, 1, self.limits.wall);
         Ok(self.plugin.health(self.limits, Box::new(services), &call).await)
     }
 
     pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {
         let services = CallServices::for_account(app, self, account).await?;
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
-        let call = self.call_out(account, 1, POLL_WALL);
+        let call = self.call_out(app, account, 1, POLL_WALL);
         Ok(self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await)
     }
 
     pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Answer<BlobInfo>> {
         let services = CallServices::for_account(app, self, account).await?;
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
-        let call = self.call_out(account, 1, DOWNLOAD_WALL);
+        let call = self.call_out(app, account, 1, DOWNLOAD_WALL);
         Ok(self.plugin.download(limits, Box::new(services), &call, provider_ref).await)
     }
 }

@@ -2,7 +2,7 @@
 
 use patchbay_plugin::failure::Detail;
 use patchbay_plugin::hooks::Check;
-use patchbay_plugin::{Call, Failure};
+use patchbay_plugin::{Call, Failure, Fields as _};
 use serde_json::Value;
 
 use crate::api::{self, parameters};
@@ -16,7 +16,7 @@ pub(crate) fn checks(call: &Call) -> Result<Vec<Check>, Failure> {
     let settings: Settings = call.settings()?;
     let bot = api::repeat("getMe", &parameters! {})?;
     let info = api::repeat("getWebhookInfo", &parameters! {})?;
-    let mut checks = vec![Check::ok("token"), identity(call, &bot), webhook(settings.mode, &info)];
+    let mut checks = vec![Check::ok("token"), identity(call, &bot), webhook(settings.mode, call.extras.value("webhook_url"), &info)];
     if settings.mode == Mode::Webhook {
         checks.push(delivery(&info));
         checks.push(pending(&info));
@@ -35,7 +35,8 @@ fn identity(call: &Call, bot: &Value) -> Check {
     }
 }
 
-fn webhook(mode: Mode, info: &Value) -> Check {
+/// `ours` is where the gateway wants the webhooks.
+fn webhook(mode: Mode, ours: Option<&str>, info: &Value) -> Check {
     let url = info.text("url").unwrap_or_default();
     match mode {
         Mode::Webhook if url.is_empty() => {
@@ -45,12 +46,11 @@ fn webhook(mode: Mode, info: &Value) -> Check {
             let words = "a webhook is set by somebody, so nothing can be polled: connect the account again";
             Check::failed("webhook", Detail::new("webhook_active", words).with("url", url))
         }
-        Mode::Webhook | Mode::Polling => {
-            let mut check = Check::ok("webhook");
-            // The gateway knows the URL that it ought to be, and compares.
-            check.detail = (!url.is_empty()).then(|| Detail::new("webhook_url", url).with("url", url));
-            check
+        Mode::Webhook if ours.is_some_and(|ours| ours != url) => {
+            let words = format!("Telegram sends to {url}, which isn't this gateway's address: connect the account again");
+            Check::failed("webhook", Detail::new("webhook_elsewhere", words).with("url", url))
         }
+        Mode::Webhook | Mode::Polling => Check::ok("webhook"),
     }
 }
 
@@ -102,6 +102,18 @@ mod tests {
         assert_eq!(failing(&json!({"mode": "polling"}), &json!({"url": "https://else.example"})), ["webhook"]);
         let stuck = json!({"url": "https://g.example/w", "pending_update_count": 500, "last_error_date": 1_764_000_000, "last_error_message": "503"});
         assert_eq!(failing(&json!({}), &stuck), ["delivery", "pending"]);
+    }
+
+    #[test]
+    fn a_webhook_that_somebody_has_moved_is_noticed() {
+        let provider = Provider::new();
+        provider.on("POST api /getMe").answer(200, &json!({"ok": true, "result": {"id": 42, "username": "b"}}));
+        provider.on("POST api /getWebhookInfo").answer(200, &json!({"ok": true, "result": {"url": "https://else.example/w"}}));
+        let mut call = testing::call(Some("42"), &json!({}));
+        call.extras.push(patchbay_plugin::Field::new("webhook_url", "https://g.example/w"));
+        let checks = checks(&call).unwrap();
+        let webhook = checks.iter().find(|check| check.name == "webhook").unwrap();
+        assert_eq!(webhook.detail.as_ref().map(|detail| detail.code.as_str()), Some("webhook_elsewhere"));
     }
 
     #[test]

@@ -136,7 +136,13 @@ impl Delivery<'_> {
             let chat = message.get("chat").and_then(|chat| chat.id("id")).unwrap_or_else(|| self.chat.id.clone());
             let id = message.id("message_id").map(|id| address::message(&chat, &id));
             let poll = message.get("poll").and_then(|poll| poll.id("id"));
-            let extras: Vec<Field> = poll.into_iter().map(|poll| Field::new("ref", poll)).collect();
+            let mut extras: Vec<Field> = poll.into_iter().map(|poll| Field::new("ref", poll)).collect();
+            // Named by its @name, empty, or by an id that has moved: the gateway knows the conversation by another.
+            let topic = self.chat.topic.map(|topic| topic.to_string());
+            let conversation = address::conversation(&chat, topic.as_deref());
+            if conversation != self.context.message.to {
+                extras.push(Field::new("conversation", &conversation));
+            }
             self.progress.accept(id, &extras);
         }
     }
