@@ -18,5 +18,7 @@ pub use vault::open_secrets;
 pub const POLL: &str = "poll";
 /// The job that checks the account's health.
 pub const HEALTH: &str = "health";
+/// The job that processes the webhooks that wait: held by an inactive account, or failed by a plugin that was mended since.
+pub const RELEASE: &str = "release";
 /// The job that goes on with a connect dialogue that waits.
 pub const CONNECT: &str = "connect";

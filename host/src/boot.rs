@@ -102,7 +102,7 @@ impl Gateway {
         let clock = Arc::new(SystemClock);
         let ids = Arc::new(Ids::default());
         let (wake, tasks) = (Wake::default(), Tasks::default());
-        let inbox = Inbox::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), wake.clone(), &tasks);
+        let inbox = Inbox::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), wake.clone());
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
             live: config.sandbox.hot_instances,
@@ -141,16 +141,27 @@ impl Gateway {
         app.tasks.spawn(schedule::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         let tasks = app.tasks.clone();
-        axum::serve(self.listener, router(&app))
-            .with_graceful_shutdown(async move {
-                stop.await;
-                tracing::info!("shutting down");
-                tasks.stop();
-            })
-            .await?;
-        if tokio::time::timeout(GRACE, app.tasks.join()).await.is_err() {
-            tracing::warn!("what was being done didn't end within {} s; it is taken up again at the next start", GRACE.as_secs());
+        let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
+            stop.await;
+            tracing::info!("shutting down");
+            tasks.stop();
+        });
+        let ended = async {
+            serving.await?;
+            app.tasks.join().await;
+            std::io::Result::Ok(())
+        };
+        let overdue = async {
+            app.tasks.stopping().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            ended = ended => ended?,
+            () = overdue => {
+                tracing::warn!("what was being done didn't end within {} s; it is taken up again at the next start", GRACE.as_secs());
+            }
         }
+        app.inbox.close().await;
         app.db.close().await;
         Ok(())
     }

@@ -114,7 +114,7 @@ impl Config {
             }
             figment = figment.merge(Toml::file(file));
         }
-        figment = figment.merge(Env::prefixed("PATCHBAY_").split("__").ignore(&["toolchain"]));
+        figment = figment.merge(Env::prefixed("PATCHBAY_").split("__").ignore(&["key", "toolchain", "url"]));
         if let Some(data) = &overrides.data {
             figment = figment.merge(Serialized::default("data", data));
         }

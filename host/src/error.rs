@@ -91,6 +91,9 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         match error {
             StoreError::Corrupt { .. } => ApiError::internal(&error),
+            StoreError::Conflict(_) => {
+                ApiError::conflict("conflict", "Somebody else stored the same at the same time.").hint("Look, and try again.")
+            }
             _ => {
                 tracing::error!(%error, "the database failed");
                 ApiError::unavailable("database", "The database doesn't answer; nothing was stored.").hint("Try again in a moment.")

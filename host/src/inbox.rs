@@ -9,7 +9,7 @@ mod replay;
 pub use apply::{Applied, apply};
 pub use commit::{Inbox, Ingest, Source};
 pub use media::fetch_media;
-pub use replay::release_held;
+pub use replay::{Released, release};
 
 use std::collections::BTreeMap;
 

@@ -36,7 +36,29 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
     let uploads = media::router().layer(DefaultBodyLimit::max(app.config.http.max_media_mb.saturating_mul(KIB * KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
-    Router::new().nest("/rest/v1", rest.merge(uploads)).nest("/admin/v1", plugins).merge(status::router()).fallback(unknown)
+    Router::new()
+        .nest("/rest/v1", rest.merge(uploads))
+        .nest("/admin/v1", plugins)
+        .merge(status::router())
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+}
+
+/// Does work to its end even where the client hangs up: what a provider was told has to be stored.
+async fn to_the_end<T, F>(app: &Arc<App>, work: impl FnOnce(Arc<App>) -> F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, ApiError>> + Send + 'static,
+{
+    app.tasks.finish(work(Arc::clone(app))).await.unwrap_or_else(|| Err(ApiError::internal(&"a verb panicked")))
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} doesn't take {}.", request.uri().path(), request.method()),
+    )
 }
 
 async fn unknown(request: Request) -> ApiError {

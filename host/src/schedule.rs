@@ -4,11 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL},
+    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL, RELEASE},
     app::App,
     clock::At,
     domain::{account::Account, failure::FailureClass},
-    inbox::{Ingest, Source},
+    inbox::{self, Ingest, Released, Source},
     plugins::{self, convert},
     store::{self, jobs::DueJob},
 };
@@ -70,8 +70,8 @@ async fn start_due(app: &Arc<App>) -> store::Result<()> {
             let stopping = doing.tasks.clone();
             let next = tokio::select! {
                 next = run_job(&doing, &job) => next,
-                // A long poll that is cut loses nothing: its cursor moves with what was stored.
-                () = stopping.stopping() => Some(Duration::ZERO),
+                // A long poll that is cut loses nothing: its cursor moves with what was stored. Other work is finished.
+                () = stopping.stopping(), if job.job == POLL => Some(Duration::ZERO),
             };
             if let Err(error) = settle(&doing, &job, next).await {
                 tracing::error!(%error, account.id = %job.account_id, job = %job.job, "a job could not be settled; its lease will run out");
@@ -103,8 +103,9 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
         }
     };
     match job.job.as_str() {
-        POLL => poll(app, &account).await,
-        HEALTH => health(app, &account).await,
+        POLL => Some(poll(app, &account, job).await),
+        HEALTH => Some(health(app, &account).await),
+        RELEASE => release(app, &account).await,
         CONNECT => {
             if let Err(error) = accounts::connect(app, &account, ConnectStep::Tick).await {
                 tracing::warn!(account.id = %account.id, error = %error.body.message, "a connect dialogue went wrong");
@@ -119,22 +120,36 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
     }
 }
 
-async fn health(app: &Arc<App>, account: &Account) -> Option<Duration> {
+async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
+    if !account.is_active {
+        return None;
+    }
+    match inbox::release(app, account).await {
+        Ok(Released::All) => None,
+        Ok(Released::Later) => Some(PAUSE),
+        Err(error) => {
+            tracing::error!(account.id = %account.id, %error, "webhooks that wait could not be processed");
+            Some(PAUSE)
+        }
+    }
+}
+
+async fn health(app: &Arc<App>, account: &Account) -> Duration {
     let interval =
         app.plugins.manifest(&account.channel_type).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
     if let Err(error) = accounts::check(app, account).await {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }
-    Some(interval)
+    interval
 }
 
 /// Reads one page; an inactive account isn't polled, the provider keeps what comes in.
-async fn poll(app: &Arc<App>, account: &Account) -> Option<Duration> {
-    let version = app.plugins.get(&account.channel_type)?;
-    let polling = version.manifest.polling.as_ref()?;
+async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
+    let Some(version) = app.plugins.get(&account.channel_type) else { return PAUSE };
+    let Some(polling) = version.manifest.polling.as_ref() else { return PAUSE };
     let interval = Duration::from_millis(u64::from(polling.interval_ms));
     if !account.is_active {
-        return Some(PAUSE.min(interval.max(IDLE)));
+        return PAUSE.min(interval.max(IDLE));
     }
     let page = match version.poll(app, account).await {
         Ok(Ok(Ok(page))) => page,
@@ -146,21 +161,21 @@ async fn poll(app: &Arc<App>, account: &Account) -> Option<Duration> {
             {
                 tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
             }
-            return Some(failure.retry_after_ms.map_or(PAUSE, Duration::from_millis));
+            return failure.retry_after_ms.map_or(PAUSE, Duration::from_millis);
         }
         Ok(Err(fault)) => {
             tracing::error!(account.id = %account.id, %fault, "a poll failed");
-            return Some(PAUSE);
+            return PAUSE;
         }
         Err(error) => {
             tracing::error!(account.id = %account.id, %error, "a poll could not begin");
-            return Some(PAUSE);
+            return PAUSE;
         }
     };
     let facts = page.events.into_iter().map(convert::fact_in).collect();
-    if let Err(error) = app.inbox.commit(Ingest::of(account, Source::Poll { cursor: page.cursor }, facts)).await {
+    if let Err(error) = app.inbox.commit(Ingest::of(account, Source::Poll { cursor: page.cursor, job: job.clone() }, facts)).await {
         tracing::error!(account.id = %account.id, %error, "a polled page could not be stored; it is read again");
-        return Some(PAUSE);
+        return PAUSE;
     }
-    Some(if page.more { Duration::ZERO } else { interval })
+    if page.more { Duration::ZERO } else { interval }
 }

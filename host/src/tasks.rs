@@ -18,6 +18,16 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
+    /// Does work to its end, whoever waits for it: a client that hangs up must not leave it half done. None where it panicked.
+    pub async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (done, answer) = tokio::sync::oneshot::channel();
+        self.spawn(async move {
+            // Nobody waits any more: the work is done all the same.
+            let _ = done.send(work.await);
+        });
+        answer.await.ok()
+    }
+
     /// Ends when the gateway shuts down.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;

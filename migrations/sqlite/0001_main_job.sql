@@ -100,6 +100,9 @@ CREATE TABLE contacts (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX contacts_of_organization ON contacts (organization_id, id);
+CREATE INDEX contacts_of_account ON contacts (account_id, id);
+
 CREATE TABLE contact_identities (
   account_id TEXT NOT NULL REFERENCES channel_accounts (id),
   scheme TEXT NOT NULL,
@@ -122,6 +125,9 @@ CREATE TABLE conversations (
   created_at INTEGER NOT NULL,
   UNIQUE (account_id, external_id)
 ) STRICT;
+
+CREATE INDEX conversations_of_organization ON conversations (organization_id, last_message_at, id);
+CREATE INDEX conversations_of_account ON conversations (account_id, last_message_at, id);
 
 CREATE TABLE messages (
   id TEXT PRIMARY KEY,
@@ -160,6 +166,8 @@ CREATE TABLE messages (
 CREATE INDEX messages_of_account ON messages (account_id, id);
 CREATE INDEX messages_of_organization ON messages (organization_id, id);
 CREATE INDEX messages_of_conversation ON messages (conversation_id, id);
+CREATE INDEX messages_of_contact ON messages (contact_id, id);
+CREATE INDEX messages_external ON messages (external_id) WHERE external_id IS NOT NULL;
 
 -- Every id by which the provider may speak of a message: one for each part, a poll's id.
 CREATE TABLE message_refs (
@@ -187,7 +195,8 @@ CREATE TABLE outbox (
   -- Why it waits for something else than time.
   parked TEXT
 ) STRICT;
-CREATE INDEX outbox_due ON outbox (priority, due_at) WHERE leased_until IS NULL AND parked IS NULL;
+CREATE INDEX outbox_due ON outbox (due_at) WHERE leased_until IS NULL AND parked IS NULL;
+CREATE INDEX outbox_parked ON outbox (expires_at) WHERE parked IS NOT NULL;
 CREATE INDEX outbox_leased ON outbox (leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX outbox_lane ON outbox (lane, seq);
 CREATE INDEX outbox_of_account ON outbox (account_id);
@@ -220,6 +229,8 @@ CREATE TABLE events (
   occurred_at INTEGER NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX events_of_organization ON events (organization_id, seq);
+CREATE INDEX events_of_account ON events (account_id, seq);
 CREATE UNIQUE INDEX events_dedupe ON events (account_id, dedupe_key) WHERE dedupe_key IS NOT NULL;
 
 CREATE TABLE kv (
@@ -230,6 +241,7 @@ CREATE TABLE kv (
   expires_at INTEGER,
   PRIMARY KEY (account_id, key)
 ) STRICT;
+CREATE INDEX kv_expired ON kv (expires_at) WHERE expires_at IS NOT NULL;
 
 -- Content-addressed: a digest names one component for ever. What failed its checks has no component, only the reason.
 CREATE TABLE plugin_versions (
@@ -262,4 +274,13 @@ CREATE TABLE media (
   mime_type TEXT NOT NULL,
   size INTEGER NOT NULL,
   created_at INTEGER NOT NULL
+) STRICT;
+
+-- Files of the provider that were fetched once and are kept.
+CREATE TABLE fetched_media (
+  account_id TEXT NOT NULL REFERENCES channel_accounts (id),
+  provider_ref TEXT NOT NULL,
+  blob_id TEXT NOT NULL,
+  fetched_at INTEGER NOT NULL,
+  PRIMARY KEY (account_id, provider_ref)
 ) STRICT;

@@ -105,6 +105,10 @@ async fn no_key_or_a_wrong_one_opens_nothing(database: Database) {
     let theirs = gateway.post("/rest/v1/channel_accounts", theirs).await.expect_status(201);
     let theirs = format!("/rest/v1/channel_accounts/{}", theirs["id"].as_str().unwrap());
     gateway.ask_as(key, Method::GET, &theirs).await.expect_status(404);
+    let (_, admin) = gateway.run(&["key", "new", "--scope", "admin", "--organization", "org-1"]);
+    let admin = admin.lines().last().unwrap().trim().to_owned();
+    gateway.ask_as(Some(&admin), Method::GET, &theirs).await.expect_status(404);
+    gateway.ask_as(Some(&admin), Method::GET, "/admin/v1/plugins").await.expect_status(403);
 }
 
 async fn connecting_sets_the_webhook_with_a_secret_and_disconnecting_removes_it(database: Database) {
@@ -123,10 +127,16 @@ async fn connecting_sets_the_webhook_with_a_secret_and_disconnecting_removes_it(
     let again = bench.gateway.create_account("Twin", json!({})).await;
     let refused = bench.gateway.post(&format!("/rest/v1/channel_accounts/{again}/connect"), json!({})).await.expect_status(409);
     assert!(refused["hint"].as_str().unwrap().contains("Help desk"), "{refused:#}");
+    eventually("the first account takes its webhooks back", || async {
+        let url = bench.telegram.webhook_info(BOT)["url"].as_str()?.to_owned();
+        (url == account["webhook_url"].as_str()?).then_some(())
+    })
+    .await;
 
     let account = bench.gateway.post(&format!("{path}/disconnect"), json!({})).await.expect_status(200);
     assert_eq!(account["connection"], "logged_out");
     assert_eq!(bench.telegram.requests_of("deleteWebhook").len(), 1);
+    bench.gateway.post(&format!("/rest/v1/channel_accounts/{again}/connect"), json!({})).await.expect_status(200);
 }
 
 async fn a_wrong_token_is_told_as_such(database: Database) {
@@ -196,6 +206,14 @@ async fn a_bot_can_be_polled_instead(database: Database) {
     .await;
     assert_eq!(messages[0]["content"][0]["text"], "one");
     assert_eq!(messages[1]["content"][0]["text"], "two");
+    // A check of its health leaves the poll that is under way alone: two at a time would end each other.
+    let path = format!("/rest/v1/channel_accounts/{}/health", bench.account);
+    for _ in 0..3 {
+        assert_eq!(bench.gateway.post(&path, json!({})).await.expect_status(200)["ok"], true);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let polls = bench.telegram.requests_of("getUpdates");
+    assert!(polls.iter().all(|poll| matches!(poll.status, 0 | 200)), "{polls:#?}");
 }
 
 both! {

@@ -88,7 +88,7 @@ impl Bench {
     pub(crate) async fn settled(&self, id: &str) -> Value {
         eventually("the message is settled", || async {
             let message = self.gateway.get(&format!("/rest/v1/messages/{id}")).await.expect_status(200);
-            (!matches!(message["state"].as_str(), Some("queued" | "sending"))).then_some(message)
+            (!matches!(message["state"].as_str(), Some("queued"))).then_some(message)
         })
         .await
     }

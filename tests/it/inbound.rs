@@ -82,6 +82,28 @@ async fn an_inactive_account_holds_what_comes_in(database: Database) {
     assert_eq!(texts, ["held 1", "held 2", "held 3"]);
 }
 
+async fn what_is_held_survives_a_kill(database: Database) {
+    let mut bench = Bench::connected(database).await;
+    let path = format!("/rest/v1/channel_accounts/{}", bench.account);
+    bench.gateway.patch(&path, json!({"is_active": false})).await.expect_status(200);
+    for n in 1..=20 {
+        bench.push(text_update(n, n, &format!("held {n}"))).await;
+    }
+    bench.gateway.patch(&path, json!({"is_active": true})).await.expect_status(200);
+    bench.gateway.kill();
+    bench.gateway.start_again();
+    eventually("all of them are processed", || async { (bench.messages("inbound").await.len() == 20).then_some(()) }).await;
+}
+
+async fn text_that_a_database_cannot_store_stops_nobody(database: Database) {
+    let bench = Bench::connected(database).await;
+    bench.push(text_update(1, 1, "nul \u{0} inside")).await;
+    bench.push(text_update(2, 2, "after")).await;
+    let messages = bench.messages("inbound").await;
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[0]["content"][0]["text"], "nul \u{FFFD} inside");
+}
+
 async fn edits_reactions_presses_votes_and_blocks_find_their_message(database: Database) {
     let bench = Bench::connected(database).await;
     let mut events = bench.gateway.listen(None).await;
@@ -218,6 +240,8 @@ both! {
     a_webhook_without_the_secret_is_refused_and_counted,
     a_body_that_is_too_large_or_no_update_is_refused_clearly,
     an_inactive_account_holds_what_comes_in,
+    what_is_held_survives_a_kill,
+    text_that_a_database_cannot_store_stops_nobody,
     edits_reactions_presses_votes_and_blocks_find_their_message,
     a_group_that_moves_keeps_its_conversation,
     every_kind_of_update_is_kept_and_told,

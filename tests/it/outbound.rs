@@ -101,6 +101,11 @@ async fn what_the_channel_cannot_carry_is_refused_before_it_is_queued(database: 
         (json!({"to": to, "content": []}), "/content"),
         (json!({"to": to, "content": {"type": "text", "text": ""}}), "/content/0/text"),
         (json!({"to": to, "content": {"type": "email", "subject": "s"}}), "/content/0/type"),
+        (json!({"to": to, "content": [{"type": "txt"}]}), "/content"),
+        (
+            json!({"to": to, "content": {"type": "album", "items": [{"kind": "image", "media_id": "none"}, {"kind": "image", "url": "https://e.com/a"}]}}),
+            "/content/0/items/0/media_id",
+        ),
         (json!({"to": to, "content": {"type": "poll", "question": "?", "options": ["one"]}}), "/content/0/options"),
         (json!({"to": to, "content": {"type": "media", "kind": "image", "media_id": "none"}}), "/content/0/media_id"),
         (json!({"to": to, "content": {"type": "location", "latitude": 100, "longitude": 0}}), "/content/0/latitude"),
@@ -184,6 +189,23 @@ async fn a_dead_token_parks_the_queue_until_the_account_is_connected_again(datab
     assert_eq!(bench.settled(&later).await["state"], "sent");
 }
 
+async fn a_missing_permission_parks_the_message_and_asks_the_provider_once(database: Database) {
+    let bench = Bench::connected(database).await;
+    bench.telegram.fail(Failure::error("sendMessage", 409, "Conflict: somebody else is at it").times(100));
+    bench.enqueue(text("not allowed")).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let asked = bench.telegram.requests_of("sendMessage").len();
+    assert!(asked <= 2, "{asked} times");
+}
+
+async fn a_parked_message_expires(database: Database) {
+    let bench = Bench::with(database, json!({}), Settings::default().line("outbox.expires_s = 1")).await;
+    bench.gateway.post(&format!("/rest/v1/channel_accounts/{}/disconnect", bench.account), json!({})).await.expect_status(200);
+    let id = bench.enqueue(text("too late")).await;
+    assert_eq!(bench.settled(&id).await["state"], "expired");
+    assert!(bench.telegram.requests_of("sendMessage").is_empty());
+}
+
 async fn an_inactive_account_sends_nothing(database: Database) {
     let bench = Bench::connected(database).await;
     bench.gateway.patch(&format!("/rest/v1/channel_accounts/{}", bench.account), json!({"is_active": false})).await.expect_status(200);
@@ -222,6 +244,8 @@ both! {
     what_may_have_arrived_is_never_sent_again,
     somebody_who_blocked_the_bot_is_told_as_such,
     a_dead_token_parks_the_queue_until_the_account_is_connected_again,
+    a_missing_permission_parks_the_message_and_asks_the_provider_once,
+    a_parked_message_expires,
     an_inactive_account_sends_nothing,
     a_message_for_later_waits_and_can_be_cancelled,
 }

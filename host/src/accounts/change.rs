@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{connect, settings, standing::stand, vault};
+use super::{RELEASE, connect, settings, standing::stand, vault};
 use crate::{
     app::App,
     clock::At,
@@ -12,7 +12,6 @@ use crate::{
         failure::{Failure, FailureClass},
     },
     error::ApiError,
-    inbox,
     manifest::{Manifest, SecretSource},
     plugins::Version,
     secrets::{Secret, generate},
@@ -99,12 +98,13 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
 ///
 /// # Errors
 /// 422 names each bad field; nothing is changed then.
-pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> Result<Account, ApiError> {
+pub async fn update(app: &App, account: Account, change: AccountChange) -> Result<Account, ApiError> {
     if let Some(name) = &change.name {
         check_name(name)?;
     }
     let now = app.clock.now();
     let mut updated = account.clone();
+    let renamed = change.name.is_some();
     if let Some(name) = change.name {
         name.trim().clone_into(&mut updated.name);
     }
@@ -113,15 +113,19 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
     let mut split = None;
     if let Some(given) = &change.settings {
         let version = running(app, &account.channel_type)?;
-        let mut changed = settings::split(&version.manifest, &merged(&account.settings, given))?;
+        let changed = settings::split(&version.manifest, &merged(&account.settings, given))?;
         let set = store::secrets::list(&app.db, &account.id).await?.into_iter().map(|secret| secret.name);
         let kept: Vec<String> = set.filter(|name| !changed.removed.contains(name)).collect();
         updated.settings = settings::judge(app, &version, &changed, &kept).await?;
-        changed.plain.clear();
         split = Some(changed);
     }
     let mut tx = app.db.begin().await?;
-    let fields = store::accounts::Change { name: &updated.name, settings: &updated.settings, is_active: updated.is_active };
+    // Only what was asked for: somebody else may be changing the rest.
+    let fields = store::accounts::Change {
+        name: renamed.then_some(&updated.name),
+        settings: split.is_some().then_some(&updated.settings),
+        is_active: change.is_active,
+    };
     store::accounts::update(&mut tx, &account.id, &fields, now).await?;
     if let Some(split) = &split {
         vault::seal(app, &mut tx, &account, &split.given, now).await?;
@@ -131,30 +135,18 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
     }
     if updated.is_active != account.is_active {
         match (updated.is_active, updated.standing.connection.is_connected()) {
-            (true, true) => store::outbox::unpark(&mut tx, &account.id).await?,
+            (true, true) => store::outbox::unpark(&mut tx, &account.id, None).await?,
             (true, false) => store::outbox::park(&mut tx, &account.id, "not_connected").await?,
             (false, _) => store::outbox::park(&mut tx, &account.id, "inactive").await?,
         }
+        if updated.is_active {
+            store::jobs::schedule(&mut tx, &account.id, RELEASE, now).await?;
+        }
     }
     tx.commit().await?;
-    if updated.is_active && !account.is_active {
-        release(app, updated.clone());
-    }
-    Ok(updated)
-}
-
-/// Goes on with what waited for the activation, in the background.
-fn release(app: &Arc<App>, account: Account) {
     app.wake.outbox.notify_one();
     app.wake.jobs.notify_one();
-    let releasing = Arc::clone(app);
-    app.tasks.spawn(async move {
-        match inbox::release_held(&releasing, &account).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(account.id = %account.id, count, "held webhooks were processed"),
-            Err(error) => tracing::error!(account.id = %account.id, %error, "held webhooks could not be processed"),
-        }
-    });
+    Ok(updated)
 }
 
 /// Deletes an account: the provider is told, its queue is cancelled, its secrets are erased; its history stays. Answers what the
@@ -165,7 +157,7 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
         Err(error) => Some(Failure::new(FailureClass::Unavailable, error.body.code, error.body.message)),
     };
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_ordered().await?;
     let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
     stand(app, &mut tx, owner, &Standing::plain(Connection::LoggedOut), now).await?;
     for id in store::outbox::waiting_of_account(&mut tx, &account.id).await? {

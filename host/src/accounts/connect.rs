@@ -104,8 +104,10 @@ pub async fn disconnect(app: &Arc<App>, account: &Account) -> Result<Account, Ap
         "POST /rest/v1/channel_accounts/{id}/connect",
     );
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_ordered().await?;
     store::accounts::set_connect_progress(&mut tx, &account.id, None, None).await?;
+    store::accounts::set_unlinked(&mut tx, &account.id, now).await?;
+    store::jobs::cancel_all(&mut tx, &account.id).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
     tx.commit().await?;
     app.wake.events.notify_waiters();
@@ -119,8 +121,7 @@ fn owner(account: &Account) -> Owner<'_> {
 async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, captured: &Captured) -> Result<(), ApiError> {
     let now = app.clock.now();
     let lifted = std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut tx = app.db.begin().await?;
-    tx.commit_in_order().await?;
+    let mut tx = app.db.begin_ordered().await?;
     vault::seal(app, &mut tx, account, &lifted, now).await?;
     let (standing, prompt) = match outcome.progress {
         wit::Progress::Connected(connected) => {
@@ -163,11 +164,12 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
     Ok(())
 }
 
-async fn link(app: &App, tx: &mut Tx, account: &Account, connected: wit::Connected, now: At) -> Result<(), ApiError> {
+async fn link(app: &Arc<App>, tx: &mut Tx, account: &Account, connected: wit::Connected, now: At) -> Result<(), ApiError> {
     if let Some(other) = store::accounts::find_by_external_id(&mut *tx, &account.channel_type, &connected.external_id).await?
         && other.id != account.id
     {
-        return Err(taken(app, account, &other));
+        mend(app, other.clone());
+        return Err(taken(account, &other));
     }
     let settings: Map<String, Value> = match connected.settings.as_deref().map(serde_json::from_str) {
         Some(Ok(settings)) => settings,
@@ -186,7 +188,18 @@ async fn link(app: &App, tx: &mut Tx, account: &Account, connected: wit::Connect
     }
 }
 
-fn taken(_app: &App, account: &Account, other: &Account) -> ApiError {
+/// The plugin has told the provider of the newcomer's address before anybody could know that the place was taken: the account
+/// that has it tells the provider its own again.
+fn mend(app: &Arc<App>, other: Account) {
+    let connecting = Arc::clone(app);
+    app.tasks.spawn(async move {
+        if let Err(error) = Box::pin(connect(&connecting, &other, ConnectStep::Start)).await {
+            tracing::warn!(account.id = %other.id, error = %error.body.message, "an account could not take its webhooks back");
+        }
+    });
+}
+
+fn taken(account: &Account, other: &Account) -> ApiError {
     let error =
         ApiError::conflict("already_connected", "Another account is connected to it already: two would take each other's webhooks.");
     if other.organization_id == account.organization_id {
@@ -206,15 +219,17 @@ async fn fail(app: &App, account: &Account, failure: Failure) -> Result<ApiError
     let connection = match failure.class {
         FailureClass::Unauthorized => Connection::NeedsReauth,
         FailureClass::Invalid => Connection::Unconfigured,
-        // The provider is away: a connected account stays what it was.
-        FailureClass::Unavailable | FailureClass::Limited | FailureClass::Uncertain if account.standing.connection.is_connected() => {
+        // The provider is away: what the account was, it still is.
+        FailureClass::Unavailable | FailureClass::Limited | FailureClass::Uncertain
+            if account.standing.connection.is_connected() || account.standing.connection == Connection::Connecting =>
+        {
             return Ok(refusal(&failure));
         }
         _ => Connection::Error,
     };
     let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone());
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_ordered().await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
     tx.commit().await?;
     app.wake.events.notify_waiters();

@@ -28,10 +28,11 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     };
     let now = app.clock.now();
     let report = HealthReport { ok: checks.iter().all(|check| check.ok), checks };
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_ordered().await?;
     store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     // A check tells of accounts that are connected, or would be again; the first connect is the user's.
-    let settled = account.standing.connection.is_connected() || account.standing.connection == Connection::NeedsReauth;
+    let now_standing = store::accounts::find(&mut tx, &account.id).await?.map(|account| account.standing.connection);
+    let settled = now_standing.is_some_and(|connection| connection.is_connected() || connection == Connection::NeedsReauth);
     if let Some(standing) = standing.filter(|_| settled) {
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
         stand(app, &mut tx, owner, &standing, now).await?;

@@ -9,8 +9,9 @@ use crate::{
     app::App,
     clock::At,
     domain::{
-        account::Standing,
+        account::{Connection, Standing},
         event::{Event, EventType},
+        failure::FailureClass,
     },
     store::{self, Tx, people::Owner},
 };
@@ -23,7 +24,9 @@ pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing
     let connected = standing.connection.is_connected();
     if connected {
         if account.is_active {
-            store::outbox::unpark(tx, &account.id).await?;
+            // While something is wrong, what a missing permission parked would only be refused again.
+            let but = (standing.connection != Connection::Connected).then_some(FailureClass::Forbidden.as_str());
+            store::outbox::unpark(tx, &account.id, but).await?;
         }
         schedule_jobs(app, tx, &account, now).await?;
     } else {
@@ -55,8 +58,8 @@ pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing
 async fn schedule_jobs(app: &App, tx: &mut Tx, account: &crate::domain::account::Account, now: At) -> store::Result<()> {
     let Some(version) = app.plugins.get(&account.channel_type) else { return Ok(()) };
     let health = Duration::from_secs(u64::from(version.manifest.health.interval_s));
-    store::jobs::schedule(tx, &account.id, HEALTH, now.plus(health)).await?;
+    store::jobs::ensure(tx, &account.id, HEALTH, now.plus(health)).await?;
     let settings = serde_json::Value::Object(account.settings.clone());
     let polls = version.polls() && version.manifest.polling.as_ref().is_some_and(|polling| polling.applies(&settings));
-    if polls { store::jobs::schedule(tx, &account.id, POLL, now).await } else { store::jobs::cancel(tx, &account.id, POLL).await }
+    if polls { store::jobs::ensure(tx, &account.id, POLL, now).await } else { store::jobs::cancel(tx, &account.id, POLL).await }
 }

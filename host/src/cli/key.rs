@@ -20,8 +20,9 @@ pub(super) enum Command {
         /// What it is for
         #[arg(long, default_value = "made on the command line")]
         name: String,
-        #[arg(long, default_value = "admin")]
-        scope: ScopeArg,
+        /// What it may do: admin unless you say otherwise, manage where it is an organisation's
+        #[arg(long)]
+        scope: Option<ScopeArg>,
         /// Only this organisation's
         #[arg(long, value_name = "ID")]
         organization: Option<String>,
@@ -52,7 +53,8 @@ impl Command {
         let now = SystemClock.now();
         match self {
             Command::New { name, scope, organization, days } => {
-                let scope = match scope {
+                let usual = if organization.is_some() { ScopeArg::Manage } else { ScopeArg::Admin };
+                let scope = match scope.unwrap_or(usual) {
                     ScopeArg::Read => Scope::Read,
                     ScopeArg::Send => Scope::Send,
                     ScopeArg::Manage => Scope::Manage,

@@ -54,11 +54,38 @@ impl Content {
     /// Every file in it, in order.
     pub fn files(&self) -> Vec<&Source> {
         match self {
-            Content::Media(media) => vec![&media.source],
-            Content::Album { items } => items.iter().map(|media| &media.source).collect(),
             Content::Sticker(sticker) => vec![&sticker.source],
-            Content::Email(email) => email.attachments.iter().map(|media| &media.source).collect(),
-            Content::Post(post) => post.media.iter().map(|media| &media.source).collect(),
+            Content::Interactive(Interactive { choices: Choices::Carousel(cards), .. }) => {
+                cards.iter().filter_map(|card| card.image.as_ref()).collect()
+            }
+            other => other.media().into_iter().map(|media| &media.source).collect(),
+        }
+    }
+
+    fn media(&self) -> Vec<&Media> {
+        match self {
+            Content::Media(media) => vec![media],
+            Content::Album { items } => items.iter().collect(),
+            Content::Email(email) => email.attachments.iter().collect(),
+            Content::Post(post) => post.media.iter().collect(),
+            Content::Template(template) => template.header.iter().chain(&template.body).filter_map(TemplateValue::media).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every media in it with its JSON pointer inside of the content.
+    pub fn media_mut(&mut self) -> Vec<(String, &mut Media)> {
+        let listed = |name: &str, n: usize| format!("/{name}/{n}");
+        match self {
+            Content::Media(media) => vec![(String::new(), media)],
+            Content::Album { items } => items.iter_mut().enumerate().map(|(n, media)| (listed("items", n), media)).collect(),
+            Content::Email(email) => email.attachments.iter_mut().enumerate().map(|(n, media)| (listed("attachments", n), media)).collect(),
+            Content::Post(post) => post.media.iter_mut().enumerate().map(|(n, media)| (listed("media", n), media)).collect(),
+            Content::Template(template) => {
+                let header = template.header.iter_mut().map(|value| ("/header".to_owned(), value));
+                let body = template.body.iter_mut().enumerate().map(|(n, value)| (listed("body", n), value));
+                header.chain(body).filter_map(|(place, value)| Some((format!("{place}/media"), value.media_mut()?))).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -196,6 +223,16 @@ pub enum TemplateValue {
     Media(Media),
     Location(Location),
     Custom { name: String, value: String },
+}
+
+impl TemplateValue {
+    fn media(&self) -> Option<&Media> {
+        if let TemplateValue::Media(media) = self { Some(media) } else { None }
+    }
+
+    fn media_mut(&mut self) -> Option<&mut Media> {
+        if let TemplateValue::Media(media) = self { Some(media) } else { None }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

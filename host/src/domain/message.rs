@@ -22,8 +22,6 @@ words! {
         Received = "received",
         /// Waits in the outbox.
         Queued = "queued",
-        /// A worker has it.
-        Sending = "sending",
         /// The provider took it.
         Sent = "sent",
         Delivered = "delivered",
@@ -44,7 +42,6 @@ impl MessageState {
     pub fn rank(self) -> u8 {
         match self {
             MessageState::Received | MessageState::Queued => 0,
-            MessageState::Sending => 1,
             MessageState::Cancelled | MessageState::Expired => 2,
             MessageState::Uncertain => 3,
             MessageState::Failed => 4,

@@ -146,7 +146,11 @@ impl Applying<'_> {
             if inbound.echo && known.state.rank() < MessageState::Sent.rank() {
                 return self.receipt_of_echo(known).await;
             }
-            return self.tell_message(EventType::MessageEcho, &known, None).await;
+            if inbound.echo {
+                return self.tell_message(EventType::MessageEcho, &known, None).await;
+            }
+            let fields = [("kind", json!("duplicate")), ("data", json!({"message_id": known.id, "external_id": inbound.external_id}))];
+            return self.plain(EventType::ChannelCustom, fields).await;
         }
         let message = self.insert_inbound(inbound).await?;
         let event = if inbound.echo { EventType::MessageEcho } else { EventType::MessageReceived };

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::apply::{Applied, apply};
 use crate::{
-    clock::Clock,
-    domain::{account::Account, event::Fact, webhook::Webhook},
+    accounts::RELEASE,
+    clock::{At, Clock},
+    domain::{
+        account::Account,
+        event::Fact,
+        webhook::{Webhook, WebhookState},
+    },
     ids::Ids,
-    store::{self, Db, StoreError, Tx, webhooks::Disposition},
+    store::{self, Db, StoreError, Tx, jobs::DueJob, webhooks::Disposition},
     tasks::Tasks,
     wake::Wake,
 };
@@ -34,6 +40,8 @@ pub enum Source {
     /// A polled page: the cursor moves with the facts that it passed.
     Poll {
         cursor: Option<Vec<u8>>,
+        /// Whose cursor it is: a poll that was taken over moves it no more.
+        job: DueJob,
     },
 }
 
@@ -62,9 +70,10 @@ struct Waiting {
 }
 
 /// The way into the database for what comes in.
-#[derive(Clone)]
 pub struct Inbox {
     queue: mpsc::Sender<Waiting>,
+    closing: CancellationToken,
+    committer: Tasks,
 }
 
 struct Committer {
@@ -75,27 +84,20 @@ struct Committer {
 }
 
 impl Inbox {
-    /// Starts the committer; it ends when the last `Inbox` is gone and the queue is empty.
-    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, wake: Wake, tasks: &Tasks) -> Inbox {
-        let (queue, mut waiting) = mpsc::channel(WAITING_MAX);
+    /// Starts the committer. It outlives the gateway's other tasks, which may have something to store to the last: see
+    /// [`Inbox::close`].
+    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, wake: Wake) -> Inbox {
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default() };
         let committer = Committer { db, clock, ids, wake };
-        let stopping = tasks.clone();
-        tasks.spawn(async move {
-            let mut group = Vec::with_capacity(GROUP_MAX);
-            loop {
-                let got = tokio::select! {
-                    biased;
-                    got = waiting.recv_many(&mut group, GROUP_MAX) => got,
-                    // The doors are closed by then; what is in the queue was received above.
-                    () = stopping.stopping() => waiting.try_recv().map_or(0, |last| { group.push(last); 1 }),
-                };
-                if got == 0 {
-                    break;
-                }
-                committer.commit(std::mem::take(&mut group)).await;
-            }
-        });
-        Inbox { queue }
+        inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
+        inbox
+    }
+
+    /// Stores what waits and ends. What is handed over later is refused.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.committer.join().await;
     }
 
     /// Stores the unit; answers after the commit.
@@ -108,6 +110,24 @@ impl Inbox {
 }
 
 impl Committer {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>, closing: CancellationToken) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        loop {
+            let got = tokio::select! {
+                biased;
+                got = waiting.recv_many(&mut group, GROUP_MAX) => got,
+                () = closing.cancelled(), if !waiting.is_closed() => {
+                    waiting.close();
+                    continue;
+                }
+            };
+            if got == 0 {
+                return;
+            }
+            self.commit(std::mem::take(&mut group)).await;
+        }
+    }
+
     async fn commit(&self, group: Vec<Waiting>) {
         if let Ok(applied) = self.try_commit(group.iter().map(|waiting| &waiting.ingest)).await {
             self.tell(&applied);
@@ -129,8 +149,7 @@ impl Committer {
 
     async fn try_commit(&self, group: impl Iterator<Item = &Ingest>) -> Result<Applied, StoreError> {
         let mut applied = Applied::default();
-        let mut tx = self.db.begin().await?;
-        tx.commit_in_order().await?;
+        let mut tx = self.db.begin_ordered().await?;
         for ingest in group {
             applied += self.store(&mut tx, ingest).await?;
         }
@@ -141,9 +160,18 @@ impl Committer {
     async fn store(&self, tx: &mut Tx, ingest: &Ingest) -> Result<Applied, StoreError> {
         let now = self.clock.now();
         match &ingest.source {
-            Source::Webhook { webhook, disposition } => store::webhooks::insert(tx, webhook, disposition).await?,
+            Source::Webhook { webhook, disposition } => {
+                store::webhooks::insert(tx, webhook, disposition).await?;
+                if disposition.state == WebhookState::Held {
+                    self.release_if_active(tx, &ingest.account_id, now).await?;
+                }
+            }
             Source::Replay { webhook_id, disposition } => store::webhooks::set_disposition(tx, webhook_id, disposition, now).await?,
-            Source::Poll { cursor } => store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?,
+            Source::Poll { cursor, job } => {
+                if store::jobs::is_held(tx, job).await? {
+                    store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?;
+                }
+            }
         }
         let owner = store::people::Owner { organization_id: &ingest.organization_id, account_id: &ingest.account_id };
         let mut applied = Applied::default();
@@ -151,6 +179,14 @@ impl Committer {
             applied += apply(tx, owner, fact, &self.ids, now).await?;
         }
         Ok(applied)
+    }
+
+    /// The account may have been activated since the door looked: then nobody else would process what it holds.
+    async fn release_if_active(&self, tx: &mut Tx, account_id: &str, now: At) -> Result<(), StoreError> {
+        if store::accounts::find(&mut *tx, account_id).await?.is_some_and(|account| account.is_active) {
+            store::jobs::schedule(tx, account_id, RELEASE, now).await?;
+        }
+        Ok(())
     }
 
     fn tell(&self, applied: &Applied) {

@@ -10,23 +10,15 @@ use crate::{
     store,
 };
 
-/// The key in the account's store under which a fetched file's blob is remembered.
-fn memo(reference: &str) -> String {
-    format!("media:{}", crate::plugins::digest_of(reference.as_bytes()))
-}
-
 /// The blob of a file that the provider knows by `reference`; fetched once.
 ///
 /// # Errors
 /// What the provider said against it, in words for a client.
 pub async fn fetch_media(app: &Arc<App>, account: &Account, reference: &str) -> Result<String, ApiError> {
-    let now = app.clock.now();
-    let memo = memo(reference);
-    if let Some(known) = store::kv::get(&app.db, &account.id, &memo, now).await?
-        && let Ok(id) = String::from_utf8(known.value)
-        && app.blobs.info(&id).await.is_ok()
+    if let Some(known) = store::media::find_fetched(&app.db, &account.id, reference).await?
+        && app.blobs.info(&known).await.is_ok()
     {
-        return Ok(id);
+        return Ok(known);
     }
     let version = crate::accounts::running(app, &account.channel_type)?;
     if !version.downloads() {
@@ -46,8 +38,8 @@ pub async fn fetch_media(app: &Arc<App>, account: &Account, reference: &str) -> 
         Err(fault) => return Err(ApiError::unavailable("plugin_fault", fault.to_string())),
     };
     let mut tx = app.db.begin().await?;
-    // Two that fetch at the same time keep two blobs; the memo names one of them.
-    let _ = store::kv::set(&mut tx, &account.id, &memo, blob.id.clone().into_bytes(), None, None, now).await?;
+    // Two that fetch at the same time keep two blobs; the last one is remembered.
+    store::media::put_fetched(&mut tx, &account.id, reference, &blob.id, app.clock.now()).await?;
     tx.commit().await?;
     Ok(blob.id)
 }

@@ -1,6 +1,5 @@
 //! An account's settings against the manifest's schema.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +8,6 @@ use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use super::Manifest;
-use crate::secrets::Secret;
 
 pub use crate::domain::failure::FieldProblem;
 
@@ -66,22 +64,6 @@ impl Manifest {
     /// Puts the schema's `default`s where a property is absent, in nested objects that are present too.
     pub fn fill_defaults(&self, settings: &mut Value) {
         fill(&self.settings_schema, &self.settings_schema, settings, DEPTH_MAX);
-    }
-
-    /// Takes what was typed in as secrets out of the settings: the rest may be stored and shown, these are sealed.
-    /// Ask [`Manifest::validate_settings`] first; what is no text is dropped here.
-    pub fn take_secrets(&self, settings: &mut Value) -> BTreeMap<String, Secret> {
-        let Some(object) = settings.as_object_mut() else { return BTreeMap::new() };
-        let taken = self.typed_secrets().filter_map(|name| match object.remove(name)? {
-            Value::String(value) => Some((name.to_owned(), Secret::new(value))),
-            _ => None,
-        });
-        taken.collect()
-    }
-
-    /// The names of the secrets that a person types in: properties of the settings that are kept apart from them.
-    pub fn typed_secrets(&self) -> impl Iterator<Item = &str> {
-        self.secrets.iter().filter(|(_, spec)| spec.from == super::SecretSource::Typed).map(|(name, _)| name.as_str())
     }
 }
 

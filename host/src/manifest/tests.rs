@@ -53,7 +53,6 @@ fn the_decided_example_is_right() {
     assert_eq!(manifest.secrets["webhook_secret"].generated_length(), 48);
     assert_eq!(manifest.egress["api"].secrets(), [("base".to_owned(), "bot_token")]);
     assert_eq!(manifest.webhook.as_ref().unwrap().max_body(), 1 << 20);
-    assert_eq!(manifest.typed_secrets().collect::<Vec<_>>(), ["bot_token"]);
     assert_eq!(manifest.capabilities.content["album"].max_items, Some(10));
 }
 
@@ -253,14 +252,6 @@ fn defaults_fill_what_is_absent_and_nothing_else() {
     let mut chosen = json!({ "mode": "polling" });
     telegram().fill_defaults(&mut chosen);
     assert_eq!(chosen, json!({ "mode": "polling" }));
-}
-
-#[test]
-fn typed_secrets_are_taken_out_of_the_settings() {
-    let mut settings = json!({ "bot_token": "12345:abc", "mode": "polling" });
-    let taken = telegram().take_secrets(&mut settings);
-    assert_eq!(taken["bot_token"].expose(), "12345:abc");
-    assert_eq!((taken.len(), settings), (1, json!({ "mode": "polling" })));
 }
 
 #[test]

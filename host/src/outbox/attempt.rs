@@ -34,31 +34,32 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     let account = store::accounts::find(&app.db, &claim.account_id).await?;
     let (Some(message), Some(account)) = (message, account) else {
         let failure = Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted.");
-        return settle(app, claim, Outcome::refused(failure), None).await;
+        return settle(app, claim, &Outcome::Refused(failure), None).await;
     };
     if claim.expires_at <= now {
         let reason = message.failure.map_or_else(|| "It could not be sent in time.".to_owned(), |last| last.message);
-        return settle(app, claim, Outcome::refused(Failure::new(FailureClass::Expired, "expired", reason)), None).await;
+        return settle(app, claim, &Outcome::Refused(Failure::new(FailureClass::Expired, "expired", reason)), None).await;
     }
     if !account.is_active || !account.standing.connection.is_connected() {
-        let why = if account.is_active { "not_connected" } else { "inactive" };
-        return settle(app, claim, Outcome::Parked(why), None).await;
+        return settle(app, claim, &Outcome::Parked, None).await;
     }
     let Some(version) = app.plugins.get(&account.channel_type) else {
         let failure = Failure::new(FailureClass::Fault, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
-        return settle(app, claim, Outcome::Postponed(failure), None).await;
+        return settle(app, claim, &Outcome::Postponed(failure), None).await;
     };
     let dispatched = Arc::new(AtomicBool::new(false));
     let dispatch =
         MarkDispatched { app: Arc::clone(app), claim: claim.clone(), digest: version.digest.clone(), dispatched: Arc::clone(&dispatched) };
     let outcome = match send(app, &version, &account, &message, claim, dispatch).await {
-        Ok(sent) => {
+        // Nothing was asked of the plugin yet.
+        Err(error) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "database", error.to_string())),
+        Ok(Ok(sent)) => {
             let sent = convert::sent_in(sent);
             Outcome::Sent { accepted: sent.accepted, failure: sent.failed, facts: sent.facts }
         }
-        Err(fault) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),
+        Ok(Err(fault)) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),
     };
-    settle(app, claim, outcome, Some(&version)).await
+    settle(app, claim, &outcome, Some(&version)).await
 }
 
 async fn send(
@@ -68,9 +69,9 @@ async fn send(
     message: &Message,
     claim: &Claim,
     dispatch: MarkDispatched,
-) -> Result<wit::Sent, Fault> {
+) -> store::Result<Result<wit::Sent, Fault>> {
     let reply_context = match &message.conversation_id {
-        Some(id) => store::people::reply_context(&app.db, id).await.unwrap_or_default(),
+        Some(id) => store::people::reply_context(&app.db, id).await?,
         None => None,
     };
     let command = match &message.command {
@@ -95,8 +96,8 @@ fn fault_outcome(fault: &Fault, dispatched: bool) -> Outcome {
     let text = fault.to_string();
     match fault {
         Fault::Busy(_) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "busy", text)),
-        _ if dispatched => Outcome::refused(Failure::new(FailureClass::Uncertain, "plugin_fault", text)),
-        _ => Outcome::refused(Failure::new(FailureClass::Fault, "plugin_fault", text)),
+        _ if dispatched => Outcome::Refused(Failure::new(FailureClass::Uncertain, "plugin_fault", text)),
+        _ => Outcome::Refused(Failure::new(FailureClass::Fault, "plugin_fault", text)),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Value, json};
 
-use super::{blank_message, check::check, queue};
+use super::{blank_message, check::check, queue, settle::parking};
 use crate::{
     app::App,
     clock::At,
@@ -32,7 +32,7 @@ pub struct SendRequest {
     pub to: Option<String>,
     /// Our id of a conversation, in place of `to`.
     pub conversation_id: Option<String>,
-    pub content: Option<OneOrMany>,
+    pub content: Option<Parts>,
     pub react: Option<Reaction>,
     pub edit: Option<Edit>,
     /// The message to delete: our id or the provider's.
@@ -58,7 +58,7 @@ impl SendRequest {
             channel_account_id,
             to: Some(to),
             conversation_id: None,
-            content: Some(OneOrMany::Many(content)),
+            content: Some(Parts(content)),
             react: None,
             edit: None,
             delete: None,
@@ -74,11 +74,23 @@ impl SendRequest {
 }
 
 /// A message of one part may be written without the list.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum OneOrMany {
-    Many(Vec<Content>),
-    One(Box<Content>),
+#[derive(Debug, Clone)]
+pub struct Parts(Vec<Content>);
+
+impl<'de> Deserialize<'de> for Parts {
+    /// By hand: serde's untagged enums say of a mistake only that nothing matched.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Parts, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let (several, items) = match value {
+            Value::Array(items) => (true, items),
+            one => (false, vec![one]),
+        };
+        let part = |(n, item): (usize, Value)| {
+            let place = if several { format!("part {n}: ") } else { String::new() };
+            serde_json::from_value(item).map_err(|error| D::Error::custom(format!("{place}{error}")))
+        };
+        items.into_iter().enumerate().map(part).collect::<Result<_, _>>().map(Parts)
+    }
 }
 
 /// Where a message goes.
@@ -134,8 +146,8 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
         Command::Message(content) => message.content = content,
         command => message.command = Some(command),
     }
-    let parked = (!account.standing.connection.is_connected()).then_some("not_connected");
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_ordered().await?;
+    let parked = parking(&mut tx, &account.id).await?;
     queue(&mut tx, &message, &lane, parked, now).await?;
     tell(app, &mut tx, EventType::MessageQueued, &message, now).await?;
     tx.commit().await?;
@@ -150,7 +162,7 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
 /// 409 once it is too late.
 pub async fn cancel(app: &App, mut message: Message) -> Result<Message, ApiError> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_ordered().await?;
     if !store::outbox::cancel(&mut tx, &message.id).await? {
         let state = message.state;
         return Err(ApiError::conflict("too_late", format!("The message is {state}: only one that still waits can be cancelled.")));
@@ -185,10 +197,7 @@ pub(super) async fn tell(app: &App, tx: &mut Tx, event_type: EventType, message:
 fn command_of(request: &SendRequest) -> Result<Command, ApiError> {
     let mut asked = Vec::new();
     if let Some(content) = &request.content {
-        asked.push(Command::Message(match content {
-            OneOrMany::Many(parts) => parts.clone(),
-            OneOrMany::One(part) => vec![part.as_ref().clone()],
-        }));
+        asked.push(Command::Message(content.0.clone()));
     }
     asked.extend(request.react.clone().map(Command::React));
     asked.extend(request.edit.clone().map(|edit| Command::Edit(Box::new(edit))));
@@ -244,37 +253,27 @@ async fn external_id(app: &App, account: &Account, reference: &str) -> Result<St
     }
 }
 
-/// Completes media that the gateway keeps with what is known of it.
+/// Files that the gateway keeps: each has to be the account's organisation's, and media is completed with what is known of it.
 async fn fill_media(app: &App, account: &Account, command: &mut Command) -> Result<(), ApiError> {
-    let parts = match command {
-        Command::Message(parts) => parts.iter_mut().collect::<Vec<_>>(),
-        Command::Edit(edit) => vec![&mut edit.content],
+    let parts: Vec<(String, &mut Content)> = match command {
+        Command::Message(parts) => parts.iter_mut().enumerate().map(|(n, part)| (format!("/content/{n}"), part)).collect(),
+        Command::Edit(edit) => vec![("/edit/content".to_owned(), &mut edit.content)],
         _ => return Ok(()),
     };
-    for (n, part) in parts.into_iter().enumerate() {
-        let media = match part {
-            Content::Media(media) => std::slice::from_mut(media),
-            Content::Album { items } => items.as_mut_slice(),
-            Content::Email(email) => email.attachments.as_mut_slice(),
-            Content::Post(post) => post.media.as_mut_slice(),
-            Content::Sticker(sticker) => {
-                if let Source::MediaId(id) = &sticker.source {
-                    let file = media_file(app, account, id, &format!("/content/{n}/media_id")).await?;
-                    sticker.mime_type.get_or_insert(file.mime_type);
+    for (pointer, part) in parts {
+        for (place, media) in part.media_mut() {
+            if let Source::MediaId(id) = &media.source {
+                let file = media_file(app, account, id, &format!("{pointer}{place}/media_id")).await?;
+                media.size = u32::try_from(file.size).ok();
+                media.mime_type.get_or_insert(file.mime_type);
+                if media.file_name.is_none() {
+                    media.file_name = file.file_name;
                 }
-                continue;
             }
-            _ => continue,
-        };
-        for (m, item) in media.iter_mut().enumerate() {
-            if let Source::MediaId(id) = &item.source {
-                let pointer = if m == 0 { format!("/content/{n}/media_id") } else { format!("/content/{n}/items/{m}/media_id") };
-                let file = media_file(app, account, id, &pointer).await?;
-                item.size = u32::try_from(file.size).ok();
-                item.mime_type.get_or_insert(file.mime_type);
-                if item.file_name.is_none() {
-                    item.file_name = file.file_name;
-                }
+        }
+        for source in part.files() {
+            if let Source::MediaId(id) = source {
+                media_file(app, account, id, &pointer).await?;
             }
         }
     }
@@ -294,8 +293,7 @@ async fn destination(app: &App, account: &Account, request: &SendRequest) -> Res
         (None, None) => Err(ApiError::invalid_field("/to", "is required: a recipient, or the id of a conversation in conversation_id")),
         (Some(to), None) if to.trim().is_empty() => Err(ApiError::invalid_field("/to", "is empty")),
         (Some(to), None) => {
-            let mut tx = app.db.begin().await?;
-            let known = store::people::find_conversation_by_external_id(&mut tx, &account.id, to.trim()).await?;
+            let known = store::people::find_conversation_by_external_id(&app.db, &account.id, to.trim()).await?;
             Ok(Destination {
                 to: to.trim().to_owned(),
                 contact_id: known.as_ref().and_then(|conversation| conversation.contact_id.clone()),

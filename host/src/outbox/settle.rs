@@ -23,6 +23,8 @@ use crate::{
 const FAULTS_MAX: i64 = 2;
 /// The wait where the provider throttles without saying for how long, and where no plugin can run.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The waits of an outcome that the database doesn't take; well within the lease together.
+const SETTLE_WAITS: [Duration; 4] = [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 /// An extra of an accepted part that names another id by which the provider speaks of it, like a poll's.
 const REF: &str = "ref";
 /// An extra of an accepted part that names the conversation it went to, where it isn't the recipient as given.
@@ -36,22 +38,13 @@ pub(super) enum Outcome {
         failure: Option<Failure>,
         facts: Vec<Fact>,
     },
-    Refused {
-        accepted: Vec<Accepted>,
-        failure: Failure,
-    },
-    /// It waits for the account.
-    Parked(&'static str),
+    Refused(Failure),
+    /// It waits for the account to be active and connected.
+    Parked,
     /// Nothing was tried: a little later, and it doesn't count.
     Postponed(Failure),
     /// The worker is gone and nothing left: at once, and it doesn't count.
     Released,
-}
-
-impl Outcome {
-    pub(super) fn refused(failure: Failure) -> Outcome {
-        Outcome::Refused { accepted: Vec::new(), failure }
-    }
 }
 
 /// What becomes of the queue's row.
@@ -60,40 +53,51 @@ enum Next {
     Again { due_at: At, attempts: i64, parked: Option<&'static str>, failure: Option<Failure> },
 }
 
-pub(super) async fn settle(app: &App, claim: &Claim, outcome: Outcome, version: Option<&Version>) -> store::Result<()> {
+/// Writes the outcome; the database may be away for a moment, and then the outcome must not be lost: without it the message
+/// would be uncertain.
+pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>) -> store::Result<()> {
+    let mut waits = SETTLE_WAITS.iter();
+    loop {
+        match (try_settle(app, claim, outcome, version).await, waits.next()) {
+            (Err(error), Some(wait)) => {
+                tracing::warn!(%error, message.id = %claim.message_id, "an outcome could not be written; once more in {wait:?}");
+                tokio::time::sleep(*wait).await;
+            }
+            (done, _) => return done,
+        }
+    }
+}
+
+async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>) -> store::Result<()> {
     let now = app.clock.now();
-    let (accepted, facts, failure, next) = match outcome {
-        Outcome::Sent { accepted, failure: None, facts } => {
-            (accepted, facts, None, Next::Finish { state: MessageState::Sent, failure: None })
-        }
-        Outcome::Sent { accepted, failure: Some(failure), facts } => {
-            let next = next_after(app, claim, version, !accepted.is_empty(), failure.clone(), now);
-            (accepted, facts, Some(failure), next)
-        }
-        Outcome::Refused { accepted, failure } => {
-            let next = next_after(app, claim, version, !accepted.is_empty(), failure.clone(), now);
-            (accepted, Vec::new(), Some(failure), next)
-        }
-        Outcome::Parked(why) => {
-            let next = Next::Again { due_at: now, attempts: claim.attempts, parked: Some(why), failure: None };
-            (Vec::new(), Vec::new(), None, next)
-        }
-        Outcome::Postponed(failure) => {
-            let next = Next::Again { due_at: now.plus(PAUSE), attempts: claim.attempts, parked: None, failure: Some(failure.clone()) };
-            (Vec::new(), Vec::new(), Some(failure), next)
-        }
-        Outcome::Released => {
-            (Vec::new(), Vec::new(), None, Next::Again { due_at: now, attempts: claim.attempts, parked: None, failure: None })
-        }
+    let waiting = |due_at: At, parked: Option<&'static str>, failure: Option<&Failure>| Next::Again {
+        due_at: due_at.min(claim.expires_at),
+        attempts: claim.attempts,
+        parked,
+        failure: failure.cloned(),
     };
-    let word = match (&next, &failure) {
+    let mut tx = app.db.begin_ordered().await?;
+    let (accepted, facts, failure): (&[Accepted], &[Fact], Option<&Failure>) = match outcome {
+        Outcome::Sent { accepted, failure, facts } => (accepted, facts, failure.as_ref()),
+        Outcome::Refused(failure) | Outcome::Postponed(failure) => (&[], &[], Some(failure)),
+        Outcome::Parked | Outcome::Released => (&[], &[], None),
+    };
+    let next = match outcome {
+        Outcome::Sent { failure: None, .. } => Next::Finish { state: MessageState::Sent, failure: None },
+        Outcome::Sent { failure: Some(failure), .. } | Outcome::Refused(failure) => {
+            next_after(app, claim, version, !accepted.is_empty(), failure.clone(), now)
+        }
+        // As the account stands in this transaction: what let it wait may be over.
+        Outcome::Parked => waiting(now, parking(&mut tx, &claim.account_id).await?, None),
+        Outcome::Postponed(failure) => waiting(now.plus(PAUSE), None, Some(failure)),
+        Outcome::Released => waiting(now, None, None),
+    };
+    let word = match (&next, failure) {
         (Next::Finish { state, .. }, _) => state.as_str(),
         (_, Some(failure)) => failure.class.as_str(),
         _ => "released",
     };
 
-    let mut tx = app.db.begin().await?;
-    tx.commit_in_order().await?;
     let held = match &next {
         Next::Finish { .. } => store::outbox::finish(&mut tx, claim).await?,
         Next::Again { due_at, attempts, parked, .. } => store::outbox::put_back(&mut tx, claim, *due_at, *attempts, *parked).await?,
@@ -102,15 +106,15 @@ pub(super) async fn settle(app: &App, claim: &Claim, outcome: Outcome, version: 
         tracing::warn!(message.id = %claim.message_id, "an attempt ended after its message was taken over; nothing of it is written");
         return Ok(());
     }
-    let end = AttemptEnd { outcome: word, failure: failure.as_ref(), plugin_digest: version.map(|version| version.digest.as_str()) };
+    let end = AttemptEnd { outcome: word, failure, plugin_digest: version.map(|version| version.digest.as_str()) };
     store::outbox::end_attempt(&mut tx, claim, &end, now).await?;
     if let Some(message) = messages::find(&mut tx, &claim.message_id).await? {
-        let told = keep(app, &mut tx, message, &accepted, next, now).await?;
+        let told = keep(app, &mut tx, message, accepted, next, now).await?;
         let owner = Owner { organization_id: &told.organization_id, account_id: &told.channel_account_id };
-        for fact in &facts {
+        for fact in facts {
             inbox::apply(&mut tx, owner, fact, &app.ids, now).await?;
         }
-        if let Some(standing) = failure.as_ref().and_then(standing_after) {
+        if let Some(standing) = failure.and_then(standing_after) {
             accounts::stand(app, &mut tx, owner, &standing, now).await?;
         }
     }
@@ -131,18 +135,17 @@ async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted
     }
     match next {
         Next::Again { attempts, failure, .. } => {
-            messages::set_waiting(tx, &message.id, attempts, failure.as_ref()).await?;
-            if message.external_id.is_some() {
-                messages::save_state(tx, &Message { attempts, failure, ..message.clone() }).await?;
-            }
+            message.attempts = attempts;
+            message.failure = failure;
+            messages::save_state(tx, &message).await?;
             Ok(message)
         }
         Next::Finish { state, failure } => {
             message.attempts += 1;
-            if state == MessageState::Sent {
+            if matches!(state, MessageState::Sent | MessageState::PartiallySent) {
                 message.sent_at.get_or_insert(now);
                 join_conversation(app, tx, &mut message, accepted, now).await?;
-            } else {
+            } else if state != MessageState::Uncertain {
                 message.failed_at.get_or_insert(now);
             }
             // A receipt may have come first: it outranks the answer to the send.
@@ -200,9 +203,12 @@ fn next_after(app: &App, claim: &Claim, version: Option<&Version>, some_accepted
         FailureClass::Unavailable => later(failure),
         FailureClass::Uncertain if idempotent => later(failure),
         FailureClass::Fault if attempts < FAULTS_MAX => later(failure),
-        FailureClass::Limited => {
-            Next::Again { due_at: now.plus(asked.unwrap_or(PAUSE)), attempts: claim.attempts, parked: None, failure: Some(failure) }
-        }
+        FailureClass::Limited => Next::Again {
+            due_at: now.plus(asked.unwrap_or(PAUSE)).min(claim.expires_at),
+            attempts: claim.attempts,
+            parked: None,
+            failure: Some(failure),
+        },
         FailureClass::Unauthorized | FailureClass::Forbidden => {
             Next::Again { due_at: now, attempts: claim.attempts, parked: Some(failure.class.as_str()), failure: Some(failure) }
         }
@@ -212,6 +218,15 @@ fn next_after(app: &App, claim: &Claim, version: Option<&Version>, some_accepted
         _ if some_accepted => Next::Finish { state: MessageState::PartiallySent, failure: Some(failure) },
         _ => Next::Finish { state: MessageState::Failed, failure: Some(failure) },
     }
+}
+
+/// Why the account's messages wait, as it stands now; none where they needn't.
+pub(super) async fn parking(tx: &mut Tx, account_id: &str) -> store::Result<Option<&'static str>> {
+    Ok(match store::accounts::find(tx, account_id).await? {
+        Some(account) if !account.is_active => Some("inactive"),
+        Some(account) if !account.standing.connection.is_connected() => Some("not_connected"),
+        _ => None,
+    })
 }
 
 /// What the failure means for the account.

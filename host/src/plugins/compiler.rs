@@ -23,7 +23,8 @@ pub(super) async fn compile_in_child(app: &App, digest: &str, component: &[u8]) 
     let artefact = artefact_path(app, digest);
     let folder = artefact.parent().unwrap_or(Path::new("."));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let source = folder.join(format!("{digest}.wasm"));
+    let random: String = app.ids.bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let source = folder.join(format!("{digest}.{random}.wasm"));
     tokio::fs::write(&source, component).await.map_err(|error| format!("{}: {error}", source.display()))?;
     let outcome = run_child(app, &source, &artefact).await;
     // It is in the database: the file was only the way to the child.

@@ -87,19 +87,28 @@ async fn look(app: &App, folder: &Path, seen: &mut BTreeMap<PathBuf, Seen>) -> b
             unsettled = true;
             continue;
         }
-        if let Ok(component) = tokio::fs::read(&path).await {
-            take(app, &path, component).await;
+        let taken = match tokio::fs::read(&path).await {
+            Ok(component) => take(app, &path, component).await,
+            Err(_) => false,
+        };
+        // What could not even be judged is looked at again.
+        if taken {
+            seen.insert(path, now);
         }
-        seen.insert(path, now);
     }
     unsettled
 }
 
-async fn take(app: &App, path: &Path, component: Vec<u8>) {
+/// Installs it; answers whether it was judged, for good or bad.
+async fn take(app: &App, path: &Path, component: Vec<u8>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // A refusal is logged and listed by `install` itself.
-    if let Err(error @ (InstallError::Store(_) | InstallError::Overtaken)) = install(app, component, &format!("folder: {name}")).await {
-        tracing::error!(%error, file = %path.display(), "a plugin could not be installed");
+    match install(app, component, &format!("folder: {name}")).await {
+        // A refusal is logged and listed by `install` itself.
+        Ok(_) | Err(InstallError::Refused(_)) => true,
+        Err(error) => {
+            tracing::error!(%error, file = %path.display(), "a plugin could not be installed");
+            false
+        }
     }
 }
 
@@ -109,7 +118,8 @@ fn components(folder: &Path) -> BTreeMap<PathBuf, Seen> {
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "wasm"))
         .filter_map(|entry| {
-            let metadata = entry.metadata().ok()?;
+            // Through links: mounted folders are made of them.
+            let metadata = std::fs::metadata(entry.path()).ok()?;
             metadata.is_file().then(|| (entry.path(), Seen { modified: metadata.modified().ok(), length: metadata.len() }))
         })
         .collect()

@@ -8,8 +8,12 @@ use patchbay_sandbox::contract::types::Failure;
 use ring::digest;
 use serde_json::{Value, json};
 
-use super::{CallServices, Version, compiler, registry::load_stored};
+use super::{
+    CallServices, Version,
+    registry::{load_compiled, load_stored},
+};
 use crate::{
+    accounts::RELEASE,
     app::App,
     manifest::Manifest,
     store::{
@@ -114,8 +118,7 @@ async fn examine(app: &App, digest: &str, component: &[u8]) -> Result<(Version, 
     }
     let manifest = Manifest::from_component(component).map_err(|error| Refusal { reason: error.to_string(), manifest: None })?;
     let refused = |reason: String| Refusal { reason, manifest: Some(manifest.clone()) };
-    compiler::compile_in_child(app, digest, component).await.map_err(refused)?;
-    let plugin = app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| refused(error.to_string()))?;
+    let plugin = load_compiled(app, digest, component).await.map_err(refused)?;
     let version = Version::new(digest.to_owned(), manifest.clone(), plugin, &app.config);
     probe(app, &version).await.map_err(refused)?;
     let shown = serde_json::to_value(&manifest).map_err(|error| refused(error.to_string()))?;
@@ -150,6 +153,7 @@ pub async fn roll_back(app: &App, channel_type: &str) -> Result<Installed, Insta
 
 /// Desired state first, then this node's snapshot: a crash in between is mended by the next start.
 async fn switch(app: &App, version: Version, reason: &str) -> Result<Installed, InstallError> {
+    let _switching = app.plugins.switch().await;
     let channel_type = version.manifest.channel_type.clone();
     let mut installed = Installed {
         digest: version.digest.clone(),
@@ -165,9 +169,14 @@ async fn switch(app: &App, version: Version, reason: &str) -> Result<Installed, 
         if !store::plugins::activate(&mut tx, &channel_type, &version.digest, generation, reason, app.clock.now()).await? {
             return Err(InstallError::Overtaken);
         }
+        // What an earlier version couldn't read, this one may.
+        for account in store::webhooks::accounts_waiting(&mut tx, &channel_type).await? {
+            store::jobs::schedule(&mut tx, &account, RELEASE, app.clock.now()).await?;
+        }
         tx.commit().await?;
         tracing::info!(plugin.type = %channel_type, plugin.version = %installed.version, plugin.digest = %installed.digest, %reason, "plugin activated");
     }
-    app.plugins.publish(Arc::new(version)).await;
+    app.plugins.publish(Arc::new(version));
+    app.wake.jobs.notify_one();
     Ok(installed)
 }

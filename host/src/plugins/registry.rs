@@ -7,6 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use patchbay_sandbox::Plugin;
 
 use super::{Version, compiler};
 use crate::{app::App, manifest::Manifest, store};
@@ -29,8 +30,8 @@ struct Snapshot {
 #[derive(Default)]
 pub struct Registry {
     snapshot: ArcSwap<Snapshot>,
-    /// One change at a time: each one reads the snapshot it replaces.
-    writing: tokio::sync::Mutex<()>,
+    /// One switch at a time: from reading what is active to publishing what is to be.
+    switching: tokio::sync::Mutex<()>,
 }
 
 impl Registry {
@@ -58,9 +59,13 @@ impl Registry {
         self.snapshot.load().manifests.keys().cloned().collect()
     }
 
-    /// Makes a loaded version the one that runs.
-    pub(super) async fn publish(&self, version: Arc<Version>) {
-        let _writing = self.writing.lock().await;
+    /// Keeps others from switching until it is dropped.
+    pub(super) async fn switch(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.switching.lock().await
+    }
+
+    /// Makes a loaded version the one that runs. Only with [`Registry::switch`] held.
+    pub(super) fn publish(&self, version: Arc<Version>) {
         self.change(|snapshot| {
             let channel_type = version.manifest.channel_type.clone();
             snapshot.problems.remove(&channel_type);
@@ -69,13 +74,12 @@ impl Registry {
         });
     }
 
-    async fn fail(&self, manifest: Option<Manifest>, channel_type: &str, problem: LoadProblem) {
-        let _writing = self.writing.lock().await;
+    /// Lists why the active version can't run. One that runs in its place goes on.
+    fn fail(&self, manifest: Option<Manifest>, channel_type: &str, problem: LoadProblem) {
         self.change(|snapshot| {
             if let Some(manifest) = manifest {
-                snapshot.manifests.insert(channel_type.to_owned(), Arc::new(manifest));
+                snapshot.manifests.entry(channel_type.to_owned()).or_insert_with(|| Arc::new(manifest));
             }
-            snapshot.versions.remove(channel_type);
             snapshot.problems.insert(channel_type.to_owned(), problem);
         });
     }
@@ -92,19 +96,22 @@ impl Registry {
 /// Brings this node to the desired state in the database: every active version that doesn't run here is loaded. One that
 /// can't be is listed with its reason; the others run.
 pub async fn sync(app: &App) -> store::Result<()> {
+    let _switching = app.plugins.switch().await;
     for active in store::plugins::actives(&app.db).await? {
-        if app.plugins.get(&active.channel_type).is_some_and(|version| version.digest == active.digest) {
+        let runs = app.plugins.get(&active.channel_type).is_some_and(|version| version.digest == active.digest);
+        let failed = app.plugins.problem(&active.channel_type).is_some_and(|problem| problem.digest == active.digest);
+        if runs || failed {
             continue;
         }
         match load_stored(app, &active.digest).await {
             Ok(version) => {
                 tracing::info!(plugin.type = %active.channel_type, plugin.version = %version.manifest.version, plugin.digest = %active.digest, "plugin loaded");
-                app.plugins.publish(Arc::new(version)).await;
+                app.plugins.publish(Arc::new(version));
             }
             Err(reason) => {
                 tracing::error!(plugin.type = %active.channel_type, plugin.digest = %active.digest, %reason, "plugin can't be loaded");
                 let manifest = stored_manifest(app, &active.digest).await?;
-                app.plugins.fail(manifest, &active.channel_type, LoadProblem { digest: active.digest, reason }).await;
+                app.plugins.fail(manifest, &active.channel_type, LoadProblem { digest: active.digest, reason });
             }
         }
     }
@@ -119,16 +126,31 @@ async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manife
 /// Loads a version from its artefact, which is made anew where it is missing or another engine's.
 pub(super) async fn load_stored(app: &App, digest: &str) -> Result<Version, String> {
     let unknown = || format!("the database has no component {digest}");
-    let artefact = compiler::artefact_path(app, digest);
     let manifest = stored_manifest(app, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
-    if artefact.exists() {
-        match app.sandbox.load(&artefact) {
-            Ok(plugin) => return Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config)),
-            Err(error) => tracing::warn!(plugin.digest = %digest, %error, "a compiled plugin is made again"),
+    let plugin = match load_artefact(app, digest) {
+        Some(plugin) => plugin,
+        None => {
+            let component = store::plugins::component(&app.db, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
+            load_compiled(app, digest, &component).await?
         }
-    }
-    let component = store::plugins::component(&app.db, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
-    compiler::compile_in_child(app, digest, &component).await?;
-    let plugin = app.sandbox.load(&artefact).map_err(|error| error.to_string())?;
+    };
     Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config))
+}
+
+/// Loads a component from its artefact, or compiles it first.
+pub(super) async fn load_compiled(app: &App, digest: &str, component: &[u8]) -> Result<Plugin, String> {
+    if let Some(plugin) = load_artefact(app, digest) {
+        return Ok(plugin);
+    }
+    compiler::compile_in_child(app, digest, component).await?;
+    app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| error.to_string())
+}
+
+/// The artefact that is there already, where this engine can run it.
+fn load_artefact(app: &App, digest: &str) -> Option<Plugin> {
+    let artefact = compiler::artefact_path(app, digest);
+    if !artefact.exists() {
+        return None;
+    }
+    app.sandbox.load(&artefact).inspect_err(|error| tracing::warn!(plugin.digest = %digest, %error, "a compiled plugin is made again")).ok()
 }

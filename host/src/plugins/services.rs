@@ -161,7 +161,8 @@ impl Services for CallServices {
         let now = self.clock.now();
         let write = async {
             let mut tx = self.db.begin().await?;
-            if store::kv::count(&mut tx, &self.account_id, now).await? >= KV_KEYS_MAX {
+            let known = store::kv::get(&mut tx, &self.account_id, key, now).await?.is_some();
+            if !known && store::kv::count(&mut tx, &self.account_id, now).await? >= KV_KEYS_MAX {
                 return Ok(Err(KvProblem::Quota));
             }
             let expires_at = ttl.map(|ttl| now.plus(ttl));

@@ -94,13 +94,10 @@ impl Version {
         attempt: u32,
         message: &messages::Outbound,
         dispatch: Box<dyn Dispatch>,
-    ) -> Result<messages::Sent, Fault> {
-        let services = CallServices::for_account(app, self, account)
-            .await
-            .map_err(|error| Fault::Trap(format!("the account's secrets could not be read: {error}")))?
-            .with_dispatch(dispatch);
+    ) -> store::Result<Result<messages::Sent, Fault>> {
+        let services = CallServices::for_account(app, self, account).await?.with_dispatch(dispatch);
         let call = self.call_out(app, account, attempt, self.limits.wall);
-        self.plugin.send(self.limits, Box::new(services), &call, message).await
+        Ok(self.plugin.send(self.limits, Box::new(services), &call, message).await)
     }
 
     pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<Vec<channel::Check>>> {
@@ -124,15 +121,17 @@ impl Version {
     }
 }
 
-/// What the manifest asks for, as far as the operator allows.
+/// What the operator allows, or the less that the manifest asks for.
 fn limits(manifest: &Manifest, config: &Config) -> CallLimits {
     const MIB: usize = 1024 * 1024;
     let asked = &manifest.limits;
-    let memory_mb = asked.memory_mb.map_or(config.sandbox.memory_mb, |asked| usize::try_from(asked).unwrap_or(usize::MAX));
+    let less = |asked: Option<u32>, allowed: u64| asked.map_or(allowed, |asked| u64::from(asked).min(allowed));
+    let allowed_mb = u64::try_from(config.sandbox.memory_mb).unwrap_or(u64::MAX);
+    let memory_mb = usize::try_from(less(asked.memory_mb, allowed_mb)).unwrap_or(usize::MAX);
     let limits = CallLimits {
         memory_bytes: memory_mb.saturating_mul(MIB),
-        cpu: Duration::from_millis(asked.cpu_ms.map_or(config.sandbox.cpu_ms, u64::from)),
-        wall: Duration::from_millis(asked.wall_ms.map_or(config.sandbox.wall_ms, u64::from)),
+        cpu: Duration::from_millis(less(asked.cpu_ms, config.sandbox.cpu_ms)),
+        wall: Duration::from_millis(less(asked.wall_ms, config.sandbox.wall_ms)),
         host_calls: config.sandbox.host_calls,
         http_requests: config.sandbox.http_requests,
         ..CallLimits::default()

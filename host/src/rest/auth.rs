@@ -42,6 +42,19 @@ impl Caller {
         .hint("Make a key with a wider scope: patchbay key new --scope …"))
     }
 
+    /// # Errors
+    /// 403 but for the operator: an admin key that belongs to no organisation. Plugins run for all of them.
+    pub(super) fn operates(&self) -> Result<(), ApiError> {
+        self.may(Scope::Admin)?;
+        match self.key.organization_id {
+            None => Ok(()),
+            Some(_) => {
+                Err(ApiError::new(StatusCode::FORBIDDEN, "operator_only", "The key belongs to an organisation; this is the operator's.")
+                    .hint("Make a key without one: patchbay key new"))
+            }
+        }
+    }
+
     /// Whether the caller may see what belongs to the organisation.
     pub(super) fn sees(&self, organization_id: &str) -> bool {
         self.key.organization_id.as_deref().is_none_or(|own| own == organization_id)

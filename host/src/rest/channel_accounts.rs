@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{
     auth::Caller,
     extract::{Json, ListQuery},
+    to_the_end,
 };
 use crate::{
     accounts::{self, AccountChange, ConnectStep, NewAccount},
@@ -80,8 +81,8 @@ async fn update(
 
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    if let Some(objection) = accounts::delete(&app, &account).await? {
-        tracing::warn!(account.id = %account.id, reason = %objection.message, "the provider wasn't told of a deleted account");
+    if let Some(objection) = to_the_end(&app, |app| async move { accounts::delete(&app, &account).await }).await? {
+        tracing::warn!(account.id = %id, reason = %objection.message, "the provider wasn't told of a deleted account");
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -99,13 +100,13 @@ async fn connect(
             ApiError::invalid_field("/step", error.to_string()).hint("Write {\"step\": \"start\"}, answers, tick or refresh.")
         })?,
     };
-    let account = accounts::connect(&app, &account, step).await?;
+    let account = to_the_end(&app, |app| async move { accounts::connect(&app, &account, step).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
 async fn disconnect(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    let account = accounts::disconnect(&app, &account).await?;
+    let account = to_the_end(&app, |app| async move { accounts::disconnect(&app, &account).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 

@@ -79,9 +79,9 @@ async fn next(mut listener: Listener) -> Option<(Result<SseEvent, Infallible>, L
         let woken = app.wake.events.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        match store::events::list_after(&app.db, &listener.filter, listener.after, PAGE).await {
-            Ok(page) if !page.is_empty() => listener.ready = page.into(),
-            Ok(_) => {
+        match look(&app, &mut listener).await {
+            Ok(true) => {}
+            Ok(false) => {
                 let _ = tokio::time::timeout(LOOK_EVERY, woken).await;
             }
             Err(error) => {
@@ -90,4 +90,18 @@ async fn next(mut listener: Listener) -> Option<(Result<SseEvent, Infallible>, L
             }
         }
     }
+}
+
+/// Reads the next page; answers whether there was one.
+async fn look(app: &App, listener: &mut Listener) -> store::Result<bool> {
+    let last = store::events::last_seq(&app.db).await?;
+    if last <= listener.after {
+        return Ok(false);
+    }
+    listener.ready = store::events::list_after(&app.db, &listener.filter, listener.after, PAGE).await?.into();
+    if listener.ready.is_empty() {
+        // All of them were others': they needn't be looked at again.
+        listener.after = last;
+    }
+    Ok(!listener.ready.is_empty())
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures::TryStreamExt;
-use serde::Deserialize;
 
-use super::auth::Caller;
+use super::{auth::Caller, extract::ListQuery};
 use crate::{
     app::App,
     blobs::BlobError,
@@ -26,21 +25,19 @@ pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/media", post(upload)).route("/media/{id}", get(download))
 }
 
-#[derive(Deserialize)]
-struct Upload {
-    organization_id: String,
-    file_name: Option<String>,
-}
-
 /// Takes the body as it is, streamed: `curl --data-binary @photo.jpg -H 'content-type: image/jpeg' …/media?organization_id=…`
 async fn upload(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Query(upload): Query<Upload>,
+    mut query: ListQuery,
     request: Request,
 ) -> Result<(StatusCode, Json<MediaFile>), ApiError> {
     caller.may(Scope::Send)?;
-    caller.narrow(Some(upload.organization_id.clone()))?;
+    let organization_id = caller.narrow(query.take("organization_id"))?;
+    let organization_id = organization_id
+        .ok_or_else(|| ApiError::bad_request("no_organization", "Name the organisation that the file is for: …/media?organization_id=…"))?;
+    let file_name = query.take("file_name");
+    query.finish("organization_id, file_name")?;
     let mime_type = request.headers().get(header::CONTENT_TYPE).and_then(|mime| mime.to_str().ok()).map(str::to_owned);
     let mime_type = mime_type.ok_or_else(|| ApiError::bad_request("no_content_type", "Name the file's type in Content-Type."))?;
     let most = u32::try_from(app.config.http.max_media_mb.saturating_mul(1024 * 1024)).unwrap_or(u32::MAX);
@@ -56,8 +53,8 @@ async fn upload(
     let blob = writer.finish().await.map_err(|error| too_large(&error))?;
     let file = MediaFile {
         id: blob.id,
-        organization_id: upload.organization_id,
-        file_name: upload.file_name,
+        organization_id,
+        file_name,
         mime_type: blob.mime_type,
         size: i64::from(blob.size),
         created_at: app.clock.now(),

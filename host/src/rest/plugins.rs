@@ -12,10 +12,9 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{auth::Caller, extract};
+use super::{auth::Caller, extract, to_the_end};
 use crate::{
     app::App,
-    domain::key::Scope,
     error::ApiError,
     plugins::{self, InstallError, Installed},
     store::{
@@ -50,7 +49,7 @@ struct Listing {
 }
 
 async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listing>, ApiError> {
-    caller.may(Scope::Admin)?;
+    caller.operates()?;
     let show = |active: Active| {
         let running = app.plugins.get(&active.channel_type);
         ShownActive {
@@ -66,12 +65,12 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listin
 
 /// The body is the component: `curl --data-binary @telegram.wasm …/admin/v1/plugins`
 async fn install(State(app): State<Arc<App>>, caller: Caller, body: Bytes) -> Result<(StatusCode, Json<Value>), ApiError> {
-    caller.may(Scope::Admin)?;
+    caller.operates()?;
     if body.is_empty() {
         return Err(ApiError::bad_request("no_component", "The body is empty: send the component's bytes.")
             .hint("curl --data-binary @plugin.wasm -H 'content-type: application/wasm' …"));
     }
-    let installed = plugins::install(&app, body.to_vec(), "upload").await.map_err(refusal)?;
+    let installed = to_the_end(&app, |app| async move { plugins::install(&app, body.to_vec(), "upload").await.map_err(refusal) }).await?;
     let status = if installed.changed { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&installed))))
 }
@@ -88,7 +87,7 @@ async fn activate(
     Path(channel_type): Path<String>,
     extract::Json(request): extract::Json<Activate>,
 ) -> Result<Json<Value>, ApiError> {
-    caller.may(Scope::Admin)?;
+    caller.operates()?;
     let known = store::plugins::find(&app.db, &request.digest).await?;
     if known.is_none_or(|known| known.channel_type.as_deref() != Some(&channel_type)) {
         return Err(ApiError::invalid_field(
@@ -96,13 +95,14 @@ async fn activate(
             format!("{channel_type} has no version with that digest: see GET /admin/v1/plugins"),
         ));
     }
-    let installed = plugins::activate(&app, &request.digest, "activated by hand").await.map_err(refusal)?;
+    let installed =
+        to_the_end(&app, |app| async move { plugins::activate(&app, &request.digest, "activated by hand").await.map_err(refusal) }).await?;
     Ok(Json(render(&installed)))
 }
 
 async fn roll_back(State(app): State<Arc<App>>, caller: Caller, Path(channel_type): Path<String>) -> Result<Json<Value>, ApiError> {
-    caller.may(Scope::Admin)?;
-    let installed = plugins::roll_back(&app, &channel_type).await.map_err(refusal)?;
+    caller.operates()?;
+    let installed = to_the_end(&app, |app| async move { plugins::roll_back(&app, &channel_type).await.map_err(refusal) }).await?;
     Ok(Json(render(&installed)))
 }
 

@@ -89,20 +89,22 @@ pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Resu
     db.all(statement).await
 }
 
-/// What a client may change.
+/// What a client changes; none stays as it is.
 pub struct Change<'a> {
-    pub name: &'a str,
-    pub settings: &'a Map<String, Value>,
-    pub is_active: bool,
+    pub name: Option<&'a String>,
+    pub settings: Option<&'a Map<String, Value>>,
+    pub is_active: Option<bool>,
 }
 
 pub async fn update(tx: &mut Tx, id: &str, change: &Change<'_>, now: At) -> Result<()> {
-    let statement = sql("UPDATE channel_accounts SET name = $2, settings = $3, is_active = $4, updated_at = $5 WHERE id = $1")
-        .bind(id)
-        .bind(change.name)
-        .bind(Value::Object(change.settings.clone()))
-        .bind(change.is_active)
-        .bind(now);
+    let statement = sql("UPDATE channel_accounts
+             SET name = COALESCE($2, name), settings = COALESCE($3, settings), is_active = COALESCE($4, is_active), updated_at = $5
+             WHERE id = $1")
+    .bind(id)
+    .bind(change.name.cloned())
+    .bind(change.settings.map(|settings| Value::Object(settings.clone())))
+    .bind(change.is_active)
+    .bind(now);
     tx.run(statement).await?;
     Ok(())
 }
@@ -140,6 +142,12 @@ pub async fn set_linked(tx: &mut Tx, id: &str, linked: &Linked<'_>, now: At) -> 
     .bind(Value::Object(linked.settings.clone()))
     .bind(now);
     tx.run(statement).await?;
+    Ok(())
+}
+
+/// The account's place at the provider becomes free.
+pub async fn set_unlinked(tx: &mut Tx, id: &str, now: At) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET external_id = NULL, updated_at = $2 WHERE id = $1").bind(id).bind(now)).await?;
     Ok(())
 }
 

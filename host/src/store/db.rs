@@ -45,12 +45,26 @@ arg_from! {
     i64 => Int(v) v;
     u32 => Int(v) i64::from(v);
     At => Int(v) v.micros();
-    String => Text(v) v;
-    &str => Text(v) v.to_owned();
-    &String => Text(v) v.clone();
+    String => Text(v) storable(v);
+    &str => Text(v) storable(v.to_owned());
+    &String => Text(v) storable(v.clone());
     Vec<u8> => Bytes(v) v;
     &[u8] => Bytes(v) v.to_vec();
-    Value => Json(v) v;
+    Value => Json(v) storable_json(v);
+}
+
+/// PostgreSQL stores no NUL in text: what a stranger sends must not stop an account for ever.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
+fn storable_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(storable(text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(storable_json).collect()),
+        Value::Object(fields) => Value::Object(fields.into_iter().map(|(name, value)| (storable(name), storable_json(value))).collect()),
+        plain => plain,
+    }
 }
 
 /// A statement and its values.
@@ -275,6 +289,14 @@ impl Db {
         Ok(count)
     }
 
+    /// Begins a write that may append events: whatever else it touches is taken after the lock that orders them, so that two
+    /// such writes never wait for each other.
+    pub async fn begin_ordered(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.begin().await?;
+        tx.commit_in_order().await?;
+        Ok(tx)
+    }
+
     /// Begins a write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
@@ -308,7 +330,7 @@ impl Tx {
     }
 
     /// From here to its commit this transaction excludes others that asked the same. SQLite has one writer anyway.
-    pub async fn commit_in_order(&mut self) -> Result<(), StoreError> {
+    async fn commit_in_order(&mut self) -> Result<(), StoreError> {
         const LOCK: i64 = 0x7061_7463_6862; // “patchb”
         if let Tx::Postgres { ordered: ordered @ false, .. } = self {
             *ordered = true;

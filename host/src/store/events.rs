@@ -26,10 +26,9 @@ pub async fn is_known(tx: &mut Tx, account_id: &str, dedupe_key: &str) -> Result
     Ok(!tx.rows(statement).await?.is_empty())
 }
 
-/// Appends; the transaction becomes one of those that commit one after another, so that a listener never passes over an
-/// event whose number is lower but whose commit came later.
+/// Appends. The transaction has to be one that was begun with [`Db::begin_ordered`](super::Db::begin_ordered): those commit one
+/// after another, so that a listener never passes over an event whose number is lower but whose commit came later.
 pub async fn append(tx: &mut Tx, event: &Event, dedupe_key: Option<&str>, now: crate::clock::At) -> Result<()> {
-    tx.commit_in_order().await?;
     let statement = sql("INSERT INTO events
                (id, organization_id, account_id, type, dedupe_key, conversation_id, message_id, data, occurred_at, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
@@ -56,13 +55,15 @@ pub struct Filter {
 
 /// Those after `after`, oldest first.
 pub async fn list_after(mut db: impl Run + Send, filter: &Filter, after: i64, limit: u32) -> Result<Vec<Event>> {
-    let statement = sql("SELECT * FROM events
-             WHERE seq > $1 AND ($2 IS NULL OR organization_id = $2) AND ($3 IS NULL OR account_id = $3)
-             ORDER BY seq LIMIT $4")
-    .bind(after)
-    .bind(filter.organization_id.clone())
-    .bind(filter.account_id.clone())
-    .bind(limit);
+    let mut statement = sql("SELECT * FROM events WHERE seq > $1").bind(after);
+    for (column, value) in [("organization_id", &filter.organization_id), ("account_id", &filter.account_id)] {
+        if let Some(value) = value {
+            let place = statement.add(value);
+            statement.push(&format!(" AND {column} = ${place}"));
+        }
+    }
+    let limit = statement.add(limit);
+    statement.push(&format!(" ORDER BY seq LIMIT ${limit}"));
     db.all(statement).await
 }
 

@@ -3,6 +3,7 @@
 use super::{Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::clock::At;
 
+#[derive(Debug, Clone)]
 pub struct DueJob {
     pub account_id: String,
     pub job: String,
@@ -25,6 +26,26 @@ pub async fn schedule(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> R
     .bind(due_at);
     tx.run(statement).await?;
     Ok(())
+}
+
+/// Has the job due at `due_at` unless it is scheduled, or being done, already.
+pub async fn ensure(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Result<()> {
+    let statement = sql("INSERT INTO account_jobs (account_id, job, due_at, fence) VALUES ($1, $2, $3, 0)
+             ON CONFLICT (account_id, job) DO NOTHING")
+    .bind(account_id)
+    .bind(job)
+    .bind(due_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Whether the claim still stands.
+pub async fn is_held(tx: &mut Tx, job: &DueJob) -> Result<bool> {
+    let statement = sql("SELECT fence FROM account_jobs WHERE account_id = $1 AND job = $2 AND fence = $3")
+        .bind(&job.account_id)
+        .bind(&job.job)
+        .bind(job.fence);
+    Ok(!tx.rows(statement).await?.is_empty())
 }
 
 pub async fn cancel(tx: &mut Tx, account_id: &str, job: &str) -> Result<()> {

@@ -44,3 +44,20 @@ pub async fn insert(tx: &mut Tx, file: &MediaFile) -> Result<()> {
 pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<MediaFile>> {
     db.optional(sql("SELECT * FROM media WHERE id = $1").bind(id)).await
 }
+
+/// The blob of a provider's file that was fetched before.
+pub async fn find_fetched(mut db: impl Run + Send, account_id: &str, reference: &str) -> Result<Option<String>> {
+    let statement = sql("SELECT blob_id FROM fetched_media WHERE account_id = $1 AND provider_ref = $2").bind(account_id).bind(reference);
+    db.rows(statement).await?.first().map(|row| row.get("blob_id")).transpose()
+}
+
+pub async fn put_fetched(tx: &mut Tx, account_id: &str, reference: &str, blob_id: &str, now: At) -> Result<()> {
+    let statement = sql("INSERT INTO fetched_media (account_id, provider_ref, blob_id, fetched_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (account_id, provider_ref) DO UPDATE SET blob_id = excluded.blob_id, fetched_at = excluded.fetched_at")
+    .bind(account_id)
+    .bind(reference)
+    .bind(blob_id)
+    .bind(now);
+    tx.run(statement).await?;
+    Ok(())
+}

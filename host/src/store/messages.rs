@@ -5,10 +5,7 @@ use serde::Serialize;
 use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
-    domain::{
-        failure::Failure,
-        message::{Message, MessageState, ReactionMark, VoteMark},
-    },
+    domain::message::{Message, ReactionMark, VoteMark},
 };
 
 impl Record for Message {
@@ -179,15 +176,6 @@ pub async fn save_state(tx: &mut Tx, message: &Message) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a worker has the message, unless a receipt has already told more.
-pub async fn set_sending(tx: &mut Tx, id: &str) -> Result<()> {
-    let statement = sql("UPDATE messages SET state = $2 WHERE id = $1 AND state IN ('queued', 'sending')")
-        .bind(id)
-        .bind(MessageState::Sending.as_str());
-    tx.run(statement).await?;
-    Ok(())
-}
-
 pub async fn save_edit(tx: &mut Tx, message: &Message) -> Result<()> {
     let statement = sql("UPDATE messages SET content = $2, extras = $3, edited_at = $4 WHERE id = $1")
         .bind(&message.id)
@@ -210,16 +198,5 @@ pub async fn set_reactions(tx: &mut Tx, id: &str, reactions: &[ReactionMark]) ->
 
 pub async fn set_votes(tx: &mut Tx, id: &str, votes: &[VoteMark]) -> Result<()> {
     tx.run(sql("UPDATE messages SET votes = $2 WHERE id = $1").bind(id).bind(json(&votes))).await?;
-    Ok(())
-}
-
-/// Notes why a message can't go out for now, without ending it.
-pub async fn set_waiting(tx: &mut Tx, id: &str, attempts: i64, failure: Option<&Failure>) -> Result<()> {
-    let statement =
-        sql("UPDATE messages SET state = 'queued', attempts = $2, failure = $3 WHERE id = $1 AND state IN ('queued', 'sending')")
-            .bind(id)
-            .bind(attempts)
-            .bind(failure.map(json));
-    tx.run(statement).await?;
     Ok(())
 }

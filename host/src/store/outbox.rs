@@ -149,26 +149,39 @@ pub async fn put_back(tx: &mut Tx, claim: &Claim, due_at: At, attempts: i64, par
     Ok(tx.run(statement).await? > 0)
 }
 
-/// A claim whose lease has run out, and whether bytes may have left under it.
-pub struct Orphan {
-    pub claim: Claim,
-    pub dispatched: bool,
-}
-
-impl Record for Orphan {
-    fn from_row(row: &Row) -> std::result::Result<Orphan, StoreError> {
-        Ok(Orphan { claim: Claim::from_row(row)?, dispatched: row.at_option("dispatched_at")?.is_some() })
-    }
-}
-
-/// Claims whose worker is gone.
-pub async fn orphans(mut db: impl Run + Send, now: At, limit: u32) -> Result<Vec<Orphan>> {
-    let statement = sql("SELECT o.seq, o.message_id, o.account_id, o.lane, o.fence, o.attempts, o.expires_at, a.dispatched_at
-             FROM outbox o LEFT JOIN attempts a ON a.message_id = o.message_id AND a.fence = o.fence
-             WHERE o.leased_until IS NOT NULL AND o.leased_until <= $1 ORDER BY o.seq LIMIT $2")
+/// Claims whose worker is gone: their lease has run out.
+pub async fn orphans(mut db: impl Run + Send, now: At, limit: u32) -> Result<Vec<Claim>> {
+    let statement = sql("SELECT seq, message_id, account_id, lane, fence, attempts, expires_at FROM outbox
+             WHERE leased_until IS NOT NULL AND leased_until <= $1 ORDER BY seq LIMIT $2")
     .bind(now)
     .bind(limit);
     db.all(statement).await
+}
+
+/// A claim taken over from a worker that is gone.
+pub struct TakenOver {
+    pub claim: Claim,
+    /// Bytes may have left under the old one.
+    pub dispatched: bool,
+}
+
+/// Takes an orphan over: from here on its old worker can neither send nor settle. None where somebody else was faster.
+pub async fn take_over(tx: &mut Tx, orphan: &Claim, now: At, leased_until: At) -> Result<Option<TakenOver>> {
+    let taken = sql("UPDATE outbox SET fence = fence + 1, leased_until = $4 WHERE seq = $1 AND fence = $2 AND leased_until <= $3")
+        .bind(orphan.seq)
+        .bind(orphan.fence)
+        .bind(now)
+        .bind(leased_until);
+    if tx.run(taken).await? == 0 {
+        return Ok(None);
+    }
+    let attempt =
+        sql("SELECT dispatched_at FROM attempts WHERE message_id = $1 AND fence = $2").bind(&orphan.message_id).bind(orphan.fence);
+    let dispatched = match tx.rows(attempt).await?.first() {
+        Some(row) => row.at_option("dispatched_at")?.is_some(),
+        None => false,
+    };
+    Ok(Some(TakenOver { claim: Claim { fence: orphan.fence + 1, ..orphan.clone() }, dispatched }))
 }
 
 /// Lets every claim run out.
@@ -183,10 +196,18 @@ pub async fn park(tx: &mut Tx, account_id: &str, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// The account's messages go on.
-pub async fn unpark(tx: &mut Tx, account_id: &str) -> Result<()> {
-    tx.run(sql("UPDATE outbox SET parked = NULL WHERE account_id = $1 AND parked IS NOT NULL").bind(account_id)).await?;
+/// The account's messages go on, but for those parked for that reason.
+pub async fn unpark(tx: &mut Tx, account_id: &str, but: Option<&str>) -> Result<()> {
+    let statement = sql("UPDATE outbox SET parked = NULL WHERE account_id = $1 AND parked IS NOT NULL AND parked <> $2")
+        .bind(account_id)
+        .bind(but.unwrap_or_default());
+    tx.run(statement).await?;
     Ok(())
+}
+
+/// What waited for something else than time, and has no time left, is due: to be settled as expired.
+pub async fn unpark_expired(tx: &mut Tx, now: At) -> Result<u64> {
+    tx.run(sql("UPDATE outbox SET parked = NULL, due_at = $1 WHERE parked IS NOT NULL AND expires_at <= $1").bind(now)).await
 }
 
 /// Takes a message out of the queue unless a worker has it.

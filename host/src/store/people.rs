@@ -172,7 +172,11 @@ pub async fn converse(
     Ok(Met { conversation: made, is_new: true })
 }
 
-pub async fn find_conversation_by_external_id(db: &mut Tx, account_id: &str, external_id: &str) -> Result<Option<Conversation>> {
+pub async fn find_conversation_by_external_id(
+    mut db: impl Run + Send,
+    account_id: &str,
+    external_id: &str,
+) -> Result<Option<Conversation>> {
     db.optional(sql("SELECT * FROM conversations WHERE account_id = $1 AND external_id = $2").bind(account_id).bind(external_id)).await
 }
 
@@ -196,13 +200,13 @@ pub async fn reply_context(mut db: impl Run + Send, conversation_id: &str) -> Re
 /// The conversation continues under another external id. Where both exist already, the messages of the one become the other's.
 /// Answers the id of the conversation that stays.
 pub async fn move_conversation(tx: &mut Tx, account_id: &str, from: &str, to: &str) -> Result<Option<String>> {
-    let Some(old) = find_conversation_by_external_id(tx, account_id, from).await? else {
-        return Ok(find_conversation_by_external_id(tx, account_id, to).await?.map(|conversation| conversation.id));
+    let Some(old) = find_conversation_by_external_id(&mut *tx, account_id, from).await? else {
+        return Ok(find_conversation_by_external_id(&mut *tx, account_id, to).await?.map(|conversation| conversation.id));
     };
     if from == to {
         return Ok(Some(old.id));
     }
-    if let Some(new) = find_conversation_by_external_id(tx, account_id, to).await? {
+    if let Some(new) = find_conversation_by_external_id(&mut *tx, account_id, to).await? {
         tx.run(sql("UPDATE messages SET conversation_id = $2 WHERE conversation_id = $1").bind(&old.id).bind(&new.id)).await?;
         tx.run(sql("DELETE FROM conversations WHERE id = $1").bind(&old.id)).await?;
         return Ok(Some(new.id));

@@ -76,14 +76,15 @@ impl Record for Active {
 /// Every column but the component's bytes.
 const COLUMNS: &str = "digest, type, version, manifest, size, state, reason, source, installed_at";
 
-/// Stores a version; a digest that is known already takes the new outcome.
+/// Stores a version; a digest that failed before takes the new outcome, one that passed stays as it is.
 pub async fn put(tx: &mut Tx, version: &PluginVersion, component: Option<&[u8]>) -> Result<()> {
     let statement =
         sql("INSERT INTO plugin_versions (digest, type, version, manifest, component, size, state, reason, source, installed_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (digest) DO UPDATE
                SET type = excluded.type, version = excluded.version, manifest = excluded.manifest, component = excluded.component,
-                   state = excluded.state, reason = excluded.reason, source = excluded.source")
+                   state = excluded.state, reason = excluded.reason, source = excluded.source
+             WHERE plugin_versions.state <> 'ready'")
         .bind(&version.digest)
         .bind(version.channel_type.clone())
         .bind(version.version.clone())

@@ -67,13 +67,20 @@ pub async fn set_disposition(tx: &mut Tx, id: &str, disposition: &Disposition, n
     Ok(())
 }
 
-/// Oldest first: what of the account waits in that state, after the webhook `after`.
-pub async fn list_waiting(mut db: impl Run + Send, account_id: &str, state: WebhookState, after: &str, limit: u32) -> Result<Vec<Webhook>> {
-    let statement =
-        sql("SELECT * FROM webhooks WHERE account_id = $1 AND state = $2 AND state <> 'processed' AND id > $3 ORDER BY id LIMIT $4")
-            .bind(account_id)
-            .bind(state.as_str())
-            .bind(after)
-            .bind(limit);
+/// Oldest first: the account's webhooks that wait, after the one named.
+pub async fn list_waiting(mut db: impl Run + Send, account_id: &str, after: &str, limit: u32) -> Result<Vec<Webhook>> {
+    let statement = sql("SELECT * FROM webhooks WHERE account_id = $1 AND state <> 'processed' AND id > $2 ORDER BY id LIMIT $3")
+        .bind(account_id)
+        .bind(after)
+        .bind(limit);
     db.all(statement).await
+}
+
+/// Active accounts of the type that have webhooks waiting.
+pub async fn accounts_waiting(mut db: impl Run + Send, channel_type: &str) -> Result<Vec<String>> {
+    let statement = sql("SELECT DISTINCT a.id FROM channel_accounts a JOIN webhooks w ON w.account_id = a.id
+             WHERE a.type = $1 AND a.is_active = $2 AND a.deleted_at IS NULL AND w.state <> 'processed'")
+    .bind(channel_type)
+    .bind(true);
+    db.rows(statement).await?.iter().map(|row| row.get("id")).collect()
 }

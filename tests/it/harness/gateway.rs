@@ -79,6 +79,10 @@ impl Gateway {
         if !settings.without_plugin {
             std::fs::copy(plugin_file("telegram.wasm"), data.join("plugins/telegram.wasm")).unwrap();
         }
+        // Compiled once for all gateways of the suite: the names are digests.
+        let compiled = root().join("target/it-compiled");
+        std::fs::create_dir_all(&compiled).unwrap();
+        std::os::unix::fs::symlink(&compiled, data.join("compiled")).unwrap();
         let mut config = format!("data = {data:?}\n");
         config += &settings.lines.join("\n");
         config += "\n[http]\nbind = \"127.0.0.1:0\"\n";

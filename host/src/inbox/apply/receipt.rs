@@ -48,7 +48,7 @@ impl Applying<'_> {
             ReceiptTarget::UpTo(until) => {
                 let external_id = receipt.conversation.as_ref().or(self.fact.conversation.as_ref().map(|at| &at.external_id));
                 let Some(external_id) = external_id else { return Ok(Vec::new()) };
-                match people::find_conversation_by_external_id(self.tx, self.owner.account_id, external_id).await? {
+                match people::find_conversation_by_external_id(&mut *self.tx, self.owner.account_id, external_id).await? {
                     Some(conversation) => messages::sent_up_to(&mut *self.tx, &conversation.id, *until).await,
                     None => Ok(Vec::new()),
                 }
