@@ -204,6 +204,10 @@ impl Drop for Gateway {
         // Already gone where the test ended it.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("gateway.log")).unwrap_or_default();
+            eprintln!("---- what the gateway logged ----\n{log}");
+        }
     }
 }
 
