@@ -34,7 +34,7 @@ pub const CONTRACT: &str = "0.1.0";
 pub struct Manifest {
     /// Lower case letters, digits and hyphens; at most 40.
     pub id: String,
-    /// The REST `type`: `TELEGRAM`.
+    /// The REST `type`, in capitals.
     #[serde(rename = "type")]
     pub channel_type: String,
     /// `x.y.z`.

@@ -41,7 +41,7 @@ pub(super) enum Command {
     },
     /// Goes back to the version before
     Rollback {
-        /// The channel type, like TELEGRAM
+        /// As GET /rest/v1/channel_types names it
         #[arg(value_name = "TYPE")]
         channel_type: String,
         #[command(flatten)]

@@ -133,14 +133,14 @@ mod tests {
         url(&target(base), settings, &secrets(token), path).map(String::from)
     }
 
-    const BOT: &str = "https://api.telegram.org/bot{secret:token}";
+    const BOT: &str = "https://api.example.com/bot{secret:token}";
 
     #[test]
     fn a_path_is_appended_to_the_base() {
         let ok = |base: &str, path: &str| built(base, &json!({}), "12:Ab_-", path).unwrap();
-        assert_eq!(ok(BOT, "/sendMessage"), "https://api.telegram.org/bot12:Ab_-/sendMessage");
-        assert_eq!(ok(BOT, "sendMessage"), "https://api.telegram.org/bot12:Ab_-/sendMessage");
-        assert_eq!(ok(BOT, ""), "https://api.telegram.org/bot12:Ab_-");
+        assert_eq!(ok(BOT, "/sendMessage"), "https://api.example.com/bot12:Ab_-/sendMessage");
+        assert_eq!(ok(BOT, "sendMessage"), "https://api.example.com/bot12:Ab_-/sendMessage");
+        assert_eq!(ok(BOT, ""), "https://api.example.com/bot12:Ab_-");
         assert_eq!(ok("https://a.example", ""), "https://a.example/");
         assert_eq!(ok("https://a.example/v1/", "x"), "https://a.example/v1/x");
         assert_eq!(ok("https://a.example/v1/", ""), "https://a.example/v1/");
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_secret_never_leaves_its_segment() {
         let ok = |token: &str| built(BOT, &json!({}), token, "/x").unwrap();
-        assert_eq!(ok("a/../b?c#d%2e"), "https://api.telegram.org/bota%2F..%2Fb%3Fc%23d%252e/x");
+        assert_eq!(ok("a/../b?c#d%2e"), "https://api.example.com/bota%2F..%2Fb%3Fc%23d%252e/x");
         assert!(built("https://a.example/{secret:token}/x", &json!({}), "..", "/y").is_err());
         assert_eq!(built(BOT, &json!({}), "", "/x").unwrap_err().denial, Denial::CredentialMissing);
     }
@@ -185,7 +185,7 @@ mod tests {
         let ok = |own: &str| built(BOT, &json!({ "base_url": own }), "12:Ab", "/getMe").unwrap();
         assert_eq!(ok("https://bots.example.com"), "https://bots.example.com/bot12:Ab/getMe");
         assert_eq!(ok("http://10.0.0.1:8081/telegram/"), "http://10.0.0.1:8081/telegram/bot12:Ab/getMe");
-        assert_eq!(ok(""), "https://api.telegram.org/bot12:Ab/getMe");
+        assert_eq!(ok(""), "https://api.example.com/bot12:Ab/getMe");
         for own in ["ftp://a.example", "file:///etc", "https://user@a.example", "https://a.example/?x=", "https://a.example/#", "a.example"]
         {
             assert!(built(BOT, &json!({ "base_url": own }), "12:Ab", "/getMe").is_err(), "{own}");
