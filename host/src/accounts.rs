@@ -11,7 +11,7 @@ mod vault;
 pub use change::{AccountChange, NewAccount, create, delete, running, update};
 pub use connect::{ConnectStep, connect, disconnect};
 pub use health::check;
-pub use standing::stand;
+pub use standing::{stand, stand_after, standing_after};
 pub use vault::open_secrets;
 
 /// The job that polls the provider.
@@ -20,5 +20,7 @@ pub const POLL: &str = "poll";
 pub const HEALTH: &str = "health";
 /// The job that processes the webhooks that wait: held by an inactive account, or failed by a plugin that was mended since.
 pub const RELEASE: &str = "release";
+/// The job that connects an account again whose settings were changed.
+pub const RECONNECT: &str = "reconnect";
 /// The job that goes on with a connect dialogue that waits.
 pub const CONNECT: &str = "connect";

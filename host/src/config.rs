@@ -84,6 +84,7 @@ pub struct Outbox {
     pub workers: u32,
     pub retry_s: Vec<u64>,
     pub expires_s: u64,
+    pub send_ms: u64,
     pub lease_s: u64,
 }
 
@@ -165,10 +166,10 @@ impl Config {
                 problems.push(format!("{name}: must be at least 1"));
             }
         }
-        if self.outbox.lease_s * 1000 <= self.sandbox.wall_ms {
+        if self.outbox.lease_s.saturating_mul(1000) <= self.outbox.send_ms {
             problems.push(format!(
-                "outbox.lease_s: a send may take sandbox.wall_ms = {} ms, so the lease has to be longer",
-                self.sandbox.wall_ms
+                "outbox.lease_s: a send may take outbox.send_ms = {} ms, so the lease has to be longer",
+                self.outbox.send_ms
             ));
         }
         if !matches!(self.log.format.as_str(), "text" | "json") {

@@ -4,10 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL, RELEASE},
+    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL, RECONNECT, RELEASE},
     app::App,
     clock::At,
-    domain::{account::Account, failure::FailureClass},
+    domain::account::{Account, Connection},
     inbox::{self, Ingest, Released, Source},
     plugins::{self, convert},
     store::{self, jobs::DueJob},
@@ -106,18 +106,21 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
         POLL => Some(poll(app, &account, job).await),
         HEALTH => Some(health(app, &account).await),
         RELEASE => release(app, &account).await,
-        CONNECT => {
-            if let Err(error) = accounts::connect(app, &account, ConnectStep::Tick).await {
-                tracing::warn!(account.id = %account.id, error = %error.body.message, "a connect dialogue went wrong");
-            }
-            // Where it waits again, it was scheduled again.
-            None
-        }
+        // Where it waits again, it was scheduled again.
+        CONNECT => connect(app, &account, ConnectStep::Tick).await,
+        RECONNECT => connect(app, &account, ConnectStep::Start).await,
         other => {
             tracing::error!(job = %other, "there is no such job");
             None
         }
     }
+}
+
+/// Goes on with the dialogue. A provider that is away is asked again later.
+async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Option<Duration> {
+    let error = accounts::connect(app, account, step).await.err()?;
+    tracing::warn!(account.id = %account.id, error = %error.body.message, "a connect dialogue went wrong");
+    error.status.is_server_error().then_some(PAUSE)
 }
 
 async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
@@ -156,12 +159,11 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
         Ok(Ok(Err(failure))) => {
             let failure = convert::failure_in(failure);
             tracing::warn!(account.id = %account.id, class = %failure.class, reason = %failure.message, "a poll failed");
-            if matches!(failure.class, FailureClass::Unauthorized | FailureClass::Forbidden)
-                && let Err(error) = accounts::check(app, account).await
-            {
-                tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
+            let wait = failure.retry_after_ms.map_or(PAUSE, Duration::from_millis);
+            if let Err(error) = accounts::stand_after(app, account, &failure).await {
+                tracing::error!(account.id = %account.id, %error, "an account's standing could not be written");
             }
-            return failure.retry_after_ms.map_or(PAUSE, Duration::from_millis);
+            return wait;
         }
         Ok(Err(fault)) => {
             tracing::error!(account.id = %account.id, %fault, "a poll failed");
@@ -172,6 +174,12 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
             return PAUSE;
         }
     };
+    // What an earlier poll found wrong is over; the checks say what else there is.
+    if account.standing.connection == Connection::Degraded
+        && let Err(error) = accounts::check(app, account).await
+    {
+        tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
+    }
     let facts = page.events.into_iter().map(convert::fact_in).collect();
     if let Err(error) = app.inbox.commit(Ingest::of(account, Source::Poll { cursor: page.cursor, job: job.clone() }, facts)).await {
         tracing::error!(account.id = %account.id, %error, "a polled page could not be stored; it is read again");

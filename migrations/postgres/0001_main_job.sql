@@ -167,7 +167,6 @@ CREATE INDEX messages_of_account ON messages (account_id, id);
 CREATE INDEX messages_of_organization ON messages (organization_id, id);
 CREATE INDEX messages_of_conversation ON messages (conversation_id, id);
 CREATE INDEX messages_of_contact ON messages (contact_id, id);
-CREATE INDEX messages_external ON messages (external_id) WHERE external_id IS NOT NULL;
 
 -- Every id by which the provider may speak of a message: one for each part, a poll's id.
 CREATE TABLE message_refs (
@@ -178,6 +177,7 @@ CREATE TABLE message_refs (
   PRIMARY KEY (account_id, ref)
 );
 CREATE INDEX message_refs_of_message ON message_refs (message_id);
+CREATE INDEX message_refs_ref ON message_refs (ref);
 
 CREATE TABLE outbox (
   seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -191,6 +191,26 @@ async fn health_and_test_tell_how_the_account_is(database: Database) {
     assert_eq!(bench.gateway.get(&path).await.expect_status(200)["connection"], "connected");
 }
 
+async fn changed_settings_reach_the_provider(database: Database) {
+    let bench = Bench::connected(database).await;
+    let path = format!("/rest/v1/channel_accounts/{}", bench.account);
+    bench.gateway.patch(&path, json!({"settings": {"mode": "polling"}})).await.expect_status(200);
+    eventually("the webhook is gone and the bot is polled", || async {
+        let polled = !bench.telegram.requests_of("getUpdates").is_empty();
+        (polled && bench.telegram.webhook_info(BOT)["url"] == "").then_some(())
+    })
+    .await;
+    let other = "4200002:AAE-standin_token_0123456789abcdefghij";
+    bench.gateway.patch(&path, json!({"settings": {"mode": "webhook", "bot_token": other}})).await.expect_status(200);
+    let account = eventually("it is the other bot's account", || async {
+        let account = bench.gateway.get(&path).await.expect_status(200);
+        (account["external_id"] == "4200002" && account["connection"] == "connected").then_some(account)
+    })
+    .await;
+    assert_eq!(bench.telegram.webhook_info(4_200_002)["url"], account["webhook_url"]);
+    assert_eq!(account["settings"]["bot_token"]["last4"], "ghij");
+}
+
 async fn a_bot_can_be_polled_instead(database: Database) {
     let bench = Bench::with(database, json!({"mode": "polling"}), Settings::default()).await;
     assert!(bench.telegram.requests_of("setWebhook").is_empty());
@@ -225,5 +245,6 @@ both! {
     a_provider_that_is_away_is_no_wrong_token,
     a_plugin_reaches_only_what_it_was_granted,
     health_and_test_tell_how_the_account_is,
+    changed_settings_reach_the_provider,
     a_bot_can_be_polled_instead,
 }

@@ -33,6 +33,21 @@ async fn an_update_becomes_a_message_with_conversation_and_contact(database: Dat
     assert_eq!(event["channel_account_id"], bench.account);
 }
 
+async fn a_name_that_changes_hands_makes_nobody_another(database: Database) {
+    let bench = Bench::connected(database).await;
+    for (n, id) in [(1, 82_000_001), (2, 82_000_002), (3, 82_000_001)] {
+        let from = json!({"id": id, "is_bot": false, "first_name": format!("Person {id}"), "username": "recycled"});
+        let chat = json!({"id": id, "type": "private"});
+        bench
+            .push(json!({"update_id": n, "message": {"message_id": n, "from": from, "chat": chat, "date": 1_764_000_000, "text": "Hi"}}))
+            .await;
+    }
+    let messages = bench.messages("inbound").await;
+    assert_ne!(messages[0]["contact_id"], messages[1]["contact_id"]);
+    assert_eq!(messages[0]["contact_id"], messages[2]["contact_id"]);
+    assert_eq!(messages[1]["contact"]["name"], "Person 82000002");
+}
+
 async fn a_repeated_update_is_one_message(database: Database) {
     let bench = Bench::connected(database).await;
     for _ in 0..3 {
@@ -215,6 +230,13 @@ async fn an_inbound_file_is_fetched_through_the_gateway(database: Database) {
     assert!(!bytes.is_empty());
     assert_eq!(bench.gateway.download(&path).await.1, bytes);
     assert_eq!(bench.telegram.requests_of("getFile").len(), 1, "it is fetched once");
+    bench.telegram.push_sample(BOT, "document").await;
+    let document = bench.messages("inbound").await.pop().unwrap();
+    let path = format!("/rest/v1/messages/{}/media/0", document["id"].as_str().unwrap());
+    let headers = bench.gateway.headers(&path).await;
+    assert_eq!(headers["content-type"].to_str().unwrap(), document["content"][0]["mime_type"].as_str().unwrap());
+    assert!(headers["content-disposition"].to_str().unwrap().starts_with("attachment; filename*=UTF-8''"));
+    let path = format!("/rest/v1/messages/{}/media/0", message["id"].as_str().unwrap());
     assert_eq!(bench.gateway.download(&path.replace("/media/0", "/media/5")).await.0, 404);
 }
 
@@ -236,6 +258,7 @@ async fn a_listener_that_comes_back_misses_nothing(database: Database) {
 
 both! {
     an_update_becomes_a_message_with_conversation_and_contact,
+    a_name_that_changes_hands_makes_nobody_another,
     a_repeated_update_is_one_message,
     a_webhook_without_the_secret_is_refused_and_counted,
     a_body_that_is_too_large_or_no_update_is_refused_clearly,

@@ -90,6 +90,23 @@ async fn a_reply_an_edit_a_reaction_and_a_deletion_name_the_message(database: Da
             assert_eq!(request.text("message_id"), external.to_string(), "{method}");
         }
     }
+    let first = bench.gateway.get(&format!("/rest/v1/messages/{id}")).await.expect_status(200);
+    assert_eq!(first["content"][0]["text"], "First", "what was done to it shows: {first:#}");
+    assert!(first["edited_at"].is_string() && first["deleted_at"].is_string());
+}
+
+async fn a_long_text_is_several_messages_that_go_together(database: Database) {
+    let bench = Bench::connected(database).await;
+    let message = bench.send(text(&"word ".repeat(1200))).await;
+    assert_eq!(message["state"], "sent", "{message:#}");
+    let parts = message["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 2);
+    let second = parts[1]["external_id"].as_str().unwrap();
+    let found = bench.gateway.get(&format!("/rest/v1/messages?external_id={second}")).await.expect_status(200);
+    assert_eq!(found[0]["id"], message["id"]);
+    let deleted = bench.send(json!({"to": MONA.to_string(), "delete": message["id"]})).await;
+    assert_eq!(deleted["state"], "sent", "{deleted:#}");
+    assert!(bench.telegram.messages(crate::harness::BOT, MONA).is_empty());
 }
 
 async fn what_the_channel_cannot_carry_is_refused_before_it_is_queued(database: Database) {
@@ -238,6 +255,7 @@ both! {
     a_message_is_queued_sent_and_told,
     every_kind_of_content_arrives,
     a_reply_an_edit_a_reaction_and_a_deletion_name_the_message,
+    a_long_text_is_several_messages_that_go_together,
     what_the_channel_cannot_carry_is_refused_before_it_is_queued,
     a_rate_limit_delays_and_costs_no_attempt,
     what_was_certainly_not_taken_is_sent_again_in_order,

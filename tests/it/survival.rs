@@ -45,7 +45,7 @@ async fn every_webhook_that_was_answered_survives_a_kill(database: Database) {
 }
 
 async fn a_send_that_a_kill_interrupts_is_uncertain_and_the_rest_goes_out_once(database: Database) {
-    let settings = Settings::default().line("outbox.lease_s = 12").line("sandbox.wall_ms = 11000");
+    let settings = Settings::default().line("outbox.lease_s = 12").line("outbox.send_ms = 11000");
     let mut bench = Bench::with(database, json!({}), settings).await;
     // The provider takes the message and then keeps silent: the gateway dies while it waits for the answer.
     bench.telegram.fail(Failure::hang("sendMessage", 30_000, Moment::After).times(1));
@@ -66,7 +66,7 @@ async fn a_send_that_a_kill_interrupts_is_uncertain_and_the_rest_goes_out_once(d
 }
 
 async fn what_waits_in_the_queue_survives_a_kill_and_is_sent_once(database: Database) {
-    let settings = Settings::default().line("outbox.workers = 2").line("outbox.lease_s = 12").line("sandbox.wall_ms = 11000");
+    let settings = Settings::default().line("outbox.workers = 2").line("outbox.lease_s = 12").line("outbox.send_ms = 11000");
     let mut bench = Bench::with(database, json!({}), settings).await;
     let mut ids = Vec::new();
     for n in 0..30 {

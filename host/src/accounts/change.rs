@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{RELEASE, connect, settings, standing::stand, vault};
+use super::{RECONNECT, RELEASE, connect, settings, standing::stand, vault};
 use crate::{
     app::App,
     clock::At,
@@ -98,7 +98,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
 ///
 /// # Errors
 /// 422 names each bad field; nothing is changed then.
-pub async fn update(app: &App, account: Account, change: AccountChange) -> Result<Account, ApiError> {
+pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> Result<Account, ApiError> {
     if let Some(name) = &change.name {
         check_name(name)?;
     }
@@ -119,7 +119,14 @@ pub async fn update(app: &App, account: Account, change: AccountChange) -> Resul
         updated.settings = settings::judge(app, &version, &changed, &kept).await?;
         split = Some(changed);
     }
-    let mut tx = app.db.begin().await?;
+    // What the provider was told under the old settings may be wrong under the new ones: it is told again.
+    let secrets_changed = split.as_ref().is_some_and(|split| !split.given.is_empty() || !split.removed.is_empty());
+    let reconnects = account.standing.connection.is_connected() && (secrets_changed || updated.settings != account.settings);
+    if reconnects {
+        // Under the old credential: the new one may be another's at the provider.
+        let _ = connect::tell_provider_goodbye(app, &account).await;
+    }
+    let mut tx = app.db.begin_ordered().await?;
     // Only what was asked for: somebody else may be changing the rest.
     let fields = store::accounts::Change {
         name: renamed.then_some(&updated.name),
@@ -142,6 +149,17 @@ pub async fn update(app: &App, account: Account, change: AccountChange) -> Resul
         if updated.is_active {
             store::jobs::schedule(&mut tx, &account.id, RELEASE, now).await?;
         }
+    }
+    if reconnects {
+        updated.standing = Standing::because(
+            Connection::Connecting,
+            "settings_changed",
+            "The settings were changed: the account is connected with them again.",
+            "Nothing: the gateway goes on by itself.",
+        );
+        let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+        stand(app, &mut tx, owner, &updated.standing, now).await?;
+        store::jobs::schedule(&mut tx, &account.id, RECONNECT, now).await?;
     }
     tx.commit().await?;
     app.wake.outbox.notify_one();

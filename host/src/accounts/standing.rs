@@ -9,9 +9,9 @@ use crate::{
     app::App,
     clock::At,
     domain::{
-        account::{Connection, Standing},
+        account::{Account, Connection, Standing},
         event::{Event, EventType},
-        failure::FailureClass,
+        failure::{Failure, FailureClass},
     },
     store::{self, Tx, people::Owner},
 };
@@ -55,11 +55,32 @@ pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing
     store::events::append(tx, &event, None, now).await
 }
 
-async fn schedule_jobs(app: &App, tx: &mut Tx, account: &crate::domain::account::Account, now: At) -> store::Result<()> {
+async fn schedule_jobs(app: &App, tx: &mut Tx, account: &Account, now: At) -> store::Result<()> {
     let Some(version) = app.plugins.get(&account.channel_type) else { return Ok(()) };
     let health = Duration::from_secs(u64::from(version.manifest.health.interval_s));
     store::jobs::ensure(tx, &account.id, HEALTH, now.plus(health)).await?;
     let settings = serde_json::Value::Object(account.settings.clone());
     let polls = version.polls() && version.manifest.polling.as_ref().is_some_and(|polling| polling.applies(&settings));
     if polls { store::jobs::ensure(tx, &account.id, POLL, now).await } else { store::jobs::cancel(tx, &account.id, POLL).await }
+}
+
+/// What a failure means for the account; none where it says nothing of it.
+pub fn standing_after(failure: &Failure) -> Option<Standing> {
+    let connection = match failure.class {
+        FailureClass::Unauthorized => Connection::NeedsReauth,
+        FailureClass::Forbidden => Connection::Degraded,
+        _ => return None,
+    };
+    Some(Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone()))
+}
+
+/// Writes what a failure means for the account.
+pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> store::Result<()> {
+    let Some(standing) = standing_after(failure) else { return Ok(()) };
+    let mut tx = app.db.begin_ordered().await?;
+    let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+    stand(app, &mut tx, owner, &standing, app.clock.now()).await?;
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    Ok(())
 }

@@ -62,7 +62,8 @@ impl Content {
         }
     }
 
-    fn media(&self) -> Vec<&Media> {
+    /// Every media in it, in order.
+    pub fn media(&self) -> Vec<&Media> {
         match self {
             Content::Media(media) => vec![media],
             Content::Album { items } => items.iter().collect(),

@@ -20,6 +20,8 @@ use crate::{
     store::{self, Tx, people::Owner},
 };
 
+/// The extra that names the other parts of a message to delete.
+const ALSO: &str = "also";
 /// The longest that a message may wait for its time: a year.
 const SEND_AT_MAX: Duration = Duration::from_secs(366 * 86_400);
 
@@ -129,13 +131,17 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
     };
     let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
     let lane = format!("{}/{}", account.id, destination.to);
+    let mut extras = request.extras;
+    if let Some(reference) = &request.delete {
+        extras.extend(other_parts(app, account, reference).await?.map(|others| (ALSO.to_owned(), others)));
+    }
     let mut message = Message {
         conversation_id: destination.conversation_id,
         contact_id: destination.contact_id,
         kind: command.kind().to_owned(),
         to: Some(destination.to),
         reply_to,
-        extras: request.extras,
+        extras,
         send_at: request.send_at,
         expires_at: Some(
             request.expires_at.unwrap_or_else(|| request.send_at.unwrap_or(now).plus(Duration::from_secs(app.config.outbox.expires_s))),
@@ -241,6 +247,16 @@ async fn resolve_targets(app: &App, account: &Account, command: &mut Command) ->
     };
     *target = external_id(app, account, target).await?;
     Ok(())
+}
+
+/// A message that went out in several parts is deleted whole: the provider's ids of the parts behind the first, comma separated.
+async fn other_parts(app: &App, account: &Account, reference: &str) -> Result<Option<String>, ApiError> {
+    let Some(message) = store::messages::find(&app.db, reference).await?.filter(|message| message.channel_account_id == account.id) else {
+        return Ok(None);
+    };
+    let refs = store::messages::refs_of(&app.db, &[&message.id]).await?;
+    let others: Vec<String> = refs.into_iter().filter(|(_, part, _)| *part > 0).map(|(_, _, external_id)| external_id).collect();
+    Ok((!others.is_empty()).then(|| others.join(",")))
 }
 
 /// The provider's id of a message named by our id or the provider's.

@@ -8,10 +8,9 @@ use crate::{
     app::App,
     clock::At,
     domain::{
-        account::{Connection, Standing},
         event::{EventType, Fact},
         failure::{Failure, FailureClass},
-        message::{Accepted, Message, MessageState},
+        message::{Accepted, Command, Message, MessageState},
         people::{ConversationKind, ConversationRef},
     },
     inbox,
@@ -29,6 +28,8 @@ const SETTLE_WAITS: [Duration; 4] = [Duration::from_millis(50), Duration::from_m
 const REF: &str = "ref";
 /// An extra of an accepted part that names the conversation it went to, where it isn't the recipient as given.
 const CONVERSATION: &str = "conversation";
+/// An extra of an accepted part: `direct`, `group` or `broadcast`.
+const CONVERSATION_KIND: &str = "conversation_kind";
 
 /// How an attempt ended.
 pub(super) enum Outcome {
@@ -114,7 +115,7 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
         for fact in facts {
             inbox::apply(&mut tx, owner, fact, &app.ids, now).await?;
         }
-        if let Some(standing) = failure.and_then(standing_after) {
+        if let Some(standing) = failure.and_then(accounts::standing_after) {
             accounts::stand(app, &mut tx, owner, &standing, now).await?;
         }
     }
@@ -131,7 +132,7 @@ async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted
         }
     }
     if message.external_id.is_none() {
-        message.external_id = accepted.first().and_then(|part| part.external_id.clone());
+        message.external_id = accepted.iter().find_map(|part| part.external_id.clone());
     }
     match next {
         Next::Again { attempts, failure, .. } => {
@@ -145,6 +146,7 @@ async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted
             if matches!(state, MessageState::Sent | MessageState::PartiallySent) {
                 message.sent_at.get_or_insert(now);
                 join_conversation(app, tx, &mut message, accepted, now).await?;
+                keep_effect(tx, &message, now).await?;
             } else if state != MessageState::Uncertain {
                 message.failed_at.get_or_insert(now);
             }
@@ -165,6 +167,24 @@ async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted
     }
 }
 
+/// What was done to another message shows there.
+async fn keep_effect(tx: &mut Tx, done: &Message, now: At) -> store::Result<()> {
+    let target = match &done.command {
+        Some(Command::Edit(edit)) => &edit.target,
+        Some(Command::Delete(target)) => target,
+        _ => return Ok(()),
+    };
+    let Some(mut message) = messages::find_by_ref(&mut *tx, &done.channel_account_id, target).await? else { return Ok(()) };
+    match &done.command {
+        Some(Command::Edit(edit)) => {
+            message.content = vec![edit.content.clone()];
+            message.edited_at = Some(now);
+            messages::save_edit(tx, &message).await
+        }
+        _ => messages::set_deleted(tx, &message.id, now).await,
+    }
+}
+
 /// A message to somebody who never wrote opens the conversation.
 async fn join_conversation(app: &App, tx: &mut Tx, message: &mut Message, accepted: &[Accepted], now: At) -> store::Result<()> {
     if message.kind != "message" {
@@ -174,7 +194,8 @@ async fn join_conversation(app: &App, tx: &mut Tx, message: &mut Message, accept
         let named = accepted.iter().find_map(|part| part.extras.get(CONVERSATION)).or(message.to.as_ref());
         let Some(external_id) = named else { return Ok(()) };
         let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
-        let reference = ConversationRef { external_id: external_id.clone(), kind: ConversationKind::Direct, title: None };
+        let kind = accepted.iter().find_map(|part| part.extras.get(CONVERSATION_KIND)?.parse().ok()).unwrap_or(ConversationKind::Direct);
+        let reference = ConversationRef { external_id: external_id.clone(), kind, title: None };
         let met = store::people::converse(tx, owner, &reference, None, &app.ids.next(now), now).await?;
         message.contact_id.clone_from(&met.conversation.contact_id);
         message.conversation_id = Some(met.conversation.id);
@@ -227,14 +248,4 @@ pub(super) async fn parking(tx: &mut Tx, account_id: &str) -> store::Result<Opti
         Some(account) if !account.standing.connection.is_connected() => Some("not_connected"),
         _ => None,
     })
-}
-
-/// What the failure means for the account.
-fn standing_after(failure: &Failure) -> Option<Standing> {
-    let connection = match failure.class {
-        FailureClass::Unauthorized => Connection::NeedsReauth,
-        FailureClass::Forbidden => Connection::Degraded,
-        _ => return None,
-    };
-    Some(Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.class.way_out()))
 }

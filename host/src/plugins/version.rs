@@ -52,8 +52,9 @@ impl Version {
 
     fn call_out(&self, app: &App, account: &Account, attempt: u32, wall: Duration) -> types::Call {
         let webhook_url = types::Field { name: "webhook_url".to_owned(), value: app.webhook_url(&account.id) };
+        let now_ms = types::Field { name: "now_ms".to_owned(), value: app.clock.now().millis().to_string() };
         let account = self.account_out(account);
-        types::Call { account, attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: vec![webhook_url] }
+        types::Call { account, attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: vec![webhook_url, now_ms] }
     }
 
     pub async fn configure(&self, services: CallServices, settings: &Value) -> Answer<String> {
@@ -96,8 +97,9 @@ impl Version {
         dispatch: Box<dyn Dispatch>,
     ) -> store::Result<Result<messages::Sent, Fault>> {
         let services = CallServices::for_account(app, self, account).await?.with_dispatch(dispatch);
-        let call = self.call_out(app, account, attempt, self.limits.wall);
-        Ok(self.plugin.send(self.limits, Box::new(services), &call, message).await)
+        let limits = CallLimits { wall: Duration::from_millis(app.config.outbox.send_ms), ..self.limits };
+        let call = self.call_out(app, account, attempt, limits.wall);
+        Ok(self.plugin.send(limits, Box::new(services), &call, message).await)
     }
 
     pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<Vec<channel::Check>>> {

@@ -75,7 +75,7 @@ async fn update(
     Json(change): Json<AccountChange>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    let account = accounts::update(&app, account, change).await?;
+    let account = to_the_end(&app, |app| async move { accounts::update(&app, account, change).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 

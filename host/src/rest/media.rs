@@ -16,7 +16,11 @@ use super::{auth::Caller, extract::ListQuery};
 use crate::{
     app::App,
     blobs::BlobError,
-    domain::key::Scope,
+    domain::{
+        content::{Content, Source},
+        key::Scope,
+        message::Message,
+    },
     error::ApiError,
     store::{self, media::MediaFile},
 };
@@ -77,12 +81,41 @@ fn too_large(error: &BlobError) -> ApiError {
 async fn download(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     let known = store::media::find(&app.db, &id).await?.filter(|file| caller.sees(&file.organization_id));
-    known.ok_or_else(|| ApiError::not_found("media", &id))?;
-    serve(&app, &id).await
+    let known = known.ok_or_else(|| ApiError::not_found("media", &id))?;
+    serve(&app, &id, &Named { mime_type: Some(known.mime_type), file_name: known.file_name }).await
+}
+
+/// What is known of a file besides its bytes; providers lose it on the way.
+#[derive(Default)]
+pub(super) struct Named {
+    mime_type: Option<String>,
+    file_name: Option<String>,
+}
+
+impl Named {
+    /// What the message said of the file.
+    pub(super) fn of(message: &Message, source: &Source) -> Named {
+        let told = message.content.iter().flat_map(Content::media).find(|media| media.source == *source);
+        let sticker = message.content.iter().find_map(|content| match content {
+            Content::Sticker(sticker) if sticker.source == *source => sticker.mime_type.clone(),
+            _ => None,
+        });
+        Named {
+            mime_type: told.and_then(|media| media.mime_type.clone()).or(sticker),
+            file_name: told.and_then(|media| media.file_name.clone()),
+        }
+    }
+
+    /// `attachment; filename*=…` as RFC 6266 writes names of any script.
+    fn disposition(&self) -> Option<HeaderValue> {
+        let name = self.file_name.as_ref()?;
+        let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        HeaderValue::try_from(format!("attachment; filename*=UTF-8''{encoded}")).ok()
+    }
 }
 
 /// Streams a file. It came from a stranger: a browser must neither guess its type nor run it.
-pub(super) async fn serve(app: &App, id: &str) -> Result<Response, ApiError> {
+pub(super) async fn serve(app: &App, id: &str, named: &Named) -> Result<Response, ApiError> {
     let (info, stream) = app.blobs.stream(id).await.map_err(|error| match error {
         BlobError::NotFound(_) => ApiError::not_found("media", id),
         error => ApiError::internal(&error),
@@ -90,7 +123,11 @@ pub(super) async fn serve(app: &App, id: &str) -> Result<Response, ApiError> {
     let mut response = Body::from_stream(stream).into_response();
     let headers = response.headers_mut();
     let octets = HeaderValue::from_static("application/octet-stream");
-    headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(info.mime_type).unwrap_or(octets));
+    let mime_type = named.mime_type.clone().unwrap_or(info.mime_type);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(mime_type).unwrap_or(octets));
+    if let Some(disposition) = named.disposition() {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(info.size));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));

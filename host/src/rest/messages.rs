@@ -1,6 +1,9 @@
 //! `/rest/v1/messages`
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -86,19 +89,21 @@ async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Stri
 }
 
 /// The bytes of a message's n-th file, fetched through the plugin: the provider's own addresses may hold its token.
-async fn file(State(app): State<Arc<App>>, caller: Caller, Path((id, index)): Path<(String, usize)>) -> Result<Response, ApiError> {
+async fn file(State(app): State<Arc<App>>, caller: Caller, Path((id, index)): Path<(String, String)>) -> Result<Response, ApiError> {
     let message = find(&app, &caller, &id, Scope::Read).await?;
     let sources: Vec<&Source> = message.content.iter().flat_map(|content| content.files()).collect();
-    let Some(source) = sources.get(index) else {
-        return Err(ApiError::not_found("file in that message with the index", &index.to_string()));
+    let source = index.parse::<usize>().ok().and_then(|index| sources.get(index));
+    let Some(source) = source else {
+        return Err(ApiError::not_found("file in that message with the index", &index));
     };
+    let named = media::Named::of(&message, source);
     match source {
         Source::Url(url) => Ok((StatusCode::FOUND, [(header::LOCATION, url.clone())], Body::empty()).into_response()),
-        Source::MediaId(media_id) => media::serve(&app, media_id).await,
+        Source::MediaId(media_id) => media::serve(&app, media_id, &named).await,
         Source::ProviderRef(reference) => {
             let account = channel_accounts::find(&app, &caller, &message.channel_account_id, Scope::Read).await?;
             let blob_id = inbox::fetch_media(&app, &account, reference).await?;
-            media::serve(&app, &blob_id).await
+            media::serve(&app, &blob_id, &named).await
         }
     }
 }
@@ -114,8 +119,16 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Mess
 struct Shown {
     #[serde(flatten)]
     message: Message,
+    /// Every id by which the provider speaks of it: a long text is several of its messages.
+    parts: Vec<Part>,
     conversation: Option<Conversation>,
     contact: Option<Contact>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    part: u32,
+    external_id: String,
 }
 
 async fn shown(app: &App, message: Message) -> Result<Shown, ApiError> {
@@ -129,9 +142,15 @@ async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<Shown>, ApiE
     let contact_ids: BTreeSet<&str> = messages.iter().filter_map(|message| message.contact_id.as_deref()).collect();
     let conversations = store::people::conversations_by_id(&app.db, &Vec::from_iter(conversation_ids)).await?;
     let contacts = store::people::contacts_by_id(&app.db, &Vec::from_iter(contact_ids)).await?;
+    let ids: Vec<&str> = messages.iter().map(|message| message.id.as_str()).collect();
+    let mut parts: HashMap<String, Vec<Part>> = HashMap::new();
+    for (message_id, part, external_id) in store::messages::refs_of(&app.db, &ids).await? {
+        parts.entry(message_id).or_default().push(Part { part, external_id });
+    }
     Ok(messages
         .into_iter()
         .map(|message| Shown {
+            parts: parts.remove(&message.id).unwrap_or_default(),
             conversation: message.conversation_id.as_ref().and_then(|id| conversations.get(id)).cloned(),
             contact: message.contact_id.as_ref().and_then(|id| contacts.get(id)).cloned(),
             message,

@@ -139,7 +139,6 @@ pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Resu
         ("contact_id", &filter.contact_id),
         ("direction", &filter.direction),
         ("state", &filter.state),
-        ("external_id", &filter.external_id),
         ("kind", &filter.kind),
     ];
     for (column, value) in columns {
@@ -147,6 +146,10 @@ pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Resu
             let place = statement.add(value);
             statement.push(&format!(" AND {column} = ${place}"));
         }
+    }
+    if let Some(reference) = &filter.external_id {
+        let place = statement.add(reference);
+        statement.push(&format!(" AND id IN (SELECT message_id FROM message_refs WHERE ref = ${place})"));
     }
     let limit = statement.add(page.limit);
     let offset = statement.add(page.offset);
@@ -199,4 +202,21 @@ pub async fn set_reactions(tx: &mut Tx, id: &str, reactions: &[ReactionMark]) ->
 pub async fn set_votes(tx: &mut Tx, id: &str, votes: &[VoteMark]) -> Result<()> {
     tx.run(sql("UPDATE messages SET votes = $2 WHERE id = $1").bind(id).bind(json(&votes))).await?;
     Ok(())
+}
+
+/// The ids by which the provider speaks of these messages: the message, the part, the id.
+pub async fn refs_of(mut db: impl Run + Send, ids: &[&str]) -> Result<Vec<(String, u32, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = sql("SELECT message_id, part, ref FROM message_refs WHERE message_id IN ");
+    for (n, id) in ids.iter().enumerate() {
+        let place = statement.add(*id);
+        statement.push(&format!("{}${place}", if n == 0 { "(" } else { ", " }));
+    }
+    statement.push(") ORDER BY message_id, part, ref");
+    let rows = db.rows(statement).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("message_id")?, u32::try_from(row.get::<i64>("part")?).unwrap_or(u32::MAX), row.get("ref")?)))
+        .collect()
 }

@@ -58,32 +58,21 @@ pub struct Owner<'a> {
     pub account_id: &'a str,
 }
 
-/// The contact that has one of the identities, or a new one; identities that were unknown become theirs.
+/// The contact that has the party's first identity, or a new one. The first identity says who it is; the others may change hands
+/// (a user name given up is somebody else's tomorrow), so they become this contact's, whoever had them.
 /// Answers none for a party without identities.
 pub async fn meet(tx: &mut Tx, owner: Owner<'_>, party: &Party, new_id: &str, now: At) -> Result<Option<String>> {
-    let mut contact_id = None;
-    let mut unknown = Vec::new();
-    for identity in &party.identities {
-        match find_by_identity(tx, owner.account_id, identity).await? {
-            Some(known) => {
-                contact_id.get_or_insert(known);
-            }
-            None => unknown.push(identity),
-        }
-    }
-    if party.identities.is_empty() {
-        return Ok(None);
-    }
-    let contact_id = match contact_id {
-        Some(id) => {
+    let Some((first, others)) = party.identities.split_first() else { return Ok(None) };
+    let contact_id = match find_by_identity(tx, owner.account_id, first).await? {
+        Some(known) => {
             if let Some(name) = &party.name {
                 let statement = sql("UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1 AND (name IS NULL OR name <> $2)")
-                    .bind(&id)
+                    .bind(&known)
                     .bind(name)
                     .bind(now);
                 tx.run(statement).await?;
             }
-            id
+            known
         }
         None => {
             let statement = sql("INSERT INTO contacts (id, organization_id, account_id, name, created_at, updated_at)
@@ -94,19 +83,26 @@ pub async fn meet(tx: &mut Tx, owner: Owner<'_>, party: &Party, new_id: &str, no
             .bind(party.name.clone())
             .bind(now);
             tx.run(statement).await?;
+            give_identity(tx, owner.account_id, first, new_id).await?;
             new_id.to_owned()
         }
     };
-    for identity in unknown {
-        let statement = sql("INSERT INTO contact_identities (account_id, scheme, value, contact_id) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (account_id, scheme, value) DO NOTHING")
-        .bind(owner.account_id)
-        .bind(&identity.scheme)
-        .bind(&identity.value)
-        .bind(&contact_id);
-        tx.run(statement).await?;
+    for identity in others {
+        give_identity(tx, owner.account_id, identity, &contact_id).await?;
     }
     Ok(Some(contact_id))
+}
+
+async fn give_identity(tx: &mut Tx, account_id: &str, identity: &Identity, contact_id: &str) -> Result<()> {
+    let statement = sql("INSERT INTO contact_identities (account_id, scheme, value, contact_id) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (account_id, scheme, value) DO UPDATE SET contact_id = excluded.contact_id
+             WHERE contact_identities.contact_id <> excluded.contact_id")
+    .bind(account_id)
+    .bind(&identity.scheme)
+    .bind(&identity.value)
+    .bind(contact_id);
+    tx.run(statement).await?;
+    Ok(())
 }
 
 async fn find_by_identity(tx: &mut Tx, account_id: &str, identity: &Identity) -> Result<Option<String>> {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -146,6 +146,10 @@ impl Gateway {
     pub(crate) async fn download(&self, path: &str) -> (u16, Vec<u8>) {
         let response = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.key).send().await.unwrap();
         (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
+    }
+
+    pub(crate) async fn headers(&self, path: &str) -> HeaderMap {
+        self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.key).send().await.unwrap().headers().clone()
     }
 
     /// With another key, or none.
