@@ -142,7 +142,7 @@ pub(crate) fn user(id: &str) -> Party {
 }
 
 /// Telegram counts in seconds; doubles of it sometimes in milliseconds.
-fn time_ms(seconds: Option<i64>) -> Option<f64> {
+pub(crate) fn time_ms(seconds: Option<i64>) -> Option<f64> {
     /// Seconds of the year 5138, milliseconds of 1973.
     const SECONDS_MAX: i64 = 100_000_000_000;
     let seconds = seconds.filter(|seconds| *seconds > 0)?;
