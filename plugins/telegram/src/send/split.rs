@@ -121,7 +121,7 @@ fn fitting<'a>(tokens: Vec<&'a str>, max: usize) -> Vec<&'a str> {
             None => length + units(token) <= max,
         },
     };
-    tokens.into_iter().filter(|token| keeps(*token)).collect()
+    tokens.into_iter().filter(|token| keeps(token)).collect()
 }
 
 /// Units of a tag and of what closes it.
