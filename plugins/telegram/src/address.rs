@@ -19,13 +19,19 @@ impl Chat {
     pub(crate) fn parse(to: &str) -> Result<Self, Failure> {
         let (id, topic) = to.split_once('#').map_or((to, None), |(id, topic)| (id, Some(topic)));
         let named = id.strip_prefix('@').is_some_and(|name| !name.is_empty());
-        if !named && id.parse::<i64>().is_err() {
+        if id.starts_with('+') {
+            return Err(Failure::invalid(
+                "/to",
+                "bots can't address phone numbers: give the chat id that the person's first message brought",
+            ));
+        }
+        if !named && number(id).is_none() {
             return Err(Failure::invalid("/to", "a chat id, @channelname, or <chat id>#<topic id> is expected"));
         }
-        let topic = match topic.map(str::parse::<i64>) {
-            None | Some(Ok(GENERAL_TOPIC)) => None,
-            Some(Ok(topic)) => Some(topic),
-            Some(Err(_)) => return Err(Failure::invalid("/to", "the topic id after # has to be a number")),
+        let topic = match topic.map(number) {
+            None | Some(Some(GENERAL_TOPIC)) => None,
+            Some(Some(topic)) => Some(topic),
+            Some(None) => return Err(Failure::invalid("/to", "the topic id after # has to be a number")),
         };
         Ok(Self { id: id.to_owned(), topic })
     }
@@ -37,7 +43,17 @@ impl Chat {
 
 /// A number where it is one: some servers take no text there.
 pub(crate) fn id_value(id: &str) -> Value {
-    id.parse::<i64>().map_or_else(|_| Value::from(id), Value::from)
+    number(id).map_or_else(|| Value::from(id), Value::from)
+}
+
+/// `-?[0-9]+`. What else Rust reads as a number, `+20…`, is a phone's, and as an id it would be a stranger's.
+fn number(id: &str) -> Option<i64> {
+    if id.starts_with('+') { None } else { id.parse().ok() }
+}
+
+/// The topic that a conversation is named by: none for the General one, which is the group itself.
+pub(crate) fn topic(id: String) -> Option<String> {
+    if number(&id) == Some(GENERAL_TOPIC) { None } else { Some(id) }
 }
 
 pub(crate) fn message(chat: &str, id: &str) -> String {
@@ -58,8 +74,8 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) fn parse(external_id: &str, pointer: &str) -> Result<Self, Failure> {
         match external_id.split_once(':') {
-            Some((chat, id)) => match id.parse() {
-                Ok(id) if !chat.is_empty() => Ok(Self::Message { chat: chat.to_owned(), id }),
+            Some((chat, id)) => match number(id) {
+                Some(id) if !chat.is_empty() => Ok(Self::Message { chat: chat.to_owned(), id }),
                 _ => Err(Failure::invalid(pointer, "a message is named <chat id>:<message id>")),
             },
             None if external_id.is_empty() => Err(Failure::invalid(pointer, "no message is named")),
@@ -79,9 +95,17 @@ mod tests {
         assert_eq!(Chat::parse("-1002000000001#9"), chat("-1002000000001", Some(9)));
         assert_eq!(Chat::parse("-1002000000001#1"), chat("-1002000000001", None));
         assert_eq!(Chat::parse("@news"), chat("@news", None));
-        for wrong in ["", "@", "Mona", "5#x", "+4912345x"] {
+        for wrong in ["", "@", "Mona", "5#x", "5#+7", "+4912345x", "+201001234567"] {
             assert!(matches!(Chat::parse(wrong), Err(Failure::Invalid(_))), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_phone_number_is_no_chat_and_the_words_say_so() {
+        let Err(Failure::Invalid(problems)) = Chat::parse("+201001234567") else { panic!("not invalid") };
+        assert_eq!(problems[0].pointer, "/to");
+        assert!(problems[0].message.contains("phone numbers"));
+        assert_eq!(id_value("+201001234567"), Value::from("+201001234567"));
     }
 
     #[test]

@@ -69,9 +69,26 @@ pub fn events(bot: &Bot, update: &Value) -> Vec<Event> {
     happenings.into_iter().enumerate().map(|(index, event)| keyed(bot, update, index, event)).collect()
 }
 
-/// The payload: the one field besides the id that is an object.
+/// The updates that give events of their own.
+const KINDS: [&str; 10] = [
+    "message",
+    "edited_message",
+    "channel_post",
+    "edited_channel_post",
+    "callback_query",
+    "poll",
+    "poll_answer",
+    "my_chat_member",
+    "chat_member",
+    "message_reaction",
+];
+
+/// The payload: a kind that is known, whatever newer field stands beside it; else the first object besides the id.
 fn payload(update: &Value) -> Option<(&str, &Value)> {
-    update.as_object()?.iter().find(|(name, value)| *name != "update_id" && value.is_object()).map(|(name, value)| (name.as_str(), value))
+    KINDS.iter().find_map(|kind| Some((*kind, update.object(kind)?))).or_else(|| {
+        let mut fields = update.as_object()?.iter();
+        fields.find(|(name, value)| *name != "update_id" && value.is_object()).map(|(name, value)| (name.as_str(), value))
+    })
 }
 
 /// Update ids are unique for a bot. An event that has a key already names a fact that several updates tell.
@@ -125,7 +142,7 @@ pub(crate) fn user(id: &str) -> Party {
 }
 
 /// Telegram counts in seconds; doubles of it sometimes in milliseconds.
-fn time_ms(seconds: Option<i64>) -> Option<f64> {
+pub(crate) fn time_ms(seconds: Option<i64>) -> Option<f64> {
     /// Seconds of the year 5138, milliseconds of 1973.
     const SECONDS_MAX: i64 = 100_000_000_000;
     let seconds = seconds.filter(|seconds| *seconds > 0)?;

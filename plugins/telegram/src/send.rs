@@ -4,6 +4,7 @@
 //! out ([`deliver`]), step by step, and what was accepted is kept so that another attempt doesn't send it again.
 
 mod command;
+mod delete;
 mod deliver;
 mod edit;
 mod keyboard;
@@ -50,7 +51,7 @@ impl Context<'_> {
             },
             Command::React(reaction) => command::react(reaction).into(),
             Command::Edit(edit) => edit::edit(self, edit).into(),
-            Command::Delete(target) => command::delete(target).into(),
+            Command::Delete(target) => delete::delete(self, target).into(),
             Command::Typing(on) => self.chat().and_then(|chat| command::typing(&chat, *on)).into(),
             Command::MarkRead(_) => Sent::failed(Failure::unsupported("mark_read", "Telegram bots can't mark messages as read")),
             Command::Custom(custom) => command::custom(self, custom).into(),

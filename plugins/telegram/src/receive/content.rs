@@ -109,7 +109,11 @@ fn one(message: &Value) -> Option<Content> {
 fn unsupported(message: &Value) -> Content {
     let what = message.as_object().and_then(|fields| fields.iter().find(|(name, _)| !ENVELOPE.contains(&name.as_str())));
     let (kind, value) = what.map_or(("empty", &Value::Null), |(name, value)| (name.as_str(), value));
-    Content::Custom(Custom::new("unsupported", &json!({"type": kind, "raw": raw(value)})))
+    let mut json = json!({"type": kind, "raw": raw(value)});
+    if let (Some(fields), Some(caption)) = (json.as_object_mut(), message.text("caption")) {
+        fields.insert("caption".into(), caption.into());
+    }
+    Content::Custom(Custom::new("unsupported", &json))
 }
 
 fn media(message: &Value, file: &Value, kind: MediaKind, more: &[(&str, &str)]) -> Option<Content> {
@@ -168,6 +172,11 @@ fn poll(poll: &Value) -> Poll {
     let mut extras = Vec::new();
     for name in ["id", "type", "correct_option_id", "explanation", "open_period", "close_date"] {
         extras.extend(poll.id(name).map(|value| Field::new(name, value)));
+    }
+    // The list since Bot API 9.6.
+    let correct: Vec<String> = poll.list("correct_option_ids").iter().filter_map(Value::as_u64).map(|id| id.to_string()).collect();
+    if !correct.is_empty() {
+        extras.push(Field::new("correct_option_ids", correct.join(",")));
     }
     if poll.flag("is_closed") {
         extras.push(Field::new("is_closed", "true"));

@@ -4,7 +4,7 @@ use patchbay_plugin::Field;
 use patchbay_plugin::messages::{Conversation, ConversationKind, Event, Happening, Identity, Inbound, Party};
 use serde_json::{Value, json};
 
-use super::{Bot, content, custom, entities, event, moved, raw, time_ms};
+use super::{Bot, content, custom, entities, event, ignored, moved, raw, time_ms};
 use crate::address;
 use crate::json::Json as _;
 
@@ -55,6 +55,9 @@ const SERVICE: &[&str] = &[
 
 pub(super) fn received(bot: &Bot, message: &Value, kind: &str) -> Vec<Event> {
     let chat = message.get("chat").and_then(|chat| chat.id("id")).unwrap_or_default();
+    if chat.is_empty() {
+        return vec![ignored("message_without_id", message)];
+    }
     if let Some(new) = message.id("migrate_to_chat_id") {
         return vec![moved(&bot.id, &chat, &new)];
     }
@@ -64,11 +67,17 @@ pub(super) fn received(bot: &Bot, message: &Value, kind: &str) -> Vec<Event> {
     if let Some(service) = SERVICE.iter().find(|name| message.get(**name).is_some_and(|value| !value.is_null())) {
         return vec![service_message(message, service)];
     }
-    vec![about(message, Happening::Message(inbound(bot, message, kind)))]
+    let Some(inbound) = inbound(bot, message, kind) else { return vec![ignored("message_without_id", message)] };
+    let started = !inbound.echo && inbound.conversation.kind == ConversationKind::Direct && started(message).is_some();
+    let mut events = vec![about(message, Happening::Message(inbound))];
+    // Who presses Start lets the bot write to them.
+    events.extend(started.then(|| about(message, Happening::OptedIn)));
+    events
 }
 
 pub(super) fn edited(bot: &Bot, message: &Value, kind: &str) -> Vec<Event> {
-    let mut event = about(message, Happening::Edited(inbound(bot, message, kind)));
+    let Some(inbound) = inbound(bot, message, kind) else { return vec![ignored("message_without_id", message)] };
+    let mut event = about(message, Happening::Edited(inbound));
     event.at_ms = time_ms(message.whole("edit_date")).or(event.at_ms);
     vec![event]
 }
@@ -87,12 +96,13 @@ fn about(message: &Value, what: Happening) -> Event {
     event
 }
 
-fn inbound(bot: &Bot, message: &Value, kind: &str) -> Inbound {
+/// None where the chat or the ids are missing: such a message could neither be kept apart from others nor answered.
+fn inbound(bot: &Bot, message: &Value, kind: &str) -> Option<Inbound> {
     let sender = sender(message);
     let own = message.get("from").and_then(|from| from.id("id")).is_some_and(|id| id == bot.id);
-    Inbound {
-        external_id: external_id(message).unwrap_or_default(),
-        conversation: conversation(message).unwrap_or_else(|| group("")),
+    Some(Inbound {
+        external_id: external_id(message)?,
+        conversation: conversation(message)?,
         sender: sender.unwrap_or_else(|| Party { identities: Vec::new(), name: None }),
         echo: own,
         content: content::of(message),
@@ -101,7 +111,7 @@ fn inbound(bot: &Bot, message: &Value, kind: &str) -> Inbound {
         sent_at_ms: time_ms(message.whole("date")),
         reply_context: None,
         extras: extras(message),
-    }
+    })
 }
 
 pub(super) fn external_id(message: &Value) -> Option<String> {
@@ -109,7 +119,7 @@ pub(super) fn external_id(message: &Value) -> Option<String> {
 }
 
 pub(super) fn conversation(message: &Value) -> Option<Conversation> {
-    let topic = message.id("message_thread_id").filter(|_| message.flag("is_topic_message"));
+    let topic = message.id("message_thread_id").filter(|_| message.flag("is_topic_message")).and_then(address::topic);
     chat_conversation(message.get("chat")?, topic.as_deref())
 }
 
@@ -176,9 +186,15 @@ fn origin(message: &Value, kind: &str) -> &'static str {
 
 /// `/start payload`: the user came through a link of the bot, `https://t.me/bot?start=payload`.
 fn start_payload(message: &Value) -> Option<&str> {
-    let (command, payload) = message.text("text")?.split_once(' ')?;
-    let started = command == "/start" || command.starts_with("/start@");
-    Some(payload.trim()).filter(|payload| started && !payload.is_empty())
+    started(message).filter(|payload| !payload.is_empty())
+}
+
+/// What follows `/start`, which may be nothing.
+fn started(message: &Value) -> Option<&str> {
+    let text = message.text("text")?;
+    let (command, payload) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let start = command == "/start" || command.starts_with("/start@");
+    start.then_some(payload.trim())
 }
 
 fn extras(message: &Value) -> Vec<Field> {

@@ -58,6 +58,7 @@ pub(crate) fn poll_state(poll: &Value) -> Event {
 pub(super) fn voted(answer: &Value) -> Event {
     let options = answer.list("option_ids").iter().filter_map(Value::as_u64).filter_map(|option| u32::try_from(option).ok());
     let mut event = event(Happening::Voted(Vote { poll: answer.id("poll_id").unwrap_or_default(), options: options.collect() }));
-    event.actor = answer.object("user").or_else(|| answer.object("voter_chat")).and_then(message::party);
+    // A chat that votes has a stand-in for its user.
+    event.actor = answer.object("voter_chat").or_else(|| answer.object("user")).and_then(message::party);
     event
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::Telegram;
 use patchbay_plugin::Channel as _;
-use patchbay_plugin::messages::{Command, Inbound};
+use patchbay_plugin::messages::{Command, Content, Inbound};
 use patchbay_plugin::testing::{self, fixtures};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
@@ -82,6 +82,79 @@ fn what_is_not_an_update_is_refused_and_any_object_is_taken() {
     {
         assert_eq!(body(odd).unwrap().events.len(), 1, "{odd}");
     }
+}
+
+#[test]
+fn a_field_that_is_new_does_not_hide_the_kind_that_is_known() {
+    let update = json!({"update_id": 1, "aaa_new": {"a": 1},
+        "message": {"message_id": 3, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "x"}});
+    assert_eq!(message(&update).external_id, "5:3");
+}
+
+#[test]
+fn the_general_topic_is_the_group_itself() {
+    let topic = |id: i64| {
+        let update = json!({"update_id": 1, "message": {"message_id": 3, "date": 1, "chat": {"id": -100, "type": "supergroup"},
+            "message_thread_id": id, "is_topic_message": true, "text": "x"}});
+        message(&update).conversation.external_id
+    };
+    assert_eq!((topic(1), topic(9)), ("-100".to_owned(), "-100#9".to_owned()));
+}
+
+#[test]
+fn a_chat_that_votes_is_the_voter_and_not_its_stand_in() {
+    let update = json!({"update_id": 1, "poll_answer": {"poll_id": "5", "option_ids": [0],
+        "voter_chat": {"id": -100, "type": "channel", "title": "News"}, "user": {"id": 136_817_688, "first_name": "Channel"}}});
+    assert_eq!(receive(&update)[0].actor.as_ref().unwrap().identities[0].value, "-100");
+}
+
+#[test]
+fn pressing_start_in_a_private_chat_also_opts_in() {
+    let events = |text: &str, kind: &str| {
+        let update = json!({"update_id": 1, "message": {"message_id": 3, "date": 1, "chat": {"id": 5, "type": kind},
+            "from": {"id": 5, "first_name": "A"}, "text": text}});
+        receive(&update)
+    };
+    for text in ["/start", "/start campaign_42"] {
+        let events = events(text, "private");
+        assert_eq!(events.len(), 2, "{text}");
+        assert_eq!((events[1].dedupe_key.as_str(), &events[1].what), ("tg:42:1:1", &Happening::OptedIn));
+        assert!(events[1].actor.is_some() && events[1].conversation.is_some());
+    }
+    assert_eq!((events("/started", "private").len(), events("/start", "group").len()), (1, 1));
+}
+
+#[test]
+fn a_message_without_its_ids_is_ignored_and_not_lost() {
+    for kind in ["message", "edited_message"] {
+        for odd in [json!({"text": "x"}), json!({"message_id": 3, "chat": {}, "text": "x"}), json!({"chat": {"id": 5}, "text": "x"})] {
+            let update = json!({"update_id": 1, kind: odd});
+            assert!(matches!(&receive(&update)[0].what, Happening::Custom(custom) if custom.kind == "ignored"), "{update}");
+        }
+    }
+}
+
+#[test]
+fn a_quiz_keeps_its_answers_and_what_is_not_known_its_caption() {
+    let content = |field: &str, value: Value| {
+        let mut update =
+            json!({"update_id": 1, "message": {"message_id": 3, "date": 1, "chat": {"id": 5, "type": "private"}, "caption": "look"}});
+        update["message"][field] = value;
+        message(&update).content.remove(0)
+    };
+    let Content::Poll(quiz) =
+        content("poll", json!({"id": "7", "question": "Q", "type": "quiz", "options": [], "correct_option_ids": [0, 2]}))
+    else {
+        panic!("no poll")
+    };
+    assert!(quiz.extras.iter().any(|field| field.name == "correct_option_ids" && field.value == "0,2"));
+    let Content::Poll(quiz) = content("poll", json!({"id": "7", "question": "Q", "type": "quiz", "options": [], "correct_option_id": 1}))
+    else {
+        panic!("no poll")
+    };
+    assert!(quiz.extras.iter().any(|field| field.name == "correct_option_id" && field.value == "1"));
+    let Content::Custom(other) = content("hologram", json!({"a": 1})) else { panic!("known") };
+    assert_eq!(other.json, r#"{"caption":"look","raw":{"a":1},"type":"hologram"}"#);
 }
 
 /// Every fixture, with each of its values in turn left out or replaced by one of another type, and its text cut anywhere.

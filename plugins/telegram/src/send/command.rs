@@ -30,7 +30,7 @@ pub(super) fn named(target: &str, pointer: &str) -> Result<Parameters, Failure> 
 
 /// A bot has one reaction on a message: setting it replaces the one before, and may be repeated.
 pub(super) fn react(reaction: &Reaction) -> Result<Sent, Failure> {
-    let mut parameters = named(&reaction.target, "/target")?;
+    let mut parameters = named(&reaction.target, "/react/target")?;
     let reactions = match reaction.emoji.as_deref() {
         None | Some("") => json!([]),
         Some(_) if reaction.removed => json!([]),
@@ -46,15 +46,6 @@ pub(super) fn react(reaction: &Reaction) -> Result<Sent, Failure> {
             Err(Failure::rejected("reaction_invalid", "Telegram has no such reaction, or the chat doesn't allow it"))
         }
         other => Ok(other.map(|_| done(Some(&reaction.target)))?),
-    }
-}
-
-/// What is gone already is deleted.
-pub(super) fn delete(target: &str) -> Result<Sent, Failure> {
-    let parameters = named(target, "/target")?;
-    match api::repeat("deleteMessage", &parameters) {
-        Err(Trouble::Refused(refusal)) if refusal.says("message to delete not found") => Ok(done(Some(target))),
-        other => Ok(other.map(|_| done(Some(target)))?),
     }
 }
 
@@ -79,7 +70,7 @@ pub(super) fn custom(context: &Context<'_>, custom: &Custom) -> Result<Sent, Fai
 }
 
 fn read<'a, T: Deserialize<'a>>(custom: &'a Custom) -> Result<T, Failure> {
-    serde_json::from_str(&custom.json).map_err(|error| Failure::invalid(format!("/custom/{}", custom.kind), error.to_string()))
+    serde_json::from_str(&custom.json).map_err(|error| Failure::invalid("/custom/data", error.to_string()))
 }
 
 /// `callback_answer`: ends the waiting of a pressed button, with a word to the person if there is one.
@@ -97,7 +88,7 @@ struct Answer {
 fn answer(answer: &Answer) -> Result<Sent, Failure> {
     let mut parameters = parameters! {"callback_query_id": answer.callback_query_id};
     if let Some(text) = &answer.text {
-        length(text, 0, 200, "/custom/callback_answer/text")?;
+        length(text, 0, 200, "/custom/data/text")?;
         parameters.insert("text".into(), text.as_str().into());
     }
     if answer.show_alert {
@@ -127,7 +118,7 @@ struct Stop {
 }
 
 fn stop(context: &Context<'_>, stop: &Stop) -> Result<Sent, Failure> {
-    let parameters = named(&stop.target, "/custom/poll_stop/target")?;
+    let parameters = named(&stop.target, "/custom/data/target")?;
     let mut sent = done(Some(&stop.target));
     match api::repeat("stopPoll", &parameters) {
         Ok(poll) => {

@@ -143,6 +143,7 @@ impl Delivery<'_> {
             if conversation != self.context.message.to {
                 extras.push(Field::new("conversation", &conversation));
             }
+            extras.extend(message.get("chat").and_then(kind).map(|kind| Field::new("conversation_kind", kind)));
             self.progress.accept(id, &extras);
         }
     }
@@ -158,6 +159,16 @@ impl Delivery<'_> {
             self.events.push(event);
         }
         trouble.into()
+    }
+}
+
+/// What kind of conversation the gateway has to open, where it doesn't know it yet.
+fn kind(chat: &Value) -> Option<&'static str> {
+    match chat.text("type")? {
+        "private" => Some("direct"),
+        "group" | "supergroup" => Some("group"),
+        "channel" => Some("broadcast"),
+        _ => None,
     }
 }
 

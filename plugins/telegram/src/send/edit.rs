@@ -10,27 +10,27 @@ use super::{Context, keyboard, media, text};
 use crate::api::{self, File, Parameters, Trouble};
 
 pub(super) fn edit(context: &Context<'_>, edit: &Edit) -> Result<Sent, Failure> {
-    let target = named(&edit.target, "/target")?;
+    let target = named(&edit.target, "/edit/target")?;
     let result = match &edit.content {
-        Content::Text(written) => words(context, target, written, None)?,
+        Content::Text(written) => words(context, target, written, None, "/edit/content/text")?,
         Content::Interactive(interactive) => {
-            let markup = keyboard::markup(&interactive.choices, "/content")?;
+            let markup = keyboard::markup(&interactive.choices, "/edit/content")?;
             let written = keyboard::words(interactive);
             if written.body.is_empty() {
                 let mut parameters = target;
                 parameters.insert("reply_markup".into(), markup);
                 act("editMessageReplyMarkup", &parameters, &[])
             } else {
-                words(context, target, &written, Some(markup))?
+                words(context, target, &written, Some(markup), "/edit/content/body")?
             }
         }
         // No other file: the caption alone.
         Content::Media(Media { source: Source::ProviderRef(reference), caption, .. }) if reference.is_empty() => {
-            caption_of(context, target, caption.as_deref().unwrap_or_default())?
+            caption_of(context, target, &Text::plain(caption.as_deref().unwrap_or_default()), "/edit/content/caption")?
         }
         Content::Media(item) => {
             let mut parameters = target;
-            let (input, files) = media::input(context, item, "/content")?;
+            let (input, files) = media::input(context, item, "/edit/content")?;
             parameters.insert("media".into(), input);
             act("editMessageMedia", &parameters, &files)
         }
@@ -48,10 +48,16 @@ pub(super) fn edit(context: &Context<'_>, edit: &Edit) -> Result<Sent, Failure> 
     Ok(result.map(|_| done(Some(&edit.target)))?)
 }
 
-fn words(context: &Context<'_>, target: Parameters, written: &Text, markup: Option<Value>) -> Result<Result<Value, Trouble>, Failure> {
+fn words(
+    context: &Context<'_>,
+    target: Parameters,
+    written: &Text,
+    markup: Option<Value>,
+    at: &str,
+) -> Result<Result<Value, Trouble>, Failure> {
     let formatted = text::formatted(context, &written.body, written.format);
     if formatted.body.trim().is_empty() || units(&formatted.body) > TEXT_MAX {
-        return Err(Failure::invalid("/content/text/body", format!("an edited text has 1 to {TEXT_MAX} characters: it can't be split")));
+        return Err(Failure::invalid(at, format!("an edited text has 1 to {TEXT_MAX} characters: it can't be split")));
     }
     let mut parameters = target.clone();
     parameters.insert("text".into(), formatted.body.into());
@@ -67,16 +73,16 @@ fn words(context: &Context<'_>, target: Parameters, written: &Text, markup: Opti
     match act("editMessageText", &parameters, &[]) {
         // A message with media has a caption and no text.
         Err(Trouble::Refused(refusal)) if refusal.says("there is no text in the message to edit") => {
-            caption_of(context, target, &written.body)
+            caption_of(context, target, written, at)
         }
         other => Ok(other),
     }
 }
 
-fn caption_of(context: &Context<'_>, mut parameters: Parameters, caption: &str) -> Result<Result<Value, Trouble>, Failure> {
-    let formatted = text::formatted(context, caption, patchbay_plugin::messages::TextFormat::Plain);
+fn caption_of(context: &Context<'_>, mut parameters: Parameters, caption: &Text, at: &str) -> Result<Result<Value, Trouble>, Failure> {
+    let formatted = text::formatted(context, &caption.body, caption.format);
     if units(&formatted.body) > CAPTION_MAX {
-        return Err(Failure::invalid("/content/media/caption", format!("a caption has at most {CAPTION_MAX} characters")));
+        return Err(Failure::invalid(at, format!("a caption has at most {CAPTION_MAX} characters")));
     }
     parameters.insert("caption".into(), formatted.body.into());
     if formatted.html {

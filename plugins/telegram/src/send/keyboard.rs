@@ -8,6 +8,7 @@ use super::plan::{length, unsupported};
 
 /// Most bytes of what a press hands back.
 const CALLBACK_DATA_MAX: usize = 64;
+const ONLY_ANSWERS: &str = "a quick reply only answers: use buttons for links";
 
 /// Header, body and footer as one text: Telegram has no places of their own for them.
 pub(super) fn words(interactive: &Interactive) -> Text {
@@ -20,11 +21,11 @@ pub(super) fn words(interactive: &Interactive) -> Text {
 pub(super) fn markup(choices: &Choices, at: &str) -> Result<Value, Failure> {
     match choices {
         Choices::Buttons(buttons) => {
-            let rows = rows(buttons, &format!("{at}/choices/buttons"), inline)?;
+            let rows = rows(buttons, &format!("{at}/buttons"), inline)?;
             Ok(json!({"inline_keyboard": rows}))
         }
         Choices::QuickReplies(buttons) => {
-            let rows = rows(buttons, &format!("{at}/choices/quick_replies"), key)?;
+            let rows = rows(buttons, &format!("{at}/quick_replies"), key)?;
             Ok(json!({"keyboard": rows, "resize_keyboard": true, "one_time_keyboard": true}))
         }
         Choices::Menu(_) => Err(unsupported("menus (use buttons)")),
@@ -50,20 +51,20 @@ fn inline(button: &Button, at: &str) -> Result<Value, Failure> {
     let title = &button.title;
     match &button.action {
         Action::Reply(id) if id.is_empty() || id.len() > CALLBACK_DATA_MAX => Err(Failure::invalid(
-            format!("{at}/action/reply"),
+            format!("{at}/reply"),
             format!("a button's id is 1 to {CALLBACK_DATA_MAX} bytes of UTF-8, not {}", id.len()),
         )),
         Action::Reply(id) => Ok(json!({"text": title, "callback_data": id})),
         // One wrong address and Telegram refuses the whole message.
         Action::Url(url) if !is_link(url) => {
-            Err(Failure::invalid(format!("{at}/action/url"), "https://, http:// or tg:// and a host are expected, without spaces"))
+            Err(Failure::invalid(format!("{at}/url"), "https://, http:// or tg:// and a host are expected, without spaces"))
         }
         Action::Url(url) => Ok(json!({"text": title, "url": url})),
         Action::Copy(text) => {
-            length(text, 1, 256, &format!("{at}/action/copy"))?;
+            length(text, 1, 256, &format!("{at}/copy"))?;
             Ok(json!({"text": title, "copy_text": {"text": text}}))
         }
-        Action::Call(_) => Err(Failure::invalid(format!("{at}/action/call"), "Telegram has no buttons that call: send a contact")),
+        Action::Call(_) => Err(Failure::invalid(format!("{at}/call"), "Telegram has no buttons that call: send a contact")),
     }
 }
 
@@ -71,9 +72,9 @@ fn inline(button: &Button, at: &str) -> Result<Value, Failure> {
 fn key(button: &Button, at: &str) -> Result<Value, Failure> {
     match &button.action {
         Action::Reply(_) => Ok(json!({"text": button.title})),
-        Action::Url(_) | Action::Call(_) | Action::Copy(_) => {
-            Err(Failure::invalid(format!("{at}/action"), "a quick reply only answers: use buttons for links"))
-        }
+        Action::Url(_) => Err(Failure::invalid(format!("{at}/url"), ONLY_ANSWERS)),
+        Action::Call(_) => Err(Failure::invalid(format!("{at}/call"), ONLY_ANSWERS)),
+        Action::Copy(_) => Err(Failure::invalid(format!("{at}/copy"), ONLY_ANSWERS)),
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn steps(context: &Context<'_>, media: &Media, at: &str) -> Result<Ve
 
 /// 2 to 10 items; documents and audio keep to themselves.
 pub(super) fn album(context: &Context<'_>, items: &[Media], at: &str) -> Result<Vec<Step>, Failure> {
-    let at = format!("{at}/album");
+    let at = format!("{at}/items");
     match items {
         [] => return Err(Failure::invalid(at, "the album is empty")),
         [single] => return steps(context, single, &format!("{at}/0")),
@@ -90,7 +90,7 @@ pub(super) fn sticker(sticker: &Sticker, at: &str) -> Result<Step, Failure> {
         && (moving || url.ends_with(".tgs") || url.ends_with(".webm"))
     {
         return Err(Failure::invalid(
-            format!("{at}/sticker/source"),
+            source_pointer(&sticker.source, at),
             "animated and video stickers are sent by provider-ref or upload, not by URL",
         ));
     }
@@ -134,11 +134,21 @@ pub(super) fn input(context: &Context<'_>, media: &Media, at: &str) -> Result<(V
     Ok((Value::Object(entry), files))
 }
 
+/// Where the client named the file.
+fn source_pointer(source: &Source, at: &str) -> String {
+    let field = match source {
+        Source::Url(_) => "url",
+        Source::ProviderRef(_) => "provider_ref",
+        Source::BlobRef(_) => "media_id",
+    };
+    format!("{at}/{field}")
+}
+
 /// The value of a file's parameter; none where the gateway has the file, which then goes along under `field`.
 fn source(media: &Media, field: &str, files: &mut Vec<File>, at: &str) -> Result<Option<Value>, Failure> {
     match &media.source {
         Source::Url(url) if url.starts_with("https://") || url.starts_with("http://") => Ok(Some(url.as_str().into())),
-        Source::Url(_) => Err(Failure::invalid(format!("{at}/source"), "an http or https address is expected")),
+        Source::Url(_) => Err(Failure::invalid(source_pointer(&media.source, at), "an http or https address is expected")),
         Source::ProviderRef(id) => Ok(Some(id.as_str().into())),
         Source::BlobRef(reference) => {
             let (name, mime_type) = (media.file_name.clone(), media.mime_type.clone());
@@ -162,7 +172,9 @@ fn check_size(media: &Media, form: &Form, at: &str) -> Result<(), Failure> {
     match media.size {
         Some(size) if size > most * MEGABYTE => {
             let way = if matches!(media.source, Source::Url(_)) { "by URL" } else { "uploaded" };
-            Err(Failure::invalid(format!("{at}/size"), format!("{} takes at most {most} MB {way}; a document 50 MB uploaded", form.method)))
+            // The gateway knows the size of a file of its own, the client names the file.
+            let at = if matches!(media.source, Source::Url(_)) { format!("{at}/size") } else { source_pointer(&media.source, at) };
+            Err(Failure::invalid(at, format!("{} takes at most {most} MB {way}; a document 50 MB uploaded", form.method)))
         }
         _ => Ok(()),
     }
@@ -172,7 +184,7 @@ fn check_size(media: &Media, form: &Form, at: &str) -> Result<(), Failure> {
 fn caption(context: &Context<'_>, media: &Media, captionless: bool, parameters: &mut Parameters, at: &str) -> Result<Vec<Step>, Failure> {
     let Some(caption) = media.caption.as_deref().filter(|caption| !caption.is_empty()) else { return Ok(Vec::new()) };
     if captionless || units(caption) > CAPTION_MAX {
-        return text::steps(context, &Text::plain(caption), None, at);
+        return text::steps(context, &Text::plain(caption), None, &format!("{at}/caption"));
     }
     let formatted = text::formatted(context, caption, TextFormat::Plain);
     parameters.insert("caption".into(), formatted.body.into());

@@ -36,7 +36,7 @@ pub(super) fn steps(context: &Context<'_>, contents: &[Content]) -> Result<Vec<S
 
 fn one(context: &Context<'_>, content: &Content, at: &str, steps: &mut Vec<Step>) -> Result<(), Failure> {
     match content {
-        Content::Text(written) => steps.extend(text::steps(context, written, None, at)?),
+        Content::Text(written) => steps.extend(text::steps(context, written, None, &format!("{at}/text"))?),
         Content::Media(item) => steps.extend(media::steps(context, item, at)?),
         Content::Album(items) => steps.extend(media::album(context, items, at)?),
         Content::Sticker(sticker) => steps.push(media::sticker(sticker, at)?),
@@ -49,7 +49,7 @@ fn one(context: &Context<'_>, content: &Content, at: &str, steps: &mut Vec<Step>
         Content::Poll(asked) => steps.push(poll(asked, at)?),
         Content::Interactive(interactive) => {
             let markup = keyboard::markup(&interactive.choices, at)?;
-            steps.extend(text::steps(context, &keyboard::words(interactive), Some(markup), at)?);
+            steps.extend(text::steps(context, &keyboard::words(interactive), Some(markup), &format!("{at}/body"))?);
         }
         Content::Template(_) => return Err(unsupported("templates")),
         Content::Email(_) => return Err(unsupported("e-mail")),

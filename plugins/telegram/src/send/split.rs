@@ -5,6 +5,8 @@
 pub(super) const TEXT_MAX: usize = 4096;
 /// Most units of a caption.
 pub(super) const CAPTION_MAX: usize = 1024;
+/// HTML's tags without an end, of those that people write.
+const VOID: [&str; 5] = ["br", "hr", "img", "input", "wbr"];
 
 pub(super) fn units(text: &str) -> usize {
     text.encode_utf16().count()
@@ -16,7 +18,7 @@ pub(super) fn split(text: &str, html: bool, max: usize) -> Vec<String> {
     if units(text) <= max {
         return vec![text.to_owned()];
     }
-    let tokens = tokens(text, html);
+    let tokens = fitting(tokens(text, html), max);
     let mut parts = Vec::new();
     let mut open: Vec<&str> = Vec::new();
     let mut start = 0;
@@ -81,7 +83,9 @@ fn tokens(text: &str, html: bool) -> Vec<&str> {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let end = match first {
-            '<' if html => rest.find('>').map(|end| end + 1),
+            '<' if html && rest.get(1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')) => {
+                rest.find('>').map(|end| end + 1)
+            }
             '&' if html => rest.find(';').filter(|end| *end <= 10).map(|end| end + 1),
             _ => None,
         };
@@ -92,24 +96,86 @@ fn tokens(text: &str, html: bool) -> Vec<&str> {
     tokens
 }
 
+/// Without the tags that leave no room for a character in a part that they are open in: the words matter more.
+fn fitting<'a>(tokens: Vec<&'a str>, max: usize) -> Vec<&'a str> {
+    let widest = tokens.iter().filter(|token| !is_tag(token)).map(|token| units(token)).max().unwrap_or_default();
+    // What is open, and whether it was kept.
+    let mut open: Vec<(&'a str, bool)> = Vec::new();
+    let mut length = 0;
+    let mut keeps = |token: &'a str| match Tag::of(token) {
+        None => true,
+        Some(Tag::Void) => length + units(token) <= max,
+        Some(Tag::Opening) => {
+            let kept = length + weight(token) + widest <= max;
+            length += if kept { weight(token) } else { 0 };
+            open.push((token, kept));
+            kept
+        }
+        Some(Tag::Closing) => match open.iter().rposition(|(tag, _)| same(tag, token)) {
+            Some(place) => {
+                let (tag, kept) = open.remove(place);
+                length -= if kept { weight(tag) } else { 0 };
+                kept
+            }
+            // It closes nothing: Telegram has its word about it, if it fits.
+            None => length + units(token) <= max,
+        },
+    };
+    tokens.into_iter().filter(|token| keeps(token)).collect()
+}
+
+/// Units of a tag and of what closes it.
+fn weight(tag: &str) -> usize {
+    units(tag) + units(&closing(tag))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Tag {
+    Opening,
+    Closing,
+    /// Nothing closes it.
+    Void,
+}
+
+impl Tag {
+    fn of(token: &str) -> Option<Self> {
+        if !is_tag(token) {
+            return None;
+        }
+        let void = token.ends_with("/>") || VOID.iter().any(|void| name(token).eq_ignore_ascii_case(void));
+        Some(match (void, token.starts_with("</")) {
+            (true, _) => Self::Void,
+            (_, true) => Self::Closing,
+            _ => Self::Opening,
+        })
+    }
+}
+
+fn same(opening: &str, closing: &str) -> bool {
+    name(opening).eq_ignore_ascii_case(name(closing))
+}
+
+fn name(tag: &str) -> &str {
+    let tag = tag.trim_start_matches(['<', '/']);
+    tag.split(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).next().unwrap_or_default()
+}
+
 fn is_tag(token: &str) -> bool {
     token.len() > 2 && token.starts_with('<') && token.ends_with('>')
 }
 
 fn track<'a>(open: &mut Vec<&'a str>, token: &'a str) {
-    if !is_tag(token) {
-        return;
-    }
-    if token.starts_with("</") {
-        open.pop();
-    } else {
-        open.push(token);
+    match Tag::of(token) {
+        None | Some(Tag::Void) => {}
+        Some(Tag::Opening) => open.push(token),
+        Some(Tag::Closing) => {
+            open.iter().rposition(|tag| same(tag, token)).map(|place| open.remove(place));
+        }
     }
 }
 
 fn closing(tag: &str) -> String {
-    let name = tag.trim_start_matches('<').split([' ', '>', '\n']).next().unwrap_or_default();
-    format!("</{name}>")
+    format!("</{}>", name(tag))
 }
 
 #[cfg(test)]
@@ -138,6 +204,31 @@ mod tests {
         assert_eq!(split("<b>aaaa bbbb</b>", true, 12), ["<b>aaaa</b>", "<b>bbbb</b>"]);
         assert_eq!(split("<a href=\"x\">aa bb</a>", true, 19), ["<a href=\"x\">aa</a>", "<a href=\"x\">bb</a>"]);
         assert_eq!(split("aaa &amp; bbb", true, 9), ["aaa &amp;", "bbb"]);
+    }
+
+    #[test]
+    fn a_tag_without_an_end_is_not_opened_again() {
+        for void in ["<br>", "<br/>", "<BR />", "<tg-emoji emoji-id=\"5\"/>"] {
+            let text = format!("a{void}{} {}", "b".repeat(40), "c".repeat(40));
+            let parts = split(&text, true, 70);
+            assert_eq!(parts, [format!("a{void}{}", "b".repeat(40)), "c".repeat(40)]);
+        }
+        assert_eq!(split("<b>aa<br>aa</b> bbbb", true, 18), ["<b>aa<br>aa</b>", "bbbb"]);
+    }
+
+    #[test]
+    fn tags_too_long_for_a_part_are_left_out_and_every_part_fits() {
+        let long = format!("<a href=\"https://e.org/{}\">{}</a>", "x".repeat(5000), "word ".repeat(1000));
+        let nested = format!("{}{}{}", "<a href=\"x\">".repeat(400), "word ".repeat(1000), "</a>".repeat(400));
+        let wide = format!("<a href=\"{}\">{}</a>", "y".repeat(4000), "<i>word</i> ".repeat(300));
+        let less = "a < b and ".repeat(1000);
+        for text in [long, nested, wide, less, "</b>".repeat(3000) + "x"] {
+            let parts = split(&text, true, TEXT_MAX);
+            assert!(!parts.is_empty() && parts.iter().all(|part| units(part) <= TEXT_MAX));
+            let words = |text: &str| tokens(text, true).into_iter().filter(|token| !is_tag(token)).collect::<String>();
+            let bare = |text: &str| text.split_whitespace().collect::<String>();
+            assert_eq!(parts.iter().map(|part| bare(&words(part))).collect::<String>(), bare(&words(&text)));
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::Telegram;
 
+mod commands;
+
 const CHAT: &str = "70010001";
 
 fn message(contents: Vec<Content>) -> Outbound {
@@ -190,10 +192,10 @@ fn a_long_caption_becomes_a_text_behind_the_media() {
 #[test]
 fn what_is_too_large_is_refused_before_anything_is_sent() {
     let photo = Media { size: Some(11 << 20), ..media(MediaKind::Image, Source::BlobRef("b".into())) };
-    assert_eq!(pointer(&refused(vec![Content::Media(photo)])), "/content/0/size");
+    assert_eq!(pointer(&refused(vec![Content::Media(photo)])), "/content/0/media_id");
     let video = Media { size: Some(21 << 20), ..media(MediaKind::Video, url()) };
     assert_eq!(pointer(&refused(vec![text("first"), Content::Media(video)])), "/content/1/size");
-    assert_eq!(pointer(&refused(vec![Content::Media(media(MediaKind::Image, Source::Url("ftp://x".into())))])), "/content/0/source");
+    assert_eq!(pointer(&refused(vec![Content::Media(media(MediaKind::Image, Source::Url("ftp://x".into())))])), "/content/0/url");
 }
 
 #[test]
@@ -216,11 +218,11 @@ fn an_album_is_one_call_and_every_id_counts() {
 #[test]
 fn the_rules_of_albums_are_kept() {
     let album = |kinds: &[MediaKind]| refused(vec![Content::Album(kinds.iter().map(|kind| media(*kind, url())).collect())]);
-    assert_eq!(pointer(&album(&[MediaKind::Image, MediaKind::Document])), "/content/0/album");
-    assert_eq!(pointer(&album(&[MediaKind::Audio, MediaKind::Video])), "/content/0/album");
-    assert_eq!(pointer(&album(&[MediaKind::Image, MediaKind::Voice])), "/content/0/album/1/kind");
-    assert_eq!(pointer(&album(&[MediaKind::Image; 11])), "/content/0/album");
-    assert_eq!(pointer(&album(&[])), "/content/0/album");
+    assert_eq!(pointer(&album(&[MediaKind::Image, MediaKind::Document])), "/content/0/items");
+    assert_eq!(pointer(&album(&[MediaKind::Audio, MediaKind::Video])), "/content/0/items");
+    assert_eq!(pointer(&album(&[MediaKind::Image, MediaKind::Voice])), "/content/0/items/1/kind");
+    assert_eq!(pointer(&album(&[MediaKind::Image; 11])), "/content/0/items");
+    assert_eq!(pointer(&album(&[])), "/content/0/items");
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn stickers_places_contacts() {
     let sticker = Sticker { source: Source::ProviderRef("CAAC1".into()), emoji: None, mime_type: None, extras: Vec::new() };
     assert_eq!(request("sendSticker", message(vec![Content::Sticker(sticker)])), json!({"chat_id": 70010001, "sticker": "CAAC1"}));
     let animated = Sticker { source: Source::Url("https://e.org/a.tgs".into()), emoji: None, mime_type: None, extras: Vec::new() };
-    assert_eq!(pointer(&refused(vec![Content::Sticker(animated)])), "/content/0/sticker/source");
+    assert_eq!(pointer(&refused(vec![Content::Sticker(animated)])), "/content/0/url");
     let place =
         |name: Option<&str>| Content::Location(Location { latitude: 30.5, longitude: 31.5, name: name.map(str::to_owned), address: None });
     assert_eq!(request("sendLocation", message(vec![place(None)])), json!({"chat_id": 70010001, "latitude": 30.5, "longitude": 31.5}));
@@ -329,12 +331,12 @@ fn buttons_are_an_inline_keyboard_and_quick_replies_a_keyboard() {
 #[test]
 fn a_wrong_button_is_named() {
     let wrong = |action: Action| pointer(&refused(vec![interactive(Choices::Buttons(vec![button("B", action)]))])).to_owned();
-    assert_eq!(wrong(Action::Reply("é".repeat(33))), "/content/0/choices/buttons/0/action/reply");
-    assert_eq!(wrong(Action::Reply(String::new())), "/content/0/choices/buttons/0/action/reply");
+    assert_eq!(wrong(Action::Reply("é".repeat(33))), "/content/0/buttons/0/reply");
+    assert_eq!(wrong(Action::Reply(String::new())), "/content/0/buttons/0/reply");
     for url in ["example.org", "https://", "https://localhost/x", "https://a b.org", "javascript:alert(1)"] {
-        assert_eq!(wrong(Action::Url(url.into())), "/content/0/choices/buttons/0/action/url", "{url}");
+        assert_eq!(wrong(Action::Url(url.into())), "/content/0/buttons/0/url", "{url}");
     }
-    assert_eq!(wrong(Action::Call("+2010".into())), "/content/0/choices/buttons/0/action/call");
+    assert_eq!(wrong(Action::Call("+2010".into())), "/content/0/buttons/0/call");
 }
 
 #[test]
@@ -345,85 +347,35 @@ fn what_telegram_does_not_carry_is_unsupported() {
     assert!(matches!(refused(vec![interactive(menu)]), Failure::Unsupported(_)));
 }
 
-/// The request of a command that Telegram answers with that.
-fn command(method: &str, command: Command, status: u16, answer: &Value) -> (Sent, Value) {
-    let provider = Provider::new();
-    let route = format!("POST api /{method}");
-    provider.on(&route).answer(status, answer);
-    let sent = sent(testing::outbound(CHAT, command));
-    (sent, provider.requests()[0].json())
-}
-
 #[test]
-fn reactions_are_set_and_taken_back() {
-    let react = |emoji: Option<&str>, removed| {
-        let reaction = Reaction { target: "70010001:7".into(), emoji: emoji.map(str::to_owned), removed };
-        command("setMessageReaction", Command::React(reaction), 200, &ok(&json!(true))).1["reaction"].clone()
+fn what_is_wrong_with_a_message_is_named_as_the_client_wrote_it() {
+    let wrong = |content: Content| pointer(&refused(vec![content])).to_owned();
+    assert_eq!(wrong(text(" ")), "/content/0/text");
+    assert_eq!(wrong(interactive(Choices::Buttons(vec![button(" ", Action::Reply("y".into()))]))), "/content/0/buttons/0/title");
+    let link = || vec![button("B", Action::Url("https://e.org".into()))];
+    assert_eq!(wrong(interactive(Choices::QuickReplies(link()))), "/content/0/quick_replies/0/url");
+    let wordless = Interactive { header: None, body: String::new(), footer: None, choices: Choices::Buttons(link()) };
+    assert_eq!(wrong(Content::Interactive(wordless)), "/content/0/body");
+    let blank = Media { caption: Some(" ".repeat(1025)), ..media(MediaKind::Image, url()) };
+    assert_eq!(wrong(Content::Media(blank)), "/content/0/caption");
+    let long = |question: usize, option: usize| {
+        let options = vec!["a".into(), "b".repeat(option)];
+        Content::Poll(Poll { question: "q".repeat(question), options, multiple: false, anonymous: true, extras: Vec::new() })
     };
-    assert_eq!(react(Some("👍"), false), json!([{"type": "emoji", "emoji": "👍"}]));
-    assert_eq!(react(Some("custom:5368"), false), json!([{"type": "custom_emoji", "custom_emoji_id": "5368"}]));
-    assert_eq!((react(Some("👍"), true), react(None, true)), (json!([]), json!([])));
-}
-
-#[test]
-fn an_edit_takes_the_method_of_its_content() {
-    let edit = |method: &str, content: Content| {
-        let edit = Edit { target: "70010001:7".into(), content };
-        let (sent, request) = command(method, Command::Edit(edit), 200, &made(7));
-        assert_eq!(ids(&sent), [Some("70010001:7")]);
-        assert_eq!((&request["chat_id"], &request["message_id"]), (&json!(70010001), &json!(7)));
-        request
-    };
-    assert_eq!(edit("editMessageText", text("new"))["text"], "new");
-    let caption = Media { caption: Some("new".into()), ..media(MediaKind::Image, Source::ProviderRef(String::new())) };
-    assert_eq!(edit("editMessageCaption", Content::Media(caption))["caption"], "new");
-    assert_eq!(edit("editMessageMedia", Content::Media(media(MediaKind::Image, url())))["media"]["type"], "photo");
-    let keys = Choices::Buttons(vec![button("Yes", Action::Reply("y".into()))]);
-    let bare = Interactive { header: None, body: String::new(), footer: None, choices: keys };
-    assert!(edit("editMessageReplyMarkup", Content::Interactive(bare))["reply_markup"].is_object());
-}
-
-#[test]
-fn an_edit_that_changes_nothing_is_done() {
-    let edit = || Command::Edit(Edit { target: "70010001:7".into(), content: text("same") });
-    let same = refusal(400, "Bad Request: message is not modified: specified new message content is exactly the same");
-    assert_eq!(command("editMessageText", edit(), 400, &same).0.failed, None);
-    let gone = refusal(400, "Bad Request: message to edit not found");
-    assert!(matches!(command("editMessageText", edit(), 400, &gone).0.failed, Some(Failure::Rejected(_))));
-}
-
-#[test]
-fn deleting_typing_and_reading() {
-    let (sent, request) = command("deleteMessage", Command::Delete("-100:7".into()), 200, &ok(&json!(true)));
-    assert_eq!((sent.failed, request), (None, json!({"chat_id": -100, "message_id": 7})));
-    let (sent, request) = command("sendChatAction", Command::Typing(true), 200, &ok(&json!(true)));
-    assert_eq!((sent.failed, request), (None, json!({"chat_id": 70010001, "action": "typing"})));
+    assert_eq!((wrong(long(301, 1)), wrong(long(1, 101))), ("/content/0/question".to_owned(), "/content/0/options/1".to_owned()));
+    let mut phone = message(vec![text("x")]);
+    phone.to = "+201001234567".into();
     let _nobody_is_asked = Provider::new();
-    assert_eq!(self::sent(testing::outbound(CHAT, Command::Typing(false))).failed, None);
-    let read = self::sent(testing::outbound(CHAT, Command::MarkRead("70010001:7".into())));
-    assert!(matches!(read.failed, Some(Failure::Unsupported(_))));
+    assert_eq!(pointer(&sent(phone).failed.unwrap()), "/to");
 }
 
 #[test]
-fn a_press_is_answered_and_a_late_answer_does_no_harm() {
-    let answer = |json: Value| Command::Custom(Custom::new("callback_answer", &json));
-    let asked = json!({"callback_query_id": "4382", "text": "Done", "show_alert": true});
-    let (sent, request) = command("answerCallbackQuery", answer(asked.clone()), 200, &ok(&json!(true)));
-    assert_eq!((sent.failed, request), (None, asked.clone()));
-    let late = refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid");
-    assert_eq!(command("answerCallbackQuery", answer(asked), 400, &late).0.failed, None);
-    let _nobody_is_asked = Provider::new();
-    let long = answer(json!({"callback_query_id": "1", "text": "x".repeat(201)}));
-    assert_eq!(pointer(&self::sent(testing::outbound(CHAT, long)).failed.unwrap()), "/custom/callback_answer/text");
-}
-
-#[test]
-fn a_stopped_poll_tells_its_totals() {
-    let stop = Command::Custom(Custom::new("poll_stop", &json!({"target": "70010001:7"})));
-    let poll = json!({"id": "5321", "is_closed": true, "options": [{"text": "a", "voter_count": 2}], "total_voter_count": 2});
-    let (sent, request) = command("stopPoll", stop, 200, &ok(&poll));
-    assert_eq!(request, json!({"chat_id": 70010001, "message_id": 7}));
-    assert!(matches!(&sent.events[0].what, Happening::Custom(state) if state.kind == "poll_state"));
+fn the_kind_of_the_conversation_is_told_where_telegram_tells_it() {
+    for (kind, expected) in [("private", "direct"), ("group", "group"), ("supergroup", "group"), ("channel", "broadcast")] {
+        let provider = Provider::new();
+        provider.on("POST api /sendMessage").answer(200, &ok(&json!({"message_id": 7, "chat": {"id": 70010001, "type": kind}})));
+        assert_eq!(sent(message(vec![text("x")])).accepted[0].extras, [Field::new("conversation_kind", expected)]);
+    }
 }
 
 #[test]

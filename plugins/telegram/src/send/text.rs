@@ -23,6 +23,7 @@ pub(super) fn formatted(context: &Context<'_>, body: &str, format: TextFormat) -
         TextFormat::Markdown => Formatted { body: markdown::html(body), html: true },
         TextFormat::Plain => {
             let html = match context.message.extras.value("parse_mode") {
+                Some(mode) if mode.eq_ignore_ascii_case("markdown") => return Formatted { body: markdown::html(body), html: true },
                 Some(mode) => mode.eq_ignore_ascii_case("html"),
                 None => context.settings.parse_mode == ParseMode::Html,
             };
@@ -31,11 +32,11 @@ pub(super) fn formatted(context: &Context<'_>, body: &str, format: TextFormat) -
     }
 }
 
-/// As many messages as it takes; the keyboard hangs on the last.
+/// As many messages as it takes; the keyboard hangs on the last. `at`: where the client wrote the words.
 pub(super) fn steps(context: &Context<'_>, text: &Text, markup: Option<Value>, at: &str) -> Result<Vec<Step>, Failure> {
     let formatted = formatted(context, &text.body, text.format);
     if formatted.body.trim().is_empty() {
-        return Err(Failure::invalid(format!("{at}/text/body"), "the text is empty"));
+        return Err(Failure::invalid(at, "the text is empty"));
     }
     let mut steps: Vec<Step> = split(&formatted.body, formatted.html, TEXT_MAX)
         .into_iter()
