@@ -15,7 +15,7 @@ use crate::process;
 const LATENCY: Duration = Duration::from_millis(20);
 /// The gateway's default of `outbox.workers`.
 const CONCURRENCY: u64 = 32;
-const SENDS: u64 = 3_000;
+const SENDS: u64 = 1_000;
 /// Clients that ask the gateway to send.
 const ASKING: u64 = 16;
 
@@ -27,8 +27,8 @@ pub(crate) async fn run(database: Database) {
     let title = format!("{SENDS} sends to distinct chats, answered in {} ms, {CONCURRENCY} at a time, {database:?}", LATENCY.as_millis());
     figures::head(&title);
     println!("{:34} {:>8} {:>9.0}", "what the latency alone would allow", "", CONCURRENCY as f64 / LATENCY.as_secs_f64());
-    plain().await;
     gateway(database).await;
+    plain().await;
 }
 
 /// Runs `act` for every number, so many at a time.
