@@ -1,7 +1,5 @@
-//! What a call costs: `cargo bench -p patchbay-sandbox`.
-//!
-//! With `PATCHBAY_BENCH_PLUGIN` (a component) and `PATCHBAY_BENCH_WEBHOOK` (a file with a webhook's body) a real plugin
-//! is measured beside the tiny guests. The same parsing in native code, for comparison, belongs into `real_plugin`.
+//! What a call costs with guests that do next to nothing: `cargo bench -p patchbay-sandbox`. A real plugin beside its own
+//! code in native form is measured in `tests/benches/telegram.rs`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
 
 #[path = "../tests/it/guest.rs"]
@@ -62,14 +60,5 @@ fn host_calls(criterion: &mut Criterion) {
     fresh_and_hot(criterion, "200 host calls", &plugin, &webhook());
 }
 
-fn real_plugin(criterion: &mut Criterion) {
-    let (Some(component), Some(body)) = (std::env::var_os("PATCHBAY_BENCH_PLUGIN"), std::env::var_os("PATCHBAY_BENCH_WEBHOOK")) else {
-        return;
-    };
-    let webhook = Webhook { body: std::fs::read(body).unwrap(), ..webhook() };
-    let plugin = load(&std::fs::read(component).unwrap());
-    fresh_and_hot(criterion, "plugin", &plugin, &webhook);
-}
-
-criterion_group!(calls, empty, touching, host_calls, real_plugin);
+criterion_group!(calls, empty, touching, host_calls);
 criterion_main!(calls);

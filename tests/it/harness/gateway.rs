@@ -101,6 +101,11 @@ impl Gateway {
         Gateway { url, key: key.expect("the first start tells a key"), data, client, child, folder }
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the process as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

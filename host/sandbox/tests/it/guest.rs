@@ -61,6 +61,7 @@ impl Guest<'_> {
         const PACKAGE: &str = "package patchbay:channel@0.1.0;\n";
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
         let mut files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "wit"));
         files.sort();
         let mut text = PACKAGE.to_owned();
         for file in files {

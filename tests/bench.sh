@@ -1,0 +1,12 @@
+#!/bin/bash
+# The figures of docs/performance.md, each beside its baseline: about five minutes. Nothing else should run meanwhile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+lscpu | grep -E '^(Model name|CPU\(s\)|Hypervisor)' || true
+uname -sr
+
+cargo bench --locked -p patchbay-sandbox --bench calls
+cargo bench --locked -p patchbay-tests --bench telegram
+# Runs by name: start, webhooks, sends; `postgres` takes that database.
+cargo bench --locked -p patchbay-tests --bench load -- "$@"
