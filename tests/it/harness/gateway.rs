@@ -122,7 +122,7 @@ impl Gateway {
 
     /// Asks it to stop and waits until it has.
     pub(crate) fn stop(&mut self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
         assert!(status.success());
         assert!(self.child.wait().unwrap().success(), "a stop that was asked for is no failure");
     }
