@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use notify::{RecursiveMode, Watcher};
+use notify::{
+    EventKind, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode},
+};
 use tokio::sync::mpsc;
 
 use super::install::{InstallError, digest_of, install};
@@ -46,7 +49,12 @@ pub async fn load(app: &App) -> store::Result<()> {
 pub async fn watch(app: Arc<App>) {
     let folder = app.config.plugin_folder();
     let (tell, mut told) = mpsc::channel(1);
-    let watcher = notify::recommended_watcher(move |_| {
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Looking at the folder is an access itself, and must not wake the next look.
+        if event.is_ok_and(|event| event.kind.is_access() && !matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write))))
+        {
+            return;
+        }
         // One word is enough: the folder is looked at whole.
         let _ = tell.try_send(());
     });

@@ -65,14 +65,14 @@ pub async fn meet(tx: &mut Tx, owner: Owner<'_>, party: &Party, new_id: &str, no
     let Some((first, others)) = party.identities.split_first() else { return Ok(None) };
     let contact_id = match find_by_identity(tx, owner.account_id, first).await? {
         Some(known) => {
-            if let Some(name) = &party.name {
-                let statement = sql("UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1 AND (name IS NULL OR name <> $2)")
-                    .bind(&known)
-                    .bind(name)
+            if party.name.is_some() && party.name != known.name {
+                let statement = sql("UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1")
+                    .bind(&known.contact_id)
+                    .bind(party.name.clone())
                     .bind(now);
                 tx.run(statement).await?;
             }
-            known
+            known.contact_id
         }
         None => {
             let statement = sql("INSERT INTO contacts (id, organization_id, account_id, name, created_at, updated_at)
@@ -105,12 +105,25 @@ async fn give_identity(tx: &mut Tx, account_id: &str, identity: &Identity, conta
     Ok(())
 }
 
-async fn find_by_identity(tx: &mut Tx, account_id: &str, identity: &Identity) -> Result<Option<String>> {
-    let statement = sql("SELECT contact_id, scheme, value FROM contact_identities WHERE account_id = $1 AND scheme = $2 AND value = $3")
-        .bind(account_id)
-        .bind(&identity.scheme)
-        .bind(&identity.value);
-    Ok(tx.optional::<Known>(statement).await?.map(|known| known.contact_id))
+/// Somebody who has an identity.
+struct KnownPerson {
+    contact_id: String,
+    name: Option<String>,
+}
+
+impl Record for KnownPerson {
+    fn from_row(row: &Row) -> std::result::Result<KnownPerson, StoreError> {
+        Ok(KnownPerson { contact_id: row.get("contact_id")?, name: row.get("name")? })
+    }
+}
+
+async fn find_by_identity(tx: &mut Tx, account_id: &str, identity: &Identity) -> Result<Option<KnownPerson>> {
+    let statement = sql("SELECT i.contact_id, c.name FROM contact_identities i JOIN contacts c ON c.id = i.contact_id
+             WHERE i.account_id = $1 AND i.scheme = $2 AND i.value = $3")
+    .bind(account_id)
+    .bind(&identity.scheme)
+    .bind(&identity.value);
+    tx.optional(statement).await
 }
 
 /// A conversation as it was met.
