@@ -3,7 +3,7 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -59,6 +59,13 @@ impl ApiError {
 
     pub fn conflict(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 413. What of the body wasn't read stands in the connection's way, so that it can't be used again: the client is told.
+    pub fn too_large(message: impl Into<String>) -> ApiError {
+        let mut error = ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message);
+        error.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        error
     }
 
     /// 422 with each field named.

@@ -79,13 +79,7 @@ fn webhook_spec(app: &App, account: &Account) -> Result<WebhookSpec, ApiError> {
 
 async fn bounded(body: Body, headers: &HeaderMap, spec: &WebhookSpec) -> Result<Bytes, ApiError> {
     let most = spec.max_body();
-    let too_large = || {
-        ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!("The body is larger than {} KiB, the channel's bound.", spec.max_body_kb),
-        )
-    };
+    let too_large = || ApiError::too_large(format!("The body is larger than {} KiB, the channel's bound.", spec.max_body_kb));
     let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
     if told.is_some_and(|length| length > most) {
         return Err(too_large());

@@ -71,9 +71,7 @@ async fn upload(
 
 fn too_large(error: &BlobError) -> ApiError {
     match error {
-        BlobError::TooLarge(_) => {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("{error}.")).hint("http.max_media_mb bounds uploads.")
-        }
+        BlobError::TooLarge(_) => ApiError::too_large(format!("{error}.")).hint("http.max_media_mb bounds uploads."),
         error => ApiError::internal(error),
     }
 }
