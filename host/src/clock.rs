@@ -1,13 +1,6 @@
 //! Time as a value. Rooms ask the [`Clock`] once and hand [`At`] down; only this file reads the machine's.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -87,26 +80,6 @@ impl Clock for SystemClock {
     fn now(&self) -> At {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         At(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-    }
-}
-
-/// A clock that a test moves.
-#[derive(Clone)]
-pub struct ManualClock(Arc<AtomicI64>);
-
-impl ManualClock {
-    pub fn at(start: At) -> ManualClock {
-        ManualClock(Arc::new(AtomicI64::new(start.0)))
-    }
-
-    pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> At {
-        At(self.0.load(Ordering::SeqCst))
     }
 }
 

@@ -42,7 +42,7 @@ impl From<sqlx::Error> for StoreError {
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Which rows a list shows: those after `after` in the order of ids, newest first.
+/// Which rows of a list are shown.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// At most this many rows.

@@ -184,7 +184,7 @@ mod tests {
     fn a_setting_replaces_the_origin_and_keeps_the_rest() {
         let ok = |own: &str| built(BOT, &json!({ "base_url": own }), "12:Ab", "/getMe").unwrap();
         assert_eq!(ok("https://bots.example.com"), "https://bots.example.com/bot12:Ab/getMe");
-        assert_eq!(ok("http://10.0.0.1:8081/telegram/"), "http://10.0.0.1:8081/telegram/bot12:Ab/getMe");
+        assert_eq!(ok("http://10.0.0.1:8081/bots/"), "http://10.0.0.1:8081/bots/bot12:Ab/getMe");
         assert_eq!(ok(""), "https://api.example.com/bot12:Ab/getMe");
         for own in ["ftp://a.example", "file:///etc", "https://user@a.example", "https://a.example/?x=", "https://a.example/#", "a.example"]
         {

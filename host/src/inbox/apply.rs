@@ -10,8 +10,8 @@ use crate::{
         account::{Connection, Standing},
         content::{Choice, Content, Extras},
         event::{Event, EventType, Fact, Happening, Inbound},
-        message::{Direction, Message, MessageState, Reaction, ReactionMark, VoteMark},
-        people::{Conversation, Party},
+        message::{Command, Direction, Message, MessageState, Reaction, ReactionMark, VoteMark},
+        people::{Conversation, ConversationKind, Party},
     },
     ids::Ids,
     outbox,
@@ -132,7 +132,7 @@ impl Applying<'_> {
         };
         let conversation = match &self.fact.conversation {
             Some(reference) => {
-                let direct = contact_id.as_deref().filter(|_| reference.kind == crate::domain::people::ConversationKind::Direct);
+                let direct = contact_id.as_deref().filter(|_| reference.kind == ConversationKind::Direct);
                 Some(people::converse(self.tx, self.owner, reference, direct, &self.ids.next(self.now), self.now).await?.conversation)
             }
             None => None,
@@ -159,7 +159,7 @@ impl Applying<'_> {
 
     async fn insert_inbound(&mut self, inbound: &Inbound) -> Result<Message> {
         let contact_id = if inbound.echo { None } else { self.meet(&inbound.sender).await? };
-        let direct = contact_id.as_deref().filter(|_| inbound.conversation.kind == crate::domain::people::ConversationKind::Direct);
+        let direct = contact_id.as_deref().filter(|_| inbound.conversation.kind == ConversationKind::Direct);
         let conversation =
             people::converse(self.tx, self.owner, &inbound.conversation, direct, &self.ids.next(self.now), self.now).await?.conversation;
         people::touch_conversation(self.tx, &conversation.id, inbound.reply_context.as_deref(), self.now).await?;
@@ -318,7 +318,7 @@ impl Applying<'_> {
     }
 
     /// Queues what the plugin wants sent in answer. It has a lane of its own: it must not wait behind a conversation's messages.
-    async fn follow_up(&mut self, command: &crate::domain::message::Command) -> Result<()> {
+    async fn follow_up(&mut self, command: &Command) -> Result<()> {
         let (conversation, contact_id) = self.place().await?;
         let message = Message {
             conversation_id: conversation.as_ref().map(|conversation| conversation.id.clone()),

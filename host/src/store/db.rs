@@ -86,11 +86,6 @@ impl Statement {
         self
     }
 
-    /// How many values are bound: the number of the last placeholder.
-    pub fn bound(&self) -> usize {
-        self.args.len()
-    }
-
     /// Adds text to the statement. Only text of the store's own may come here, never a client's.
     pub fn push(&mut self, text: &str) {
         self.text.to_mut().push_str(text);
@@ -100,6 +95,17 @@ impl Statement {
     pub fn add(&mut self, value: impl Into<Arg>) -> usize {
         self.args.push(value.into());
         self.args.len()
+    }
+
+    /// Adds a list of values in brackets, for `IN`. The list mustn't be empty: SQL has no empty one.
+    #[must_use]
+    pub fn list<'a>(mut self, values: impl IntoIterator<Item = &'a str>) -> Statement {
+        for (n, value) in values.into_iter().enumerate() {
+            let place = self.add(value);
+            self.push(&format!("{}${place}", if n == 0 { "(" } else { ", " }));
+        }
+        self.push(")");
+        self
     }
 
     fn dialect_text(&self, lock: &str) -> Cow<'static, str> {

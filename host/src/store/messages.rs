@@ -209,12 +209,8 @@ pub async fn refs_of(mut db: impl Run + Send, ids: &[&str]) -> Result<Vec<(Strin
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut statement = sql("SELECT message_id, part, ref FROM message_refs WHERE message_id IN ");
-    for (n, id) in ids.iter().enumerate() {
-        let place = statement.add(*id);
-        statement.push(&format!("{}${place}", if n == 0 { "(" } else { ", " }));
-    }
-    statement.push(") ORDER BY message_id, part, ref");
+    let mut statement = sql("SELECT message_id, part, ref FROM message_refs WHERE message_id IN ").list(ids.iter().copied());
+    statement.push(" ORDER BY message_id, part, ref");
     let rows = db.rows(statement).await?;
     rows.iter()
         .map(|row| Ok((row.get("message_id")?, u32::try_from(row.get::<i64>("part")?).unwrap_or(u32::MAX), row.get("ref")?)))

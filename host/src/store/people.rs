@@ -239,7 +239,7 @@ pub async fn conversations_by_id(mut db: impl Run + Send, ids: &[&str]) -> Resul
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let statement = by_ids("SELECT * FROM conversations WHERE id IN ", ids);
+    let statement = sql("SELECT * FROM conversations WHERE id IN ").list(ids.iter().copied());
     Ok(db.all::<Conversation>(statement).await?.into_iter().map(|conversation| (conversation.id.clone(), conversation)).collect())
 }
 
@@ -248,9 +248,9 @@ pub async fn contacts_by_id(mut db: impl Run + Send, ids: &[&str]) -> Result<Has
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = db.all::<Contact>(by_ids("SELECT * FROM contacts WHERE id IN ", ids)).await?;
+    let rows = db.all::<Contact>(sql("SELECT * FROM contacts WHERE id IN ").list(ids.iter().copied())).await?;
     let mut contacts: HashMap<String, Contact> = rows.into_iter().map(|contact| (contact.id.clone(), contact)).collect();
-    let mut statement = by_ids("SELECT contact_id, scheme, value FROM contact_identities WHERE contact_id IN ", ids);
+    let mut statement = sql("SELECT contact_id, scheme, value FROM contact_identities WHERE contact_id IN ").list(ids.iter().copied());
     statement.push(" ORDER BY scheme, value");
     for known in db.all::<Known>(statement).await? {
         if let Some(contact) = contacts.get_mut(&known.contact_id) {
@@ -258,16 +258,6 @@ pub async fn contacts_by_id(mut db: impl Run + Send, ids: &[&str]) -> Result<Has
         }
     }
     Ok(contacts)
-}
-
-fn by_ids(text: &'static str, ids: &[&str]) -> super::Statement {
-    let mut statement = sql(text);
-    for (n, id) in ids.iter().enumerate() {
-        let place = statement.add(*id);
-        statement.push(&format!("{}${place}", if n == 0 { "(" } else { ", " }));
-    }
-    statement.push(")");
-    statement
 }
 
 /// Newest talk first.

@@ -55,11 +55,7 @@ pub async fn hints(mut db: impl Run + Send, account_ids: &[String]) -> Result<Ve
     if account_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut statement = sql("SELECT account_id, name, last4 FROM account_secrets WHERE account_id IN (");
-    for (n, id) in account_ids.iter().enumerate() {
-        let place = statement.add(id);
-        statement.push(&format!("{}${place}", if n == 0 { "" } else { ", " }));
-    }
-    statement.push(")");
+    let statement =
+        sql("SELECT account_id, name, last4 FROM account_secrets WHERE account_id IN ").list(account_ids.iter().map(String::as_str));
     Ok(db.all::<Hint>(statement).await?.into_iter().map(|Hint(account, name, last4)| (account, name, last4)).collect())
 }
