@@ -8,5 +8,5 @@ uname -sr
 
 cargo bench --locked -p patchbay-sandbox --bench calls
 cargo bench --locked -p patchbay-tests --bench telegram
-# Runs by name: start, webhooks, sends; `postgres` takes that database.
+# Runs by name: start, webhooks, sends; databases too: sqlite, postgres.
 cargo bench --locked -p patchbay-tests --bench load -- "$@"

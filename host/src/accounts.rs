@@ -4,6 +4,7 @@
 mod change;
 mod connect;
 mod health;
+mod known;
 mod settings;
 mod standing;
 mod vault;
@@ -11,6 +12,7 @@ mod vault;
 pub use change::{AccountChange, NewAccount, create, delete, running, update};
 pub use connect::{ConnectStep, connect, disconnect};
 pub use health::check;
+pub use known::{Known, KnownAccounts};
 pub use standing::{stand, stand_after, standing_after};
 pub use vault::open_secrets;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::Db,
+    accounts::KnownAccounts, blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::{Db, group::Group},
     tasks::Tasks, wake::Wake,
 };
 
@@ -20,8 +20,11 @@ pub struct App {
     pub egress: Egress,
     pub blobs: Blobs,
     pub sandbox: Sandbox,
-    pub plugins: Registry,
+    pub plugins: Arc<Registry>,
     pub inbox: Inbox,
+    /// Small writes that share a commit.
+    pub group: Group,
+    pub known: KnownAccounts,
     pub wake: Wake,
     pub tasks: Tasks,
 }

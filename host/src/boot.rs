@@ -8,6 +8,7 @@ use patchbay_sandbox::{Sandbox, SandboxSettings};
 use tokio::net::TcpListener;
 
 use crate::{
+    accounts::KnownAccounts,
     app::App,
     blobs::Blobs,
     clock::SystemClock,
@@ -20,7 +21,7 @@ use crate::{
     plugins::{self, Registry},
     rest, schedule,
     secrets::{Keyring, MasterKey},
-    store::{self, Db},
+    store::{self, Db, group::Group},
     tasks::Tasks,
     wake::Wake,
     webhooks,
@@ -102,7 +103,8 @@ impl Gateway {
         let clock = Arc::new(SystemClock);
         let ids = Arc::new(Ids::default());
         let (wake, tasks) = (Wake::default(), Tasks::default());
-        let inbox = Inbox::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), wake.clone());
+        let plugins = Arc::new(Registry::default());
+        let inbox = Inbox::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), Arc::clone(&plugins), wake.clone());
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
             live: config.sandbox.hot_instances,
@@ -112,13 +114,15 @@ impl Gateway {
             keyring: open_keyring(&config)?,
             egress: open_egress(&config)?,
             blobs: Blobs::in_folder(&config.data.join("blobs"))?,
-            plugins: Registry::default(),
+            plugins,
             config,
             public_url,
-            db,
             clock,
             ids,
             sandbox,
+            group: Group::start(db.clone()),
+            known: KnownAccounts::default(),
+            db,
             inbox,
             wake,
             tasks,
@@ -161,6 +165,7 @@ impl Gateway {
                 tracing::warn!("what was being done didn't end within {} s; it is taken up again at the next start", GRACE.as_secs());
             }
         }
+        app.group.close().await;
         app.inbox.close().await;
         app.db.close().await;
         Ok(())

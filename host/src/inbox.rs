@@ -4,11 +4,13 @@
 mod apply;
 mod commit;
 mod media;
+mod overdue;
 mod replay;
 
-pub use apply::{Applied, apply};
+pub use apply::{apply, apply_freed};
 pub use commit::{Inbox, Ingest, Source};
 pub use media::fetch_media;
+pub use overdue::tell_overdue;
 pub use replay::{Released, release};
 
 use std::collections::BTreeMap;

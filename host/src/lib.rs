@@ -12,6 +12,7 @@ pub mod egress;
 pub mod error;
 pub mod ids;
 pub mod inbox;
+pub mod ledger;
 pub mod manifest;
 pub mod outbox;
 pub mod plugins;

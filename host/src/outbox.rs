@@ -2,6 +2,7 @@
 //! claim, send and settle ([`worker`]). The outcome of an attempt has three values: accepted, refused, uncertain.
 
 mod attempt;
+mod cancel;
 mod check;
 mod enqueue;
 pub mod retry;
@@ -9,7 +10,8 @@ mod settle;
 mod sweep;
 pub mod worker;
 
-pub use enqueue::{SendRequest, cancel, enqueue};
+pub use cancel::{cancel, cancel_waiting};
+pub use enqueue::{SendRequest, enqueue};
 
 use std::time::Duration;
 
@@ -19,7 +21,8 @@ use crate::{
         content::Extras,
         message::{Direction, Message, MessageState},
     },
-    store::{Result, Tx, messages, outbox, people::Owner},
+    ledger::Page,
+    store::{outbox::Queued, people::Owner},
 };
 
 /// Replies and single messages; campaigns stand behind them with a higher number.
@@ -64,17 +67,17 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
     }
 }
 
-/// Stores the message and its place in the queue. What shares a lane is sent one after another.
-pub async fn queue(tx: &mut Tx, message: &Message, lane: &str, parked: Option<&str>, now: At) -> Result<()> {
-    messages::insert(tx, message).await?;
-    let queued = outbox::Queued {
-        message_id: &message.id,
-        account_id: &message.channel_account_id,
+/// Stores the message with its place in the queue. What shares a lane is sent one after another.
+pub fn queue(page: &mut Page<'_>, message: Message, lane: String, parked: Option<&'static str>) {
+    let now = page.now();
+    page.queue(Queued {
+        message_id: message.id.clone(),
+        account_id: message.channel_account_id.clone(),
         lane,
         priority: PRIORITY,
         due_at: message.send_at.unwrap_or(now),
         expires_at: message.expires_at.unwrap_or_else(|| now.plus(FOLLOW_UP_EXPIRES)),
         parked,
-    };
-    outbox::insert(tx, &queued).await
+    });
+    page.insert(message);
 }

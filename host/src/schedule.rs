@@ -18,7 +18,7 @@ const CLAIM_MAX: u32 = 32;
 /// How long a node holds a job before another may take it: longer than any hook may run.
 const LEASE: Duration = Duration::from_secs(90);
 const IDLE: Duration = Duration::from_secs(1);
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// The wait after a job that failed.
 const PAUSE: Duration = Duration::from_secs(15);
 
@@ -53,7 +53,8 @@ pub async fn run(app: Arc<App>) {
 async fn sweep(app: &App, now: At) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::kv::sweep(&mut tx, now).await?;
-    tx.commit().await
+    tx.commit().await?;
+    inbox::tell_overdue(app).await
 }
 
 async fn start_due(app: &Arc<App>) -> store::Result<()> {

@@ -3,14 +3,17 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod bulk;
 pub mod db;
 pub mod events;
+pub mod group;
 pub mod jobs;
 pub mod kv;
 pub mod media;
 pub mod messages;
 pub mod organizations;
 pub mod outbox;
+pub mod parked;
 pub mod people;
 pub mod plugins;
 pub mod secrets;

@@ -5,7 +5,7 @@ mod database;
 mod events;
 mod gateway;
 
-pub(crate) use database::Database;
+pub(crate) use database::{Database, wait_for_the_disk};
 pub(crate) use gateway::{Gateway, Settings, plugin_file};
 
 use std::{future::Future, time::Duration};

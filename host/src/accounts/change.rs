@@ -1,5 +1,7 @@
 //! An account made, changed, deleted.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -13,11 +15,11 @@ use crate::{
     },
     error::ApiError,
     manifest::{Manifest, SecretSource},
+    outbox,
     plugins::Version,
     secrets::{Secret, generate},
     store::{self, Tx, people::Owner},
 };
-use std::sync::Arc;
 
 const NAME_MAX: usize = 200;
 
@@ -178,15 +180,8 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     let mut tx = app.db.begin_ordered().await?;
     let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
     stand(app, &mut tx, owner, &Standing::plain(Connection::LoggedOut), now).await?;
-    for id in store::outbox::waiting_of_account(&mut tx, &account.id).await? {
-        store::outbox::cancel(&mut tx, &id).await?;
-        if let Some(mut message) = store::messages::find(&mut tx, &id).await? {
-            message.state = crate::domain::message::MessageState::Cancelled;
-            message.failed_at = Some(now);
-            message.failure = Some(Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted."));
-            store::messages::save_state(&mut tx, &message).await?;
-        }
-    }
+    let failure = Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted.");
+    outbox::cancel_waiting(app, &mut tx, account, &failure, now).await?;
     store::secrets::remove_all(&mut tx, &account.id).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     store::accounts::delete(&mut tx, &account.id, now).await?;

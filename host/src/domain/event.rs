@@ -1,6 +1,6 @@
 //! Facts: as a plugin parsed them ([`Fact`]), and as the gateway tells them ([`Event`]).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::clock::At;
 
-/// One normalised fact from a webhook, a poll, or the answer to a send.
-#[derive(Debug, Clone)]
+/// One normalised fact from a webhook, a poll, or the answer to a send. Its JSON is for facts that wait for what they speak of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// Equal for every delivery of the same fact.
     pub dedupe_key: String,
@@ -25,7 +25,7 @@ pub struct Fact {
     pub follow_up: Option<Command>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Happening {
     Message(Box<Inbound>),
     Edited(Box<Inbound>),
@@ -58,7 +58,7 @@ pub enum Happening {
     Custom(Custom),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inbound {
     pub external_id: String,
     pub conversation: ConversationRef,
@@ -73,6 +73,16 @@ pub struct Inbound {
     pub extras: Extras,
 }
 
+impl Inbound {
+    /// An extra by which a plugin tells of an echo which of our messages it is of, where the provider gives our id back.
+    const MESSAGE_ID: &str = "message_id";
+
+    /// Our id of the message that this is an echo of.
+    pub fn our_id(&self) -> Option<&str> {
+        self.extras.get(Inbound::MESSAGE_ID).map(String::as_str)
+    }
+}
+
 words! {
     pub enum ReceiptState {
         Sent = "sent",
@@ -83,7 +93,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     pub conversation: Option<String>,
     pub target: ReceiptTarget,
@@ -92,7 +102,14 @@ pub struct Receipt {
     pub failure: Option<Failure>,
 }
 
-#[derive(Debug, Clone)]
+impl Receipt {
+    /// The provider's id of the conversation that a watermark is of.
+    pub fn conversation_of<'a>(&'a self, fact: &'a Fact) -> Option<&'a str> {
+        self.conversation.as_deref().or(fact.conversation.as_ref().map(|conversation| conversation.external_id.as_str()))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ReceiptTarget {
     Messages(Vec<String>),
     /// Everything sent up to then.
@@ -120,6 +137,7 @@ words! {
         ConversationMoved = "conversation.moved",
         ContactOptedOut = "contact.opted_out",
         ContactOptedIn = "contact.opted_in",
+        ContactMerged = "contact.merged",
         ContactSubscription = "contact.subscription",
         NotificationOpened = "notification.opened",
         TemplateStatus = "template.status",

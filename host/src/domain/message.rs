@@ -127,7 +127,7 @@ pub struct Accepted {
     pub extras: Extras,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Message {
     pub id: String,
     pub organization_id: String,

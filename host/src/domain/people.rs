@@ -16,7 +16,7 @@ words! {
 }
 
 /// A conversation as a provider names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationRef {
     pub external_id: String,
     pub kind: ConversationKind,
@@ -24,14 +24,24 @@ pub struct ConversationRef {
 }
 
 /// One of a person's ids; `scheme` names the kind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     pub scheme: String,
     pub value: String,
 }
 
+impl Identity {
+    /// Names that people give up and others take: they say where somebody can be found now, not who it is. Every other scheme
+    /// is a provider's own id of one person.
+    const CHANGE_HANDS: &[&str] = &["username", "handle"];
+
+    pub fn changes_hands(&self) -> bool {
+        Self::CHANGE_HANDS.contains(&self.scheme.as_str())
+    }
+}
+
 /// A person or group as a provider names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
     pub identities: Vec<Identity>,
     pub name: Option<String>,

@@ -1,175 +1,192 @@
-//! One fact into the database: once, whatever the number of its deliveries and their order.
+//! One fact into the ledger: once, whatever the number of its deliveries and their order.
 
-use std::ops::AddAssign;
+use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
-    clock::At,
     domain::{
         account::{Connection, Standing},
         content::{Choice, Content, Extras},
-        event::{Event, EventType, Fact, Happening, Inbound},
+        event::{EventType, Fact, Happening, Inbound},
         message::{Command, Direction, Message, MessageState, Reaction, ReactionMark, VoteMark},
-        people::{Conversation, ConversationKind, Party},
     },
-    ids::Ids,
+    ledger::{About, ContactView, ConversationView, Page},
     outbox,
-    store::{Result, Tx, accounts, events, messages, people},
 };
 
+mod echo;
 mod receipt;
+#[cfg(test)]
+mod tests;
 
-/// What a commit set in motion.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Applied {
-    pub events: usize,
-    pub queued: usize,
+/// How long a fact waits for the message that it speaks of. Providers deliver out of order within seconds; what failed at our
+/// door is delivered again after minutes.
+const PARKED: Duration = Duration::from_secs(600);
+
+/// What a fact does that speaks of a message which isn't there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It waits for the message.
+    Waits,
+    /// It has waited: it is told as it is.
+    Ends,
 }
 
-impl AddAssign for Applied {
-    fn add_assign(&mut self, other: Applied) {
-        self.events += other.events;
-        self.queued += other.queued;
+/// Applies the fact unless it is known already, and those that waited for what it brings.
+pub fn apply(page: &mut Page<'_>, fact: &Fact) {
+    if !page.learn(&fact.dedupe_key) {
+        Applying { page, fact, patience: Patience::Waits, told: false }.run();
+        apply_freed(page);
+    }
+}
+
+/// Applies the fact although what it speaks of never came.
+pub(super) fn apply_overdue(page: &mut Page<'_>, fact: &Fact) {
+    Applying { page, fact, patience: Patience::Ends, told: false }.run();
+    apply_freed(page);
+}
+
+/// Applies the facts whose message came.
+pub fn apply_freed(page: &mut Page<'_>) {
+    while let Some(fact) = page.take_freed() {
+        Applying { page, fact: &fact, patience: Patience::Ends, told: false }.run();
     }
 }
 
 /// A fact on its way in.
-struct Applying<'a> {
-    tx: &'a mut Tx,
-    owner: people::Owner<'a>,
+struct Applying<'a, 'p> {
+    page: &'a mut Page<'p>,
     fact: &'a Fact,
-    ids: &'a Ids,
-    now: At,
-    applied: Applied,
+    patience: Patience,
+    /// The fact's first event holds its dedupe key.
+    told: bool,
 }
 
-/// Stores the fact unless it is known already.
-pub async fn apply(tx: &mut Tx, owner: people::Owner<'_>, fact: &Fact, ids: &Ids, now: At) -> Result<Applied> {
-    if events::is_known(tx, owner.account_id, &fact.dedupe_key).await? {
-        return Ok(Applied::default());
-    }
-    let mut applying = Applying { tx, owner, fact, ids, now, applied: Applied::default() };
-    applying.happen().await?;
-    if let Some(command) = &fact.follow_up {
-        applying.follow_up(command).await?;
-    }
-    Ok(applying.applied)
-}
-
-/// What an event is about.
-#[derive(Default)]
-struct About {
-    conversation_id: Option<String>,
-    message_id: Option<String>,
-}
-
-impl Applying<'_> {
-    async fn happen(&mut self) -> Result<()> {
-        match &self.fact.what {
-            Happening::Message(inbound) => self.message(inbound).await,
-            Happening::Edited(inbound) => self.edited(inbound).await,
-            Happening::Deleted(reference) => self.deleted(reference).await,
-            Happening::Reacted(reaction) => self.reacted(reaction).await,
-            Happening::Chose(choice) => self.chose(choice).await,
-            Happening::Voted { poll, options } => self.voted(poll, options).await,
-            Happening::Receipt(receipt) => self.receipt(receipt).await,
-            Happening::OptedOut { code, message } => {
-                self.opted(EventType::ContactOptedOut, Some(message), [("code", json!(code)), ("message", json!(message))]).await
-            }
-            Happening::OptedIn => self.opted(EventType::ContactOptedIn, None, []).await,
-            Happening::Moved(to) => self.moved(to).await,
-            Happening::AccountStatus { state, code, message } => self.account_status(state, code, message).await,
-            Happening::Typing(on) => self.plain(EventType::ConversationTyping, [("typing", json!(on))]).await,
-            Happening::Subscription(data) => self.plain(EventType::ContactSubscription, [("subscription", data.clone())]).await,
-            Happening::Opened(choice) => self.plain(EventType::NotificationOpened, [("choice", json!(choice))]).await,
-            Happening::Template(data) => self.plain(EventType::TemplateStatus, [("template", data.clone())]).await,
-            Happening::Custom(custom) => {
-                self.plain(EventType::ChannelCustom, [("kind", json!(custom.kind)), ("data", custom.data.clone())]).await
-            }
+impl<'a> Applying<'a, '_> {
+    fn run(&mut self) {
+        self.happen();
+        if let Some(command) = &self.fact.follow_up {
+            self.follow_up(command);
         }
     }
 
-    /// Appends an event; the fact's first one holds its dedupe key.
-    async fn tell(&mut self, event_type: EventType, about: About, data: Value) -> Result<()> {
-        let event = Event {
-            id: self.ids.next(self.now),
-            event_type,
-            version: 1,
-            organization_id: self.owner.organization_id.to_owned(),
-            channel_account_id: self.owner.account_id.to_owned(),
-            conversation_id: about.conversation_id,
-            message_id: about.message_id,
-            occurred_at: self.fact.at.unwrap_or(self.now),
-            data,
-            seq: 0,
+    fn happen(&mut self) {
+        match &self.fact.what {
+            Happening::Message(inbound) if inbound.echo => self.echo(inbound),
+            Happening::Message(inbound) => self.message(inbound),
+            Happening::Edited(inbound) => self.edited(inbound),
+            Happening::Deleted(reference) => self.deleted(reference),
+            Happening::Reacted(reaction) => self.reacted(reaction),
+            Happening::Chose(choice) => self.chose(choice),
+            Happening::Voted { poll, options } => self.voted(poll, options),
+            Happening::Receipt(receipt) => self.receipt(receipt),
+            Happening::OptedOut { code, message } => {
+                self.opted(EventType::ContactOptedOut, Some(message), json!({"code": code, "message": message}));
+            }
+            Happening::OptedIn => self.opted(EventType::ContactOptedIn, None, json!({})),
+            Happening::Moved(to) => self.moved(to),
+            Happening::AccountStatus { state, code, message } => self.account_status(state, code, message),
+            Happening::Typing(on) => self.plain(EventType::ConversationTyping, json!({"typing": on})),
+            Happening::Subscription(data) => self.plain(EventType::ContactSubscription, json!({"subscription": data})),
+            Happening::Opened(choice) => self.plain(EventType::NotificationOpened, json!({"choice": choice})),
+            Happening::Template(data) => self.plain(EventType::TemplateStatus, json!({"template": data})),
+            Happening::Custom(custom) => self.plain(EventType::ChannelCustom, json!({"kind": custom.kind, "data": custom.data})),
+        }
+    }
+
+    /// When it happened, and the fact's key for its first event.
+    fn about<'f>(&mut self) -> About<'f>
+    where
+        'a: 'f,
+    {
+        let fact = self.fact;
+        let first = !std::mem::replace(&mut self.told, true);
+        About { occurred_at: fact.at, dedupe_key: first.then_some(fact.dedupe_key.as_str()), ..About::default() }
+    }
+
+    fn tell(&mut self, event_type: EventType, conversation_id: Option<&str>, data: &impl Serialize) {
+        let about = About { conversation_id, ..self.about() };
+        self.page.tell(event_type, &about, data);
+    }
+
+    fn tell_message(&mut self, event_type: EventType, message: &Message, more: Option<Value>) {
+        let fact = self.fact;
+        let party = match &fact.what {
+            Happening::Message(inbound) | Happening::Edited(inbound) if !inbound.sender.identities.is_empty() => Some(&inbound.sender),
+            _ => fact.actor.as_ref(),
         };
-        let key = (self.applied.events == 0).then_some(self.fact.dedupe_key.as_str());
-        events::append(self.tx, &event, key, self.now).await?;
-        self.applied.events += 1;
-        Ok(())
+        let about = self.about();
+        self.page.tell_message(event_type, message, party, about, more);
     }
 
     /// An event that is about no message, with the conversation and the contact that the fact names.
-    async fn plain<const N: usize>(&mut self, event_type: EventType, fields: [(&str, Value); N]) -> Result<()> {
-        let (conversation, contact_id) = self.place().await?;
-        let mut data: Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        data.insert("conversation".to_owned(), json!(conversation.as_ref().map(conversation_view)));
-        data.insert("contact".to_owned(), json!(self.fact.actor.as_ref().map(|actor| contact_view(contact_id.as_deref(), actor))));
-        let about = About { conversation_id: conversation.map(|conversation| conversation.id), message_id: None };
-        self.tell(event_type, about, Value::Object(data)).await
-    }
-
-    async fn meet(&mut self, party: &Party) -> Result<Option<String>> {
-        people::meet(self.tx, self.owner, party, &self.ids.next(self.now), self.now).await
-    }
-
-    /// The conversation and the contact that the fact names, met or made.
-    async fn place(&mut self) -> Result<(Option<Conversation>, Option<String>)> {
-        let contact_id = match &self.fact.actor {
-            Some(actor) => self.meet(actor).await?,
-            None => None,
-        };
-        let conversation = match &self.fact.conversation {
-            Some(reference) => {
-                let direct = contact_id.as_deref().filter(|_| reference.kind == ConversationKind::Direct);
-                Some(people::converse(self.tx, self.owner, reference, direct, &self.ids.next(self.now), self.now).await?.conversation)
-            }
-            None => None,
-        };
-        Ok((conversation, contact_id))
-    }
-
-    async fn message(&mut self, inbound: &Inbound) -> Result<()> {
-        if let Some(known) = messages::find_by_ref(&mut *self.tx, self.owner.account_id, &inbound.external_id).await? {
-            // Another road brought it before: a poll and a webhook, an echo of what we sent.
-            if inbound.echo && known.state.rank() < MessageState::Sent.rank() {
-                return self.receipt_of_echo(known).await;
-            }
-            if inbound.echo {
-                return self.tell_message(EventType::MessageEcho, &known, None).await;
-            }
-            let fields = [("kind", json!("duplicate")), ("data", json!({"message_id": known.id, "external_id": inbound.external_id}))];
-            return self.plain(EventType::ChannelCustom, fields).await;
+    fn plain(&mut self, event_type: EventType, fields: Value) {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            conversation: Option<ConversationView<'a>>,
+            contact: Option<ContactView<'a>>,
+            #[serde(flatten)]
+            fields: Value,
         }
-        let message = self.insert_inbound(inbound).await?;
-        let event = if inbound.echo { EventType::MessageEcho } else { EventType::MessageReceived };
-        self.tell_message(event, &message, Some(&inbound.sender)).await
+        let (conversation_id, contact_id) = self.place();
+        let conversation = conversation_id.as_deref().and_then(|id| self.page.conversation(id)).cloned();
+        let data = Data {
+            conversation: conversation.as_ref().map(ConversationView::from),
+            contact: self.fact.actor.as_ref().map(|actor| ContactView::of(contact_id.as_deref(), actor)),
+            fields,
+        };
+        self.tell(event_type, conversation_id.as_deref(), &data);
     }
 
-    async fn insert_inbound(&mut self, inbound: &Inbound) -> Result<Message> {
-        let contact_id = if inbound.echo { None } else { self.meet(&inbound.sender).await? };
-        let direct = contact_id.as_deref().filter(|_| inbound.conversation.kind == ConversationKind::Direct);
-        let conversation =
-            people::converse(self.tx, self.owner, &inbound.conversation, direct, &self.ids.next(self.now), self.now).await?.conversation;
-        people::touch_conversation(self.tx, &conversation.id, inbound.reply_context.as_deref(), self.now).await?;
+    /// The ids of the conversation and the contact that the fact names, met or made.
+    fn place(&mut self) -> (Option<String>, Option<String>) {
+        let contact_id = self.actor();
+        let conversation = self.fact.conversation.as_ref().and_then(|reference| self.page.converse(reference, contact_id.as_deref()));
+        (conversation.map(|conversation| conversation.id.clone()), contact_id)
+    }
+
+    fn actor(&mut self) -> Option<String> {
+        self.fact.actor.as_ref().and_then(|actor| self.page.meet(actor))
+    }
+
+    /// The fact waits for the message of that id, if it may. Answers whether it does.
+    fn waits(&mut self, reference: &str) -> bool {
+        // What follows from it is queued now.
+        self.parks(Fact { follow_up: None, ..self.fact.clone() }, reference)
+    }
+
+    fn parks(&mut self, fact: Fact, reference: &str) -> bool {
+        let waits = self.patience == Patience::Waits;
+        if waits {
+            self.page.park(fact, reference, self.page.now().plus(PARKED));
+        }
+        waits
+    }
+
+    fn message(&mut self, inbound: &Inbound) {
+        // Known: another road brought it before, a poll and a webhook.
+        if self.page.message_by_ref(&inbound.external_id).is_none() {
+            let message = self.insert_inbound(inbound);
+            self.tell_message(EventType::MessageReceived, &message, None);
+        }
+    }
+
+    fn insert_inbound(&mut self, inbound: &Inbound) -> Message {
+        let contact_id = if inbound.echo { None } else { self.page.meet(&inbound.sender) };
+        let conversation_id =
+            self.page.converse(&inbound.conversation, contact_id.as_deref()).map(|conversation| conversation.id.clone());
+        if let Some(id) = &conversation_id {
+            self.page.touch(id, inbound.reply_context.clone());
+        }
         let (direction, state) = match inbound.echo {
             true => (Direction::Outbound, MessageState::Sent),
             false => (Direction::Inbound, MessageState::Received),
         };
         let provider_at = inbound.sent_at.or(self.fact.at);
         let message = Message {
-            conversation_id: Some(conversation.id),
+            conversation_id,
             contact_id,
             external_id: Some(inbound.external_id.clone()),
             content: inbound.content.clone(),
@@ -178,86 +195,75 @@ impl Applying<'_> {
             reply_to: inbound.reply_to.clone(),
             extras: inbound.extras.clone(),
             provider_at,
-            sent_at: inbound.echo.then_some(provider_at.unwrap_or(self.now)),
+            sent_at: inbound.echo.then_some(provider_at.unwrap_or(self.page.now())),
             ..self.blank_message(direction, state)
         };
-        messages::insert(self.tx, &message).await?;
-        messages::add_ref(self.tx, self.owner.account_id, &inbound.external_id, &message.id, 0).await?;
-        Ok(message)
+        self.page.insert(message.clone());
+        self.page.name(&inbound.external_id, &message.id, 0);
+        message
     }
 
     fn blank_message(&self, direction: Direction, state: MessageState) -> Message {
-        outbox::blank_message(self.ids.next(self.now), self.owner, direction, state, self.now)
+        outbox::blank_message(self.page.new_id(), self.page.owner(), direction, state, self.page.now())
     }
 
-    /// Tells of a message as it stands now.
-    async fn tell_message(&mut self, event_type: EventType, message: &Message, party: Option<&Party>) -> Result<()> {
-        let conversation = match &message.conversation_id {
-            Some(id) => people::conversations_by_id(&mut *self.tx, &[id]).await?.remove(id),
-            None => None,
-        };
-        let contact = party.or(self.fact.actor.as_ref()).map(|party| contact_view(message.contact_id.as_deref(), party));
-        let data = json!({"message": message, "conversation": conversation.as_ref().map(conversation_view), "contact": contact});
-        let about = About { conversation_id: message.conversation_id.clone(), message_id: Some(message.id.clone()) };
-        self.tell(event_type, about, data).await
-    }
-
-    async fn edited(&mut self, inbound: &Inbound) -> Result<()> {
-        let edited_at = Some(self.fact.at.unwrap_or(self.now));
-        let message = match messages::find_by_ref(&mut *self.tx, self.owner.account_id, &inbound.external_id).await? {
+    fn edited(&mut self, inbound: &Inbound) {
+        let edited_at = Some(self.fact.at.unwrap_or(self.page.now()));
+        let message = match self.page.message_by_ref(&inbound.external_id).cloned() {
+            // An edit that was overtaken by a later one.
+            Some(known) if known.edited_at > edited_at => known,
             Some(known) => Message { content: inbound.content.clone(), extras: inbound.extras.clone(), edited_at, ..known },
             // The message itself never came: its edit is the first we see of it.
-            None => Message { edited_at, ..self.insert_inbound(inbound).await? },
+            None => Message { edited_at, ..self.insert_inbound(inbound) },
         };
-        messages::save_edit(self.tx, &message).await?;
-        self.tell_message(EventType::MessageEdited, &message, Some(&inbound.sender)).await
+        self.page.save(message.clone());
+        self.tell_message(EventType::MessageEdited, &message, None);
     }
 
-    async fn deleted(&mut self, reference: &str) -> Result<()> {
-        let at = self.fact.at.unwrap_or(self.now);
-        match messages::find_by_ref(&mut *self.tx, self.owner.account_id, reference).await? {
+    fn deleted(&mut self, reference: &str) {
+        let at = self.fact.at.unwrap_or(self.page.now());
+        match self.page.message_by_ref(reference).cloned() {
             Some(known) => {
-                messages::set_deleted(self.tx, &known.id, at).await?;
-                self.tell_message(EventType::MessageDeleted, &Message { deleted_at: Some(at), ..known }, None).await
+                let message = Message { deleted_at: known.deleted_at.or(Some(at)), ..known };
+                self.page.save(message.clone());
+                self.tell_message(EventType::MessageDeleted, &message, None);
             }
-            None => self.plain(EventType::MessageDeleted, [("external_id", json!(reference))]).await,
+            None if self.waits(reference) => {}
+            None => self.plain(EventType::MessageDeleted, json!({"external_id": reference})),
         }
     }
 
-    async fn reacted(&mut self, reaction: &Reaction) -> Result<()> {
-        let contact_id = match &self.fact.actor {
-            Some(actor) => self.meet(actor).await?,
-            None => None,
-        };
+    fn reacted(&mut self, reaction: &Reaction) {
+        let contact_id = self.actor();
         let told = json!({"emoji": reaction.emoji, "removed": reaction.removed, "target": reaction.target});
-        let Some(mut known) = messages::find_by_ref(&mut *self.tx, self.owner.account_id, &reaction.target).await? else {
-            return self.plain(EventType::MessageReaction, [("reaction", told)]).await;
+        let Some(mut known) = self.page.message_by_ref(&reaction.target).cloned() else {
+            if !self.waits(&reaction.target) {
+                self.plain(EventType::MessageReaction, json!({"reaction": told}));
+            }
+            return;
         };
         match (&reaction.emoji, reaction.removed) {
             (None, _) => known.reactions.retain(|mark| mark.contact_id != contact_id),
             (Some(emoji), true) => known.reactions.retain(|mark| mark.contact_id != contact_id || mark.emoji != *emoji),
             (Some(emoji), false) => {
-                let mark = ReactionMark { emoji: emoji.clone(), contact_id: contact_id.clone() };
+                let mark = ReactionMark { emoji: emoji.clone(), contact_id };
                 if !known.reactions.contains(&mark) {
                     known.reactions.push(mark);
                 }
             }
         }
-        messages::set_reactions(self.tx, &known.id, &known.reactions).await?;
-        let contact = self.fact.actor.as_ref().map(|actor| contact_view(contact_id.as_deref(), actor));
-        let data = json!({"reaction": told, "message": known, "contact": contact});
-        let about = About { conversation_id: known.conversation_id.clone(), message_id: Some(known.id.clone()) };
-        self.tell(EventType::MessageReaction, about, data).await
+        self.page.save(known.clone());
+        self.tell_message(EventType::MessageReaction, &known, Some(json!({"reaction": told})));
     }
 
     /// A pressed button is something the other side says: it stands in the conversation.
-    async fn chose(&mut self, choice: &Choice) -> Result<()> {
-        let (conversation, contact_id) = self.place().await?;
-        if let Some(conversation) = &conversation {
-            people::touch_conversation(self.tx, &conversation.id, None, self.now).await?;
+    fn chose(&mut self, choice: &Choice) {
+        let (conversation_id, contact_id) = self.place();
+        if let Some(id) = &conversation_id {
+            self.page.touch(id, None);
         }
         let message = Message {
-            conversation_id: conversation.map(|conversation| conversation.id),
+            conversation_id,
             contact_id,
             content: vec![Content::Choice(choice.clone())],
             origin: Some("choice".to_owned()),
@@ -265,87 +271,67 @@ impl Applying<'_> {
             provider_at: self.fact.at,
             ..self.blank_message(Direction::Inbound, MessageState::Received)
         };
-        messages::insert(self.tx, &message).await?;
-        self.tell_message(EventType::MessageChoice, &message, None).await
+        self.page.insert(message.clone());
+        self.tell_message(EventType::MessageChoice, &message, None);
     }
 
-    async fn voted(&mut self, poll: &str, options: &[u32]) -> Result<()> {
-        let contact_id = match &self.fact.actor {
-            Some(actor) => self.meet(actor).await?,
-            None => None,
-        };
+    fn voted(&mut self, poll: &str, options: &[u32]) {
+        let contact_id = self.actor();
         let told = json!({"poll": poll, "options": options});
-        let Some(mut known) = messages::find_by_ref(&mut *self.tx, self.owner.account_id, poll).await? else {
-            return self.plain(EventType::MessageVote, [("vote", told)]).await;
+        let Some(mut known) = self.page.message_by_ref(poll).cloned() else {
+            if !self.waits(poll) {
+                self.plain(EventType::MessageVote, json!({"vote": told}));
+            }
+            return;
         };
         known.votes.retain(|mark| mark.contact_id != contact_id);
         if !options.is_empty() {
-            known.votes.push(VoteMark { contact_id: contact_id.clone(), options: options.to_vec() });
+            known.votes.push(VoteMark { contact_id, options: options.to_vec() });
         }
-        messages::set_votes(self.tx, &known.id, &known.votes).await?;
-        let contact = self.fact.actor.as_ref().map(|actor| contact_view(contact_id.as_deref(), actor));
-        let data = json!({"vote": told, "message": known, "contact": contact});
-        let about = About { conversation_id: known.conversation_id.clone(), message_id: Some(known.id.clone()) };
-        self.tell(EventType::MessageVote, about, data).await
+        self.page.save(known.clone());
+        self.tell_message(EventType::MessageVote, &known, Some(json!({"vote": told})));
     }
 
-    async fn opted<const N: usize>(&mut self, event_type: EventType, reason: Option<&String>, fields: [(&str, Value); N]) -> Result<()> {
-        let (conversation, contact_id) = self.place().await?;
-        let contact_id = contact_id.or_else(|| conversation.as_ref().and_then(|conversation| conversation.contact_id.clone()));
-        if let Some(contact_id) = &contact_id {
-            people::set_opted_out(self.tx, contact_id, reason.map(String::as_str), self.now).await?;
+    fn opted(&mut self, event_type: EventType, reason: Option<&String>, fields: Value) {
+        let (conversation_id, contact_id) = self.place();
+        let of_conversation = || self.page.conversation(conversation_id.as_deref()?)?.contact_id.clone();
+        if let Some(contact_id) = contact_id.or_else(of_conversation) {
+            self.page.set_opted_out(&contact_id, reason.map(String::as_str));
         }
-        self.plain(event_type, fields).await
+        self.plain(event_type, fields);
     }
 
-    async fn moved(&mut self, to: &str) -> Result<()> {
+    fn moved(&mut self, to: &str) {
         let Some(from) = &self.fact.conversation else {
-            return self.plain(EventType::ConversationMoved, [("to", json!(to))]).await;
+            return self.plain(EventType::ConversationMoved, json!({"to": to}));
         };
-        let id = people::move_conversation(self.tx, self.owner.account_id, &from.external_id, to).await?;
-        let data = json!({"from": from.external_id, "to": to});
-        self.tell(EventType::ConversationMoved, About { conversation_id: id, message_id: None }, data).await
+        let id = self.page.move_conversation(&from.external_id, to);
+        self.tell(EventType::ConversationMoved, id.as_deref(), &json!({"from": from.external_id, "to": to}));
     }
 
-    async fn account_status(&mut self, state: &str, code: &str, message: &str) -> Result<()> {
+    fn account_status(&mut self, state: &str, code: &str, message: &str) {
         if let Ok(connection) = state.parse::<Connection>() {
             let action = if connection.is_connected() { "Nothing." } else { "Connect the account again." };
-            let standing = Standing::because(connection, code, message, action);
-            accounts::set_standing(self.tx, self.owner.account_id, &standing, self.now).await?;
+            self.page.stand(Standing::because(connection, code, message, action));
         }
-        let fields = [("state", json!(state)), ("code", json!(code)), ("message", json!(message))];
-        self.plain(EventType::AccountStatus, fields).await
+        self.plain(EventType::AccountStatus, json!({"state": state, "code": code, "message": message}));
     }
 
     /// Queues what the plugin wants sent in answer. It has a lane of its own: it must not wait behind a conversation's messages.
-    async fn follow_up(&mut self, command: &Command) -> Result<()> {
-        let (conversation, contact_id) = self.place().await?;
+    fn follow_up(&mut self, command: &Command) {
+        let (conversation_id, contact_id) = self.place();
+        let to = self.fact.conversation.as_ref().map(|conversation| conversation.external_id.clone());
         let message = Message {
-            conversation_id: conversation.as_ref().map(|conversation| conversation.id.clone()),
+            conversation_id,
             contact_id,
             kind: command.kind().to_owned(),
-            to: conversation.map(|conversation| conversation.external_id),
+            to,
             command: Some(command.clone()),
             origin: Some("follow_up".to_owned()),
             extras: Extras::new(),
             ..self.blank_message(Direction::Outbound, MessageState::Queued)
         };
         let lane = format!("follow-up:{}", message.id);
-        outbox::queue(self.tx, &message, &lane, None, self.now).await?;
-        self.applied.queued += 1;
-        Ok(())
+        outbox::queue(self.page, message, lane, None);
     }
-}
-
-fn conversation_view(conversation: &Conversation) -> Value {
-    json!({
-        "id": conversation.id,
-        "external_id": conversation.external_id,
-        "kind": conversation.kind,
-        "title": conversation.title,
-    })
-}
-
-fn contact_view(id: Option<&str>, party: &Party) -> Value {
-    json!({"id": id, "name": party.name, "identities": party.identities})
 }

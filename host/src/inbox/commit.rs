@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Applied, apply};
+use super::apply::{apply, apply_overdue};
 use crate::{
     accounts::RELEASE,
     clock::{At, Clock},
@@ -15,7 +15,9 @@ use crate::{
         webhook::{Webhook, WebhookState},
     },
     ids::Ids,
-    store::{self, Db, StoreError, Tx, jobs::DueJob, webhooks::Disposition},
+    ledger::{Applied, Ledger, Wanted},
+    plugins::Registry,
+    store::{self, Db, StoreError, Tx, jobs::DueJob, people::Owner, webhooks::Disposition},
     tasks::Tasks,
     wake::Wake,
 };
@@ -43,6 +45,8 @@ pub enum Source {
         /// Whose cursor it is: a poll that was taken over moves it no more.
         job: DueJob,
     },
+    /// A fact that has waited long enough for the message of that id.
+    Overdue(String),
 }
 
 /// One unit of work: all of it is stored, or nothing.
@@ -50,6 +54,7 @@ pub enum Source {
 pub struct Ingest {
     pub account_id: String,
     pub organization_id: String,
+    pub channel_type: String,
     pub source: Source,
     pub facts: Vec<Fact>,
 }
@@ -60,7 +65,17 @@ impl Ingest {
     }
 
     pub fn of(account: &Account, source: Source, facts: Vec<Fact>) -> Ingest {
-        Ingest { account_id: account.id.clone(), organization_id: account.organization_id.clone(), source, facts }
+        Ingest {
+            account_id: account.id.clone(),
+            organization_id: account.organization_id.clone(),
+            channel_type: account.channel_type.clone(),
+            source,
+            facts,
+        }
+    }
+
+    fn owner(&self) -> Owner<'_> {
+        Owner { organization_id: &self.organization_id, account_id: &self.account_id }
     }
 }
 
@@ -80,16 +95,17 @@ struct Committer {
     db: Db,
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
+    plugins: Arc<Registry>,
     wake: Wake,
 }
 
 impl Inbox {
     /// Starts the committer. It outlives the gateway's other tasks, which may have something to store to the last: see
     /// [`Inbox::close`].
-    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, wake: Wake) -> Inbox {
+    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, plugins: Arc<Registry>, wake: Wake) -> Inbox {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default() };
-        let committer = Committer { db, clock, ids, wake };
+        let committer = Committer { db, clock, ids, plugins, wake };
         inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
         inbox
     }
@@ -129,7 +145,7 @@ impl Committer {
     }
 
     async fn commit(&self, group: Vec<Waiting>) {
-        if let Ok(applied) = self.try_commit(group.iter().map(|waiting| &waiting.ingest)).await {
+        if let Ok(applied) = self.try_commit(&group.iter().map(|waiting| &waiting.ingest).collect::<Vec<_>>()).await {
             self.tell(&applied);
             for waiting in group {
                 // A door that no longer waits has lost its connection; the work is stored all the same.
@@ -139,7 +155,7 @@ impl Committer {
         }
         // One of them can't be stored, or the database failed: each alone tells which.
         for waiting in group {
-            let outcome = self.try_commit(std::iter::once(&waiting.ingest)).await;
+            let outcome = self.try_commit(&[&waiting.ingest]).await;
             if let Ok(applied) = &outcome {
                 self.tell(applied);
             }
@@ -147,38 +163,58 @@ impl Committer {
         }
     }
 
-    async fn try_commit(&self, group: impl Iterator<Item = &Ingest>) -> Result<Applied, StoreError> {
-        let mut applied = Applied::default();
+    async fn try_commit(&self, group: &[&Ingest]) -> Result<Applied, StoreError> {
+        let now = self.clock.now();
         let mut tx = self.db.begin_ordered().await?;
+        let mut ledger = Ledger::new(Arc::clone(&self.ids), now);
+        let mut wanted = Wanted::default();
         for ingest in group {
-            applied += self.store(&mut tx, ingest).await?;
+            for fact in &ingest.facts {
+                wanted.fact(&ingest.account_id, fact);
+            }
         }
+        ledger.load(&mut tx, &wanted).await?;
+        self.store(&mut tx, group, now).await?;
+        for ingest in group {
+            let inbox = self.plugins.manifest(&ingest.channel_type).is_none_or(|manifest| manifest.capabilities.inbox);
+            let mut page = ledger.page(ingest.owner(), inbox);
+            for fact in &ingest.facts {
+                match &ingest.source {
+                    Source::Overdue(_) => apply_overdue(&mut page, fact),
+                    _ => apply(&mut page, fact),
+                }
+            }
+        }
+        let applied = ledger.save(&mut tx).await?;
         tx.commit().await?;
         Ok(applied)
     }
 
-    async fn store(&self, tx: &mut Tx, ingest: &Ingest) -> Result<Applied, StoreError> {
-        let now = self.clock.now();
-        match &ingest.source {
-            Source::Webhook { webhook, disposition } => {
-                store::webhooks::insert(tx, webhook, disposition).await?;
-                if disposition.state == WebhookState::Held {
-                    self.release_if_active(tx, &ingest.account_id, now).await?;
+    /// Stores where the facts come from.
+    async fn store(&self, tx: &mut Tx, group: &[&Ingest], now: At) -> Result<(), StoreError> {
+        let mut webhooks = Vec::with_capacity(group.len());
+        for ingest in group {
+            match &ingest.source {
+                Source::Webhook { webhook, disposition } => {
+                    webhooks.push((webhook, disposition));
+                    if disposition.state == WebhookState::Held {
+                        self.release_if_active(tx, &ingest.account_id, now).await?;
+                    }
                 }
-            }
-            Source::Replay { webhook_id, disposition } => store::webhooks::set_disposition(tx, webhook_id, disposition, now).await?,
-            Source::Poll { cursor, job } => {
-                if store::jobs::is_held(tx, job).await? {
-                    store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?;
+                Source::Replay { webhook_id, disposition } => store::webhooks::set_disposition(tx, webhook_id, disposition, now).await?,
+                Source::Poll { cursor, job } => {
+                    if store::jobs::is_held(tx, job).await? {
+                        store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?;
+                    }
+                }
+                Source::Overdue(reference) => {
+                    for fact in &ingest.facts {
+                        store::parked::delete(tx, &ingest.account_id, reference, &fact.dedupe_key).await?;
+                    }
                 }
             }
         }
-        let owner = store::people::Owner { organization_id: &ingest.organization_id, account_id: &ingest.account_id };
-        let mut applied = Applied::default();
-        for fact in &ingest.facts {
-            applied += apply(tx, owner, fact, &self.ids, now).await?;
-        }
-        Ok(applied)
+        store::webhooks::insert(tx, &webhooks).await
     }
 
     /// The account may have been activated since the door looked: then nobody else would process what it holds.

@@ -1,9 +1,9 @@
 //! From a client's request to a row in the queue.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{blank_message, check::check, queue, settle::parking};
 use crate::{
@@ -12,11 +12,12 @@ use crate::{
     domain::{
         account::Account,
         content::{Content, Custom, Extras, Source},
-        event::{Event, EventType},
-        failure::{Failure, FailureClass, FieldProblem},
+        event::EventType,
+        failure::FieldProblem,
         message::{Command, Direction, Edit, Message, MessageState, Reaction},
     },
     error::ApiError,
+    ledger::{About, Ledger, Wanted},
     store::{self, Tx, people::Owner},
 };
 
@@ -130,7 +131,6 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
         None => None,
     };
     let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
-    let lane = format!("{}/{}", account.id, destination.to);
     let mut extras = request.extras;
     if let Some(reference) = &request.delete {
         extras.extend(other_parts(app, account, reference).await?.map(|others| (ALSO.to_owned(), others)));
@@ -153,51 +153,26 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
         command => message.command = Some(command),
     }
     let mut tx = app.db.begin_ordered().await?;
-    let parked = parking(&mut tx, &account.id).await?;
-    queue(&mut tx, &message, &lane, parked, now).await?;
-    tell(app, &mut tx, EventType::MessageQueued, &message, now).await?;
+    insert(app, &mut tx, owner, &message, now).await?;
     tx.commit().await?;
     app.wake.outbox.notify_one();
     app.wake.events.notify_waiters();
     Ok(message)
 }
 
-/// Takes a message back unless a worker has it.
-///
-/// # Errors
-/// 409 once it is too late.
-pub async fn cancel(app: &App, mut message: Message) -> Result<Message, ApiError> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin_ordered().await?;
-    if !store::outbox::cancel(&mut tx, &message.id).await? {
-        let state = message.state;
-        return Err(ApiError::conflict("too_late", format!("The message is {state}: only one that still waits can be cancelled.")));
-    }
-    message.state = MessageState::Cancelled;
-    message.failed_at = Some(now);
-    message.failure = Some(Failure::new(FailureClass::Cancelled, "cancelled", "It was cancelled before it was sent."));
-    store::messages::save_state(&mut tx, &message).await?;
-    tell(app, &mut tx, EventType::MessageFailed, &message, now).await?;
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
-    Ok(message)
-}
-
-/// Appends an event that tells of a message as it stands.
-pub(super) async fn tell(app: &App, tx: &mut Tx, event_type: EventType, message: &Message, now: At) -> store::Result<()> {
-    let event = Event {
-        id: app.ids.next(now),
-        event_type,
-        version: 1,
-        organization_id: message.organization_id.clone(),
-        channel_account_id: message.channel_account_id.clone(),
-        conversation_id: message.conversation_id.clone(),
-        message_id: Some(message.id.clone()),
-        occurred_at: now,
-        data: json!({"message": message}),
-        seq: 0,
-    };
-    store::events::append(tx, &event, None, now).await
+/// The message and its place in the queue, into the database.
+async fn insert(app: &App, tx: &mut Tx, owner: Owner<'_>, message: &Message, now: At) -> store::Result<()> {
+    let to = message.to.as_deref().unwrap_or_default();
+    let parked = parking(tx, owner.account_id).await?;
+    let mut wanted = Wanted::default();
+    wanted.conversation(owner.account_id, to);
+    let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
+    ledger.load(tx, &wanted).await?;
+    let mut page = ledger.page(owner, true);
+    page.tell_message(EventType::MessageQueued, message, None, About::default(), None);
+    queue(&mut page, message.clone(), store::outbox::lane(owner.account_id, to), parked);
+    ledger.save(tx).await?;
+    Ok(())
 }
 
 fn command_of(request: &SendRequest) -> Result<Command, ApiError> {

@@ -1,8 +1,8 @@
 //! What an attempt came to, into the database: one transaction, by whoever still holds the claim.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{enqueue::tell, retry};
+use super::retry;
 use crate::{
     accounts,
     app::App,
@@ -14,8 +14,9 @@ use crate::{
         people::{ConversationKind, ConversationRef},
     },
     inbox,
+    ledger::{About, Ledger, Page, Wanted},
     plugins::Version,
-    store::{self, Tx, messages, outbox::AttemptEnd, outbox::Claim, people::Owner},
+    store::{self, Tx, outbox::AttemptEnd, outbox::Claim, people::Owner},
 };
 
 /// A plugin that faults on a message is asked once more, in case another call was to blame.
@@ -109,12 +110,18 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
     }
     let end = AttemptEnd { outcome: word, failure, plugin_digest: version.map(|version| version.digest.as_str()) };
     store::outbox::end_attempt(&mut tx, claim, &end, now).await?;
-    if let Some(message) = messages::find(&mut tx, &claim.message_id).await? {
-        let told = keep(app, &mut tx, message, accepted, next, now).await?;
-        let owner = Owner { organization_id: &told.organization_id, account_id: &told.channel_account_id };
+    let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
+    ledger.load(&mut tx, &wanted(claim, accepted, facts)).await?;
+    if let Some(message) = ledger.message(&claim.account_id, &claim.message_id).cloned() {
+        ledger.load(&mut tx, &wanted_by(&message)).await?;
+        let owner = Owner { organization_id: &message.organization_id, account_id: &claim.account_id };
+        let inbox = version.is_none_or(|version| version.manifest.capabilities.inbox);
+        let mut page = ledger.page(owner, inbox);
+        keep(&mut page, message.clone(), accepted, next);
         for fact in facts {
-            inbox::apply(&mut tx, owner, fact, &app.ids, now).await?;
+            inbox::apply(&mut page, fact);
         }
+        ledger.save(&mut tx).await?;
         if let Some(standing) = failure.and_then(accounts::standing_after) {
             accounts::stand(app, &mut tx, owner, &standing, now).await?;
         }
@@ -124,13 +131,43 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
     Ok(())
 }
 
-/// Writes the message as it stands now and tells of it; answers it.
-async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted], next: Next, now: At) -> store::Result<Message> {
+/// What the outcome is written into.
+fn wanted<'a>(claim: &'a Claim, accepted: &'a [Accepted], facts: &'a [Fact]) -> Wanted<'a> {
+    let mut wanted = Wanted::default();
+    wanted.message(&claim.account_id, &claim.message_id);
     for part in accepted {
-        for reference in part.external_id.iter().chain(part.extras.get(REF)) {
-            messages::add_ref(tx, &message.channel_account_id, reference, &message.id, part.part).await?;
+        for reference in references(part) {
+            wanted.new_reference(&claim.account_id, reference);
+        }
+        if let Some(conversation) = part.extras.get(CONVERSATION) {
+            wanted.conversation(&claim.account_id, conversation);
         }
     }
+    for fact in facts {
+        wanted.fact(&claim.account_id, fact);
+    }
+    wanted
+}
+
+/// What the message itself speaks of.
+fn wanted_by(message: &Message) -> Wanted<'_> {
+    let mut wanted = Wanted::default();
+    match (&message.command, &message.to) {
+        (Some(Command::Edit(edit)), _) => wanted.reference(&message.channel_account_id, &edit.target),
+        (Some(Command::Delete(target)), _) => wanted.reference(&message.channel_account_id, target),
+        (_, Some(to)) if message.conversation_id.is_none() => wanted.conversation(&message.channel_account_id, to),
+        _ => {}
+    }
+    wanted
+}
+
+/// Every id by which the provider may speak of the part.
+fn references(part: &Accepted) -> impl Iterator<Item = &String> {
+    part.external_id.iter().chain(part.extras.get(REF))
+}
+
+/// Writes the message as it stands now and tells of it.
+fn keep(page: &mut Page<'_>, mut message: Message, accepted: &[Accepted], next: Next) {
     if message.external_id.is_none() {
         message.external_id = accepted.iter().find_map(|part| part.external_id.clone());
     }
@@ -138,72 +175,80 @@ async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted
         Next::Again { attempts, failure, .. } => {
             message.attempts = attempts;
             message.failure = failure;
-            messages::save_state(tx, &message).await?;
-            Ok(message)
+            page.save(message.clone());
         }
-        Next::Finish { state, failure } => {
-            message.attempts += 1;
-            if matches!(state, MessageState::Sent | MessageState::PartiallySent) {
-                message.sent_at.get_or_insert(now);
-                join_conversation(app, tx, &mut message, accepted, now).await?;
-                keep_effect(tx, &message, now).await?;
-            } else if state != MessageState::Uncertain {
-                message.failed_at.get_or_insert(now);
-            }
-            // A receipt may have come first: it outranks the answer to the send.
-            if state.rank() >= message.state.rank() {
-                message.state = state;
-                message.failure = failure;
-            }
-            messages::save_state(tx, &message).await?;
-            let event = match state {
-                MessageState::Sent => EventType::MessageSent,
-                MessageState::Uncertain => EventType::MessageUncertain,
-                _ => EventType::MessageFailed,
-            };
-            tell(app, tx, event, &message, now).await?;
-            Ok(message)
+        Next::Finish { state, failure } => finish(page, &mut message, accepted, state, failure),
+    }
+    // Receipts that came before the answer to the send were waiting for these.
+    for part in accepted {
+        for reference in references(part) {
+            page.name(reference, &message.id, part.part);
         }
     }
+    inbox::apply_freed(page);
+}
+
+fn finish(page: &mut Page<'_>, message: &mut Message, accepted: &[Accepted], state: MessageState, failure: Option<Failure>) {
+    let now = page.now();
+    message.attempts += 1;
+    if matches!(state, MessageState::Sent | MessageState::PartiallySent) {
+        message.sent_at.get_or_insert(now);
+        join_conversation(page, message, accepted);
+        keep_effect(page, message);
+    } else if state != MessageState::Uncertain {
+        message.failed_at.get_or_insert(now);
+    }
+    // A receipt may have come first: it outranks the answer to the send.
+    if state.rank() >= message.state.rank() {
+        message.state = state;
+        message.failure = failure;
+    }
+    page.save(message.clone());
+    let event = match state {
+        MessageState::Sent => EventType::MessageSent,
+        MessageState::Uncertain => EventType::MessageUncertain,
+        _ => EventType::MessageFailed,
+    };
+    page.tell_message(event, message, None, About::default(), None);
 }
 
 /// What was done to another message shows there.
-async fn keep_effect(tx: &mut Tx, done: &Message, now: At) -> store::Result<()> {
+fn keep_effect(page: &mut Page<'_>, done: &Message) {
+    let now = page.now();
     let target = match &done.command {
         Some(Command::Edit(edit)) => &edit.target,
         Some(Command::Delete(target)) => target,
-        _ => return Ok(()),
+        _ => return,
     };
-    let Some(mut message) = messages::find_by_ref(&mut *tx, &done.channel_account_id, target).await? else { return Ok(()) };
+    let Some(mut message) = page.message_by_ref(target).cloned() else { return };
     match &done.command {
         Some(Command::Edit(edit)) => {
             message.content = vec![edit.content.clone()];
             message.edited_at = Some(now);
-            messages::save_edit(tx, &message).await
         }
-        _ => messages::set_deleted(tx, &message.id, now).await,
+        _ => message.deleted_at = message.deleted_at.or(Some(now)),
     }
+    page.save(message);
 }
 
 /// A message to somebody who never wrote opens the conversation.
-async fn join_conversation(app: &App, tx: &mut Tx, message: &mut Message, accepted: &[Accepted], now: At) -> store::Result<()> {
+fn join_conversation(page: &mut Page<'_>, message: &mut Message, accepted: &[Accepted]) {
     if message.kind != "message" {
-        return Ok(());
+        return;
     }
     if message.conversation_id.is_none() {
         let named = accepted.iter().find_map(|part| part.extras.get(CONVERSATION)).or(message.to.as_ref());
-        let Some(external_id) = named else { return Ok(()) };
-        let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
+        let Some(external_id) = named else { return };
         let kind = accepted.iter().find_map(|part| part.extras.get(CONVERSATION_KIND)?.parse().ok()).unwrap_or(ConversationKind::Direct);
         let reference = ConversationRef { external_id: external_id.clone(), kind, title: None };
-        let met = store::people::converse(tx, owner, &reference, None, &app.ids.next(now), now).await?;
-        message.contact_id.clone_from(&met.conversation.contact_id);
-        message.conversation_id = Some(met.conversation.id);
+        if let Some(conversation) = page.converse(&reference, None) {
+            message.contact_id.clone_from(&conversation.contact_id);
+            message.conversation_id = Some(conversation.id.clone());
+        }
     }
     if let Some(id) = &message.conversation_id {
-        store::people::touch_conversation(tx, id, None, now).await?;
+        page.touch(id, None);
     }
-    Ok(())
 }
 
 /// What the failure means for the message.

@@ -2,9 +2,10 @@
 //! `ON CONFLICT`, `RETURNING`, row values. What differs stands in [`Dialect`]; `{lock}` in a statement becomes the row
 //! lock of a claim.
 
-use std::{borrow::Cow, path::Path, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, path::Path, time::Duration};
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
 use sqlx::{
     AssertSqlSafe, ColumnIndex, Database, Decode, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool, Transaction, Type,
     migrate::{Migration, MigrationType, Migrator},
@@ -23,7 +24,8 @@ pub enum Arg {
     Int(Option<i64>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
-    Json(Option<Value>),
+    /// As it is written: see [`written`].
+    Json(Option<String>),
 }
 
 macro_rules! arg_from {
@@ -50,7 +52,13 @@ arg_from! {
     &String => Text(v) storable(v.clone());
     Vec<u8> => Bytes(v) v;
     &[u8] => Bytes(v) v.to_vec();
-    Value => Json(v) storable_json(v);
+    Value => Json(v) storable_json(v.to_string());
+}
+
+/// A value as the JSON that a column stores. Domain types are plain data: their JSON can't fail but for a map with keys that
+/// aren't text, and there is none.
+pub fn written(value: &impl Serialize) -> Arg {
+    Arg::Json(Some(storable_json(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))))
 }
 
 /// PostgreSQL stores no NUL in text: what a stranger sends must not stop an account for ever.
@@ -58,13 +66,26 @@ fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
 }
 
-fn storable_json(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(storable(text)),
-        Value::Array(items) => Value::Array(items.into_iter().map(storable_json).collect()),
-        Value::Object(fields) => Value::Object(fields.into_iter().map(|(name, value)| (storable(name), storable_json(value))).collect()),
-        plain => plain,
+pub fn written_option(value: Option<&impl Serialize>) -> Arg {
+    value.map_or(Arg::Json(None), written)
+}
+
+/// The same for written JSON, where a NUL is an escape: `\u0000` behind an even number of backslashes.
+fn storable_json(text: String) -> String {
+    const NUL: &str = "\\u0000";
+    if !text.contains(NUL) {
+        return text;
     }
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once(NUL) {
+        kept.push_str(before);
+        let escaped = before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+        kept.push_str(if escaped { NUL } else { "\\ufffd" });
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// A statement and its values.
@@ -105,6 +126,22 @@ impl Statement {
             self.push(&format!("{}${place}", if n == 0 { "(" } else { ", " }));
         }
         self.push(")");
+        self
+    }
+
+    /// Adds rows of values, for `VALUES`. There has to be one at least.
+    #[must_use]
+    pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Arg>>) -> Statement {
+        let text = self.text.to_mut();
+        for (n, row) in rows.into_iter().enumerate() {
+            text.push_str(if n == 0 { "(" } else { ", (" });
+            for (n, value) in row.into_iter().enumerate() {
+                self.args.push(value);
+                // Writing to a string can't fail.
+                let _ = write!(text, "{}${}", if n == 0 { "" } else { ", " }, self.args.len());
+            }
+            text.push(')');
+        }
         self
     }
 
@@ -151,14 +188,12 @@ impl Row {
         Ok(self.get::<Option<i64>>(column)?.map(At::from_micros))
     }
 
-    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
-        let Json(value) = self.get::<Json<Value>>(column)?;
-        serde_json::from_value(value).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+    pub fn json<T: serde::de::DeserializeOwned + 'static>(&self, column: &'static str) -> Result<T, StoreError> {
+        self.get::<Json<T>>(column).map(|Json(value)| value)
     }
 
-    pub fn json_option<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
-        let Some(Json(value)) = self.get::<Option<Json<Value>>>(column)? else { return Ok(None) };
-        serde_json::from_value(value).map_err(|error| StoreError::Corrupt { column, reason: error.to_string() })
+    pub fn json_option<T: serde::de::DeserializeOwned + 'static>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
+        Ok(self.get::<Option<Json<T>>>(column)?.map(|Json(value)| value))
     }
 
     /// Reads a text column as one of an enum's words.
@@ -211,24 +246,43 @@ pub enum Tx {
     Postgres { tx: Transaction<'static, Postgres>, ordered: bool },
 }
 
-fn bind_all<'q, DB>(statement: &Statement, lock: &str) -> sqlx::query::Query<'q, DB, <DB as Database>::Arguments>
+/// How one database takes written JSON.
+trait BindJson<'q>: Database {
+    fn bind_json(query: Query<'q, Self>, json: Option<String>) -> Query<'q, Self>;
+}
+
+type Query<'q, DB> = sqlx::query::Query<'q, DB, <DB as Database>::Arguments>;
+
+impl<'q> BindJson<'q> for Sqlite {
+    fn bind_json(query: Query<'q, Sqlite>, json: Option<String>) -> Query<'q, Sqlite> {
+        query.bind(json)
+    }
+}
+
+impl<'q> BindJson<'q> for Postgres {
+    fn bind_json(query: Query<'q, Postgres>, json: Option<String>) -> Query<'q, Postgres> {
+        // It was written by serde: it is JSON.
+        query.bind(json.map(|json| Json(RawValue::from_string(json).unwrap_or_default())))
+    }
+}
+
+fn bind_all<'q, DB>(statement: Statement, lock: &str) -> Query<'q, DB>
 where
-    DB: Database,
+    DB: BindJson<'q>,
     Option<bool>: sqlx::Encode<'q, DB> + Type<DB>,
     Option<i64>: sqlx::Encode<'q, DB> + Type<DB>,
     Option<String>: sqlx::Encode<'q, DB> + Type<DB>,
     Option<Vec<u8>>: sqlx::Encode<'q, DB> + Type<DB>,
-    Option<Json<Value>>: sqlx::Encode<'q, DB> + Type<DB>,
 {
     #[expect(clippy::disallowed_methods, reason = "the one place where statements meet sqlx")]
     let mut query = sqlx::query(AssertSqlSafe(statement.dialect_text(lock)));
-    for arg in &statement.args {
-        query = match arg.clone() {
+    for arg in statement.args {
+        query = match arg {
             Arg::Bool(v) => query.bind(v),
             Arg::Int(v) => query.bind(v),
             Arg::Text(v) => query.bind(v),
             Arg::Bytes(v) => query.bind(v),
-            Arg::Json(v) => query.bind(v.map(Json)),
+            Arg::Json(v) => DB::bind_json(query, v),
         };
     }
     query
@@ -359,9 +413,9 @@ impl Run for &mut Tx {
 impl Run for &Db {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
-            Db::Sqlite { read, .. } => bind_all::<Sqlite>(&statement, "").fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
+            Db::Sqlite { read, .. } => bind_all::<Sqlite>(statement, "").fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
             Db::Postgres(pool) => {
-                bind_all::<Postgres>(&statement, POSTGRES_LOCK).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+                bind_all::<Postgres>(statement, POSTGRES_LOCK).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -377,20 +431,26 @@ impl Run for &Db {
 impl Run for Tx {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
-            Tx::Sqlite(tx) => bind_all::<Sqlite>(&statement, "").fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, "").fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
             Tx::Postgres { tx, .. } => {
-                bind_all::<Postgres>(&statement, POSTGRES_LOCK).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+                bind_all::<Postgres>(statement, POSTGRES_LOCK).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
 
     async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
         Ok(match self {
-            Tx::Sqlite(tx) => bind_all::<Sqlite>(&statement, "").execute(&mut **tx).await?.rows_affected(),
-            Tx::Postgres { tx, .. } => bind_all::<Postgres>(&statement, POSTGRES_LOCK).execute(&mut **tx).await?.rows_affected(),
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, "").execute(&mut **tx).await?.rows_affected(),
+            Tx::Postgres { tx, .. } => bind_all::<Postgres>(statement, POSTGRES_LOCK).execute(&mut **tx).await?.rows_affected(),
         })
     }
 }
 
-const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql"))];
-const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql"))];
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql")),
+    (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
+];
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
+    (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
+];

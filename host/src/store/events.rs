@@ -1,7 +1,17 @@
 //! Events, in the order they are told.
 
-use super::{Record, Result, Row, Run, StoreError, Tx, sql};
-use crate::domain::event::Event;
+use std::collections::BTreeSet;
+
+use super::{
+    Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, values},
+    db::Arg,
+    sql,
+};
+use crate::{
+    clock::At,
+    domain::event::{Event, EventType},
+};
 
 impl Record for Event {
     fn from_row(row: &Row) -> std::result::Result<Event, StoreError> {
@@ -20,15 +30,56 @@ impl Record for Event {
     }
 }
 
-/// Whether the account's fact of that key is stored already.
-pub async fn is_known(tx: &mut Tx, account_id: &str, dedupe_key: &str) -> Result<bool> {
-    let statement = sql("SELECT seq FROM events WHERE account_id = $1 AND dedupe_key = $2").bind(account_id).bind(dedupe_key);
-    Ok(!tx.rows(statement).await?.is_empty())
+/// Which of the accounts' facts are stored, or wait for what they speak of: each account with the dedupe key.
+pub async fn known(tx: &mut Tx, keys: &BTreeSet<(&str, &str)>) -> Result<Vec<(String, String)>> {
+    const FIND: &str = "WITH named (account_id, dedupe_key) AS (";
+    const THEM: &str = ") SELECT n.account_id, n.dedupe_key FROM named n
+       WHERE EXISTS (SELECT 1 FROM events e WHERE e.account_id = n.account_id AND e.dedupe_key = n.dedupe_key)
+          OR EXISTS (SELECT 1 FROM parked_facts p WHERE p.account_id = n.account_id AND p.dedupe_key = n.dedupe_key)";
+    let rows = bulk::read(tx, FIND, keys.iter().map(|(account_id, key)| values![*account_id, *key]).collect(), THEM).await?;
+    rows.iter().map(|row| Ok((row.get("account_id")?, row.get("dedupe_key")?))).collect()
+}
+
+/// An event to append.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub id: String,
+    pub event_type: EventType,
+    pub organization_id: String,
+    pub account_id: String,
+    pub dedupe_key: Option<String>,
+    pub conversation_id: Option<String>,
+    pub message_id: Option<String>,
+    pub data: Arg,
+    pub occurred_at: At,
+    pub created_at: At,
+}
+
+/// Appends events in their order. For the transaction see [`append`].
+pub async fn append_all(tx: &mut Tx, told: Vec<Told>) -> Result<()> {
+    const APPEND: &str =
+        "INSERT INTO events (id, organization_id, account_id, type, dedupe_key, conversation_id, message_id, data, occurred_at, created_at)";
+    let rows = told.into_iter().map(|event| {
+        values![
+            event.id,
+            event.organization_id,
+            event.account_id,
+            event.event_type.as_str(),
+            event.dedupe_key,
+            event.conversation_id,
+            event.message_id,
+            event.data,
+            event.occurred_at,
+            event.created_at,
+        ]
+    });
+    bulk::write(tx, APPEND, rows.collect(), "").await?;
+    Ok(())
 }
 
 /// Appends. The transaction has to be one that was begun with [`Db::begin_ordered`](super::Db::begin_ordered): those commit one
 /// after another, so that a listener never passes over an event whose number is lower but whose commit came later.
-pub async fn append(tx: &mut Tx, event: &Event, dedupe_key: Option<&str>, now: crate::clock::At) -> Result<()> {
+pub async fn append(tx: &mut Tx, event: &Event, dedupe_key: Option<&str>, now: At) -> Result<()> {
     let statement = sql("INSERT INTO events
                (id, organization_id, account_id, type, dedupe_key, conversation_id, message_id, data, occurred_at, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")

@@ -1,12 +1,14 @@
 //! Messages and the ids by which the provider speaks of them.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
 
-use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
-use crate::{
-    clock::At,
-    domain::message::{Message, ReactionMark, VoteMark},
+use super::{
+    Page, Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, Values, values},
+    db::{written, written_option},
+    sql,
 };
+use crate::{clock::At, domain::message::Message};
 
 impl Record for Message {
     fn from_row(row: &Row) -> std::result::Result<Message, StoreError> {
@@ -46,53 +48,127 @@ impl Record for Message {
     }
 }
 
-/// Domain types are plain data: their JSON can't fail but for a map with keys that aren't text, and there is none.
-fn json(value: &impl Serialize) -> serde_json::Value {
-    serde_json::to_value(value).unwrap_or_default()
-}
-
-pub async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
-    let statement = sql("INSERT INTO messages
-               (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
-                content, origin, echo, reply_to, reactions, votes, extras, state, attempts, provider_at,
-                send_at, expires_at, sent_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $20, $21, $22, $23)")
-    .bind(&message.id)
-    .bind(&message.organization_id)
-    .bind(&message.channel_account_id)
-    .bind(message.conversation_id.clone())
-    .bind(message.contact_id.clone())
-    .bind(message.direction.as_str())
-    .bind(&message.kind)
-    .bind(message.to.clone())
-    .bind(message.external_id.clone())
-    .bind(message.command.as_ref().map(json))
-    .bind(json(&message.content))
-    .bind(message.origin.clone())
-    .bind(message.echo)
-    .bind(message.reply_to.clone())
-    .bind(json(&message.reactions))
-    .bind(json(&message.votes))
-    .bind(json(&message.extras))
-    .bind(message.state.as_str())
-    .bind(message.provider_at)
-    .bind(message.send_at)
-    .bind(message.expires_at)
-    .bind(message.sent_at)
-    .bind(message.created_at);
-    tx.run(statement).await?;
+/// Writes messages as they stand: new ones, and others in place of what was there.
+pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
+    const PUT: &str = "INSERT INTO messages
+       (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
+        content, origin, echo, reply_to, reactions, votes, extras, state, failure, attempts, provider_at, send_at, expires_at, sent_at,
+        delivered_at, read_at, played_at, failed_at, edited_at, deleted_at, created_at)";
+    const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
+       conversation_id = excluded.conversation_id, contact_id = excluded.contact_id, external_id = excluded.external_id,
+       content = excluded.content, reactions = excluded.reactions, votes = excluded.votes, extras = excluded.extras,
+       state = excluded.state, failure = excluded.failure, attempts = excluded.attempts, expires_at = excluded.expires_at,
+       sent_at = excluded.sent_at, delivered_at = excluded.delivered_at, read_at = excluded.read_at, played_at = excluded.played_at,
+       failed_at = excluded.failed_at, edited_at = excluded.edited_at, deleted_at = excluded.deleted_at";
+    bulk::write(tx, PUT, messages.iter().map(|message| values_of(message)).collect(), AGAIN).await?;
     Ok(())
 }
 
-/// Notes an id by which the provider may speak of the message; answers false where it is somebody's already.
-pub async fn add_ref(tx: &mut Tx, account_id: &str, reference: &str, message_id: &str, part: u32) -> Result<bool> {
-    let statement = sql("INSERT INTO message_refs (account_id, ref, message_id, part) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (account_id, ref) DO NOTHING")
-    .bind(account_id)
-    .bind(reference)
-    .bind(message_id)
-    .bind(part);
-    Ok(tx.run(statement).await? > 0)
+fn values_of(message: &Message) -> Values {
+    values![
+        &message.id,
+        &message.organization_id,
+        &message.channel_account_id,
+        message.conversation_id.clone(),
+        message.contact_id.clone(),
+        message.direction.as_str(),
+        &message.kind,
+        message.to.clone(),
+        message.external_id.clone(),
+        written_option(message.command.as_ref()),
+        written(&message.content),
+        message.origin.clone(),
+        message.echo,
+        message.reply_to.clone(),
+        written(&message.reactions),
+        written(&message.votes),
+        written(&message.extras),
+        message.state.as_str(),
+        written_option(message.failure.as_ref()),
+        message.attempts,
+        message.provider_at,
+        message.send_at,
+        message.expires_at,
+        message.sent_at,
+        message.delivered_at,
+        message.read_at,
+        message.played_at,
+        message.failed_at,
+        message.edited_at,
+        message.deleted_at,
+        message.created_at,
+    ]
+}
+
+/// An id by which the provider speaks of one part of a message, and what it told of that part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub reference: String,
+    pub message_id: String,
+    pub part: u32,
+    pub delivered_at: Option<At>,
+    pub read_at: Option<At>,
+    pub failed_at: Option<At>,
+}
+
+impl Record for Reference {
+    fn from_row(row: &Row) -> std::result::Result<Reference, StoreError> {
+        Ok(Reference {
+            reference: row.get("ref")?,
+            message_id: row.get("message_id")?,
+            part: u32::try_from(row.get::<i64>("part")?).unwrap_or(u32::MAX),
+            delivered_at: row.at_option("delivered_at")?,
+            read_at: row.at_option("read_at")?,
+            failed_at: row.at_option("failed_at")?,
+        })
+    }
+}
+
+/// Writes references of an account's messages: one that is somebody's already stays as it is.
+pub async fn put_references(tx: &mut Tx, references: &[(&str, &Reference)]) -> Result<()> {
+    let rows = references.iter().map(|(account_id, reference)| {
+        values![
+            *account_id,
+            &reference.reference,
+            &reference.message_id,
+            reference.part,
+            reference.delivered_at,
+            reference.read_at,
+            reference.failed_at,
+        ]
+    });
+    const AGAIN: &str = " ON CONFLICT (account_id, ref) DO UPDATE SET
+       delivered_at = excluded.delivered_at, read_at = excluded.read_at, failed_at = excluded.failed_at
+     WHERE message_refs.message_id = excluded.message_id";
+    const PUT: &str = "INSERT INTO message_refs (account_id, ref, message_id, part, delivered_at, read_at, failed_at)";
+    bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
+    Ok(())
+}
+
+/// The references that the accounts' providers name, with all others of the same messages; each with its account.
+pub async fn references(tx: &mut Tx, named: &BTreeSet<(&str, &str)>) -> Result<Vec<(String, Reference)>> {
+    const FIND: &str = "WITH named (account_id, ref) AS (";
+    const THEM: &str = ") SELECT o.account_id, o.ref, o.message_id, o.part, o.delivered_at, o.read_at, o.failed_at
+       FROM named n CROSS JOIN message_refs r JOIN message_refs o ON o.message_id = r.message_id
+       WHERE r.account_id = n.account_id AND r.ref = n.ref";
+    let rows = bulk::read(tx, FIND, named.iter().map(|(account_id, reference)| values![*account_id, *reference]).collect(), THEM).await?;
+    rows.iter().map(|row| Ok((row.get("account_id")?, Reference::from_row(row)?))).collect()
+}
+
+pub async fn by_ids(tx: &mut Tx, ids: &BTreeSet<String>) -> Result<Vec<Message>> {
+    const FIND: &str = "WITH named (named_id) AS (";
+    const THEM: &str = ") SELECT m.* FROM named n CROSS JOIN messages m WHERE m.id = n.named_id";
+    let rows = bulk::read(tx, FIND, ids.iter().map(|id| values![id]).collect(), THEM).await?;
+    rows.iter().map(Message::from_row).collect()
+}
+
+/// Messages to these recipients that perhaps arrived.
+pub async fn uncertain(tx: &mut Tx, recipients: &BTreeSet<(&str, &str)>) -> Result<Vec<Message>> {
+    const FIND: &str = "WITH named (named_account, named_recipient) AS (";
+    const THEM: &str = ") SELECT m.* FROM named n CROSS JOIN messages m
+       WHERE m.account_id = n.named_account AND m.recipient = n.named_recipient AND m.state = 'uncertain' ORDER BY m.id";
+    let rows = bulk::read(tx, FIND, recipients.iter().map(|(account_id, to)| values![*account_id, *to]).collect(), THEM).await?;
+    rows.iter().map(Message::from_row).collect()
 }
 
 pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<Message>> {
@@ -155,53 +231,6 @@ pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Resu
     let offset = statement.add(page.offset);
     statement.push(&format!(" ORDER BY id DESC LIMIT ${limit} OFFSET ${offset}"));
     db.all(statement).await
-}
-
-/// Writes the state of a message with its timestamps, failure and first external id: see the verbs for which states follow which.
-pub async fn save_state(tx: &mut Tx, message: &Message) -> Result<()> {
-    let statement = sql("UPDATE messages
-             SET state = $2, failure = $3, attempts = $4, external_id = $5, sent_at = $6, delivered_at = $7, read_at = $8,
-                 played_at = $9, failed_at = $10, conversation_id = $11, contact_id = $12
-             WHERE id = $1")
-    .bind(&message.id)
-    .bind(message.state.as_str())
-    .bind(message.failure.as_ref().map(json))
-    .bind(message.attempts)
-    .bind(message.external_id.clone())
-    .bind(message.sent_at)
-    .bind(message.delivered_at)
-    .bind(message.read_at)
-    .bind(message.played_at)
-    .bind(message.failed_at)
-    .bind(message.conversation_id.clone())
-    .bind(message.contact_id.clone());
-    tx.run(statement).await?;
-    Ok(())
-}
-
-pub async fn save_edit(tx: &mut Tx, message: &Message) -> Result<()> {
-    let statement = sql("UPDATE messages SET content = $2, extras = $3, edited_at = $4 WHERE id = $1")
-        .bind(&message.id)
-        .bind(json(&message.content))
-        .bind(json(&message.extras))
-        .bind(message.edited_at);
-    tx.run(statement).await?;
-    Ok(())
-}
-
-pub async fn set_deleted(tx: &mut Tx, id: &str, at: At) -> Result<()> {
-    tx.run(sql("UPDATE messages SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL").bind(id).bind(at)).await?;
-    Ok(())
-}
-
-pub async fn set_reactions(tx: &mut Tx, id: &str, reactions: &[ReactionMark]) -> Result<()> {
-    tx.run(sql("UPDATE messages SET reactions = $2 WHERE id = $1").bind(id).bind(json(&reactions))).await?;
-    Ok(())
-}
-
-pub async fn set_votes(tx: &mut Tx, id: &str, votes: &[VoteMark]) -> Result<()> {
-    tx.run(sql("UPDATE messages SET votes = $2 WHERE id = $1").bind(id).bind(json(&votes))).await?;
-    Ok(())
 }
 
 /// The ids by which the provider speaks of these messages: the message, the part, the id.

@@ -1,20 +1,27 @@
 //! The send queue. A row is there until its message is settled: whoever holds the lease and the fence may settle it.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
-use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{
+    Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, values},
+    sql,
+};
 use crate::{clock::At, domain::failure::Failure};
 
 /// A message to send, as queued.
-pub struct Queued<'a> {
-    pub message_id: &'a str,
-    pub account_id: &'a str,
-    pub lane: &'a str,
+#[derive(Debug, Clone)]
+pub struct Queued {
+    pub message_id: String,
+    pub account_id: String,
+    pub lane: String,
     /// Lower goes first.
     pub priority: u32,
     pub due_at: At,
     pub expires_at: At,
-    pub parked: Option<&'a str>,
+    pub parked: Option<&'static str>,
 }
 
 /// A row that a worker has claimed.
@@ -44,18 +51,38 @@ impl Record for Claim {
     }
 }
 
-pub async fn insert(tx: &mut Tx, queued: &Queued<'_>) -> Result<()> {
-    let statement = sql("INSERT INTO outbox (message_id, account_id, lane, priority, due_at, expires_at, fence, attempts, parked)
-             VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7)")
-    .bind(queued.message_id)
-    .bind(queued.account_id)
-    .bind(queued.lane)
-    .bind(queued.priority)
-    .bind(queued.due_at)
-    .bind(queued.expires_at)
-    .bind(queued.parked);
-    tx.run(statement).await?;
+pub async fn insert(tx: &mut Tx, queued: Vec<Queued>) -> Result<()> {
+    const INSERT: &str = "INSERT INTO outbox (message_id, account_id, lane, priority, due_at, expires_at, parked, fence, attempts)";
+    let rows = queued.into_iter().map(|queued| {
+        values![
+            queued.message_id,
+            queued.account_id,
+            queued.lane,
+            queued.priority,
+            queued.due_at,
+            queued.expires_at,
+            queued.parked,
+            0_i64,
+            0_i64,
+        ]
+    });
+    bulk::write(tx, INSERT, rows.collect(), "").await?;
     Ok(())
+}
+
+/// The lane of what is sent to the recipient, one after another.
+pub fn lane(account_id: &str, recipient: &str) -> String {
+    format!("{account_id}/{recipient}")
+}
+
+/// Which of the conversations, each of an account, a send is on its way to.
+pub async fn in_flight(tx: &mut Tx, conversations: &BTreeSet<(&str, &str)>) -> Result<Vec<(String, String)>> {
+    const FIND: &str = "WITH named (account_id, external_id, lane) AS (";
+    const THEM: &str = ") SELECT n.account_id, n.external_id FROM named n
+       WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.lane = n.lane AND o.leased_until IS NOT NULL)";
+    let keys = conversations.iter().map(|(account_id, external_id)| values![*account_id, *external_id, lane(account_id, external_id)]);
+    let rows = bulk::read(tx, FIND, keys.collect(), THEM).await?;
+    rows.iter().map(|row| Ok((row.get("account_id")?, row.get("external_id")?))).collect()
 }
 
 /// Claims what is due, each lane's first message only: one that waits for its second try holds back those behind it, one

@@ -1,11 +1,15 @@
 //! Contacts with their identities, and conversations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{
+    Page, Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, values},
+    sql,
+};
 use crate::{
     clock::At,
-    domain::people::{Contact, Conversation, ConversationRef, Identity, Party},
+    domain::people::{Contact, Conversation, Identity},
 };
 
 impl Record for Conversation {
@@ -58,127 +62,98 @@ pub struct Owner<'a> {
     pub account_id: &'a str,
 }
 
-/// The contact that has the party's first identity, or a new one. The first identity says who it is; the others may change hands
-/// (a user name given up is somebody else's tomorrow), so they become this contact's, whoever had them.
-/// Answers none for a party without identities.
-pub async fn meet(tx: &mut Tx, owner: Owner<'_>, party: &Party, new_id: &str, now: At) -> Result<Option<String>> {
-    let Some((first, others)) = party.identities.split_first() else { return Ok(None) };
-    let contact_id = match find_by_identity(tx, owner.account_id, first).await? {
-        Some(known) => {
-            if party.name.is_some() && party.name != known.name {
-                let statement = sql("UPDATE contacts SET name = $2, updated_at = $3 WHERE id = $1")
-                    .bind(&known.contact_id)
-                    .bind(party.name.clone())
-                    .bind(now);
-                tx.run(statement).await?;
-            }
-            known.contact_id
-        }
-        None => {
-            let statement = sql("INSERT INTO contacts (id, organization_id, account_id, name, created_at, updated_at)
-                     VALUES ($1, $2, $3, $4, $5, $5)")
-            .bind(new_id)
-            .bind(owner.organization_id)
-            .bind(owner.account_id)
-            .bind(party.name.clone())
-            .bind(now);
-            tx.run(statement).await?;
-            give_identity(tx, owner.account_id, first, new_id).await?;
-            new_id.to_owned()
-        }
-    };
-    for identity in others {
-        give_identity(tx, owner.account_id, identity, &contact_id).await?;
-    }
-    Ok(Some(contact_id))
+/// Contacts by their identities: each identity that is somebody's, with who it is.
+pub async fn contacts_by_identity(tx: &mut Tx, identities: &BTreeSet<(&str, &Identity)>) -> Result<Vec<(Identity, Contact)>> {
+    const FIND: &str = "WITH named (named_account, named_scheme, named_value) AS (";
+    const THEM: &str = ") SELECT i.scheme, i.value, c.* FROM named n CROSS JOIN contact_identities i JOIN contacts c ON c.id = i.contact_id
+       WHERE i.account_id = n.named_account AND i.scheme = n.named_scheme AND i.value = n.named_value";
+    let keys = identities.iter().map(|(account_id, identity)| values![*account_id, &identity.scheme, &identity.value]).collect();
+    let rows = bulk::read(tx, FIND, keys, THEM).await?;
+    rows.iter().map(|row| Ok((Identity { scheme: row.get("scheme")?, value: row.get("value")? }, Contact::from_row(row)?))).collect()
 }
 
-async fn give_identity(tx: &mut Tx, account_id: &str, identity: &Identity, contact_id: &str) -> Result<()> {
-    let statement = sql("INSERT INTO contact_identities (account_id, scheme, value, contact_id) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (account_id, scheme, value) DO UPDATE SET contact_id = excluded.contact_id
-             WHERE contact_identities.contact_id <> excluded.contact_id")
-    .bind(account_id)
-    .bind(&identity.scheme)
-    .bind(&identity.value)
-    .bind(contact_id);
-    tx.run(statement).await?;
+/// Writes contacts as they stand; their identities are rows of their own.
+pub async fn put_contacts(tx: &mut Tx, contacts: &[&Contact]) -> Result<()> {
+    let rows = contacts.iter().map(|contact| {
+        values![
+            &contact.id,
+            &contact.organization_id,
+            &contact.channel_account_id,
+            contact.name.clone(),
+            contact.opted_out_at,
+            contact.opted_out_reason.clone(),
+            contact.created_at,
+            contact.updated_at,
+        ]
+    });
+    const PUT: &str =
+        "INSERT INTO contacts (id, organization_id, account_id, name, opted_out_at, opted_out_reason, created_at, updated_at)";
+    const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET name = excluded.name, opted_out_at = excluded.opted_out_at,
+       opted_out_reason = excluded.opted_out_reason, created_at = excluded.created_at, updated_at = excluded.updated_at";
+    bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
     Ok(())
 }
 
-/// Somebody who has an identity.
-struct KnownPerson {
-    contact_id: String,
-    name: Option<String>,
+/// Gives identities to contacts, whoever had them: the account, the identity, the contact's id.
+pub async fn put_identities(tx: &mut Tx, identities: &[(&str, &Identity, &str)]) -> Result<()> {
+    let rows = identities
+        .iter()
+        .map(|(account_id, identity, contact_id)| values![*account_id, &identity.scheme, &identity.value, *contact_id]);
+    const PUT: &str = "INSERT INTO contact_identities (account_id, scheme, value, contact_id)";
+    const AGAIN: &str = " ON CONFLICT (account_id, scheme, value) DO UPDATE SET contact_id = excluded.contact_id";
+    bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
+    Ok(())
 }
 
-impl Record for KnownPerson {
-    fn from_row(row: &Row) -> std::result::Result<KnownPerson, StoreError> {
-        Ok(KnownPerson { contact_id: row.get("contact_id")?, name: row.get("name")? })
+/// Two contacts are one person: all that the one has becomes the other's, and the one only says so.
+pub async fn merge_contacts(tx: &mut Tx, account_id: &str, from: &str, into: &str, now: At) -> Result<()> {
+    for table in ["contact_identities", "conversations", "messages"] {
+        let statement = sql(format!("UPDATE {table} SET contact_id = $3 WHERE contact_id = $2 AND account_id = $1"));
+        tx.run(statement.bind(account_id).bind(from).bind(into)).await?;
     }
+    tx.run(sql("UPDATE contacts SET merged_into = $2, updated_at = $3 WHERE id = $1").bind(from).bind(into).bind(now)).await?;
+    Ok(())
 }
 
-async fn find_by_identity(tx: &mut Tx, account_id: &str, identity: &Identity) -> Result<Option<KnownPerson>> {
-    let statement = sql("SELECT i.contact_id, c.name FROM contact_identities i JOIN contacts c ON c.id = i.contact_id
-             WHERE i.account_id = $1 AND i.scheme = $2 AND i.value = $3")
-    .bind(account_id)
-    .bind(&identity.scheme)
-    .bind(&identity.value);
-    tx.optional(statement).await
+/// Two conversations are one: the messages of the one become the other's, and the one is gone.
+pub async fn merge_conversations(tx: &mut Tx, from: &str, into: &str) -> Result<()> {
+    tx.run(sql("UPDATE messages SET conversation_id = $2 WHERE conversation_id = $1").bind(from).bind(into)).await?;
+    tx.run(sql("DELETE FROM conversations WHERE id = $1").bind(from)).await?;
+    Ok(())
 }
 
-/// A conversation as it was met.
-pub struct Met {
-    pub conversation: Conversation,
-    pub is_new: bool,
+/// Conversations by their external ids, each with its account.
+pub async fn conversations_by_external_id(tx: &mut Tx, named: &BTreeSet<(&str, &str)>) -> Result<Vec<Conversation>> {
+    const FIND: &str = "WITH named (named_account, named_id) AS (";
+    const THEM: &str = ") SELECT c.* FROM named n CROSS JOIN conversations c
+       WHERE c.account_id = n.named_account AND c.external_id = n.named_id";
+    let rows = bulk::read(tx, FIND, named.iter().map(|(account_id, id)| values![*account_id, *id]).collect(), THEM).await?;
+    rows.iter().map(Conversation::from_row).collect()
 }
 
-/// The conversation of that external id, made where there is none.
-pub async fn converse(
-    tx: &mut Tx,
-    owner: Owner<'_>,
-    conversation: &ConversationRef,
-    contact_id: Option<&str>,
-    new_id: &str,
-    now: At,
-) -> Result<Met> {
-    if let Some(known) = find_conversation_by_external_id(&mut *tx, owner.account_id, &conversation.external_id).await? {
-        let contact = if known.contact_id.is_none() { contact_id } else { None };
-        let title_changed = conversation.title.is_some() && conversation.title != known.title;
-        if contact.is_some() || title_changed {
-            let statement =
-                sql("UPDATE conversations SET title = COALESCE($2, title), contact_id = COALESCE(contact_id, $3), kind = $4 WHERE id = $1")
-                    .bind(&known.id)
-                    .bind(conversation.title.clone())
-                    .bind(contact)
-                    .bind(conversation.kind.as_str());
-            tx.run(statement).await?;
-        }
-        return Ok(Met { conversation: known, is_new: false });
-    }
-    let made = Conversation {
-        id: new_id.to_owned(),
-        organization_id: owner.organization_id.to_owned(),
-        channel_account_id: owner.account_id.to_owned(),
-        external_id: conversation.external_id.clone(),
-        kind: conversation.kind,
-        title: conversation.title.clone(),
-        contact_id: contact_id.map(str::to_owned),
-        last_message_at: now,
-        created_at: now,
-    };
-    let statement = sql("INSERT INTO conversations
-               (id, organization_id, account_id, external_id, kind, title, contact_id, last_message_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
-    .bind(&made.id)
-    .bind(&made.organization_id)
-    .bind(&made.channel_account_id)
-    .bind(&made.external_id)
-    .bind(made.kind.as_str())
-    .bind(made.title.clone())
-    .bind(made.contact_id.clone())
-    .bind(now);
-    tx.run(statement).await?;
-    Ok(Met { conversation: made, is_new: true })
+/// Writes conversations as they stand, each with what the plugin wants back with the next message out, where that is new.
+pub async fn put_conversations(tx: &mut Tx, conversations: &[(&Conversation, Option<&Vec<u8>>)]) -> Result<()> {
+    let rows = conversations.iter().map(|(conversation, reply_context)| {
+        values![
+            &conversation.id,
+            &conversation.organization_id,
+            &conversation.channel_account_id,
+            &conversation.external_id,
+            conversation.kind.as_str(),
+            conversation.title.clone(),
+            conversation.contact_id.clone(),
+            reply_context.cloned(),
+            conversation.last_message_at,
+            conversation.created_at,
+        ]
+    });
+    const PUT: &str = "INSERT INTO conversations
+       (id, organization_id, account_id, external_id, kind, title, contact_id, reply_context, last_message_at, created_at)";
+    const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
+       external_id = excluded.external_id, kind = excluded.kind, title = excluded.title, contact_id = excluded.contact_id,
+       reply_context = COALESCE(excluded.reply_context, conversations.reply_context), last_message_at = excluded.last_message_at";
+    bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
+    Ok(())
 }
 
 pub async fn find_conversation_by_external_id(
@@ -189,49 +164,11 @@ pub async fn find_conversation_by_external_id(
     db.optional(sql("SELECT * FROM conversations WHERE account_id = $1 AND external_id = $2").bind(account_id).bind(external_id)).await
 }
 
-/// Notes a message in the conversation, and what the plugin wants back with the next one that goes out.
-pub async fn touch_conversation(tx: &mut Tx, id: &str, reply_context: Option<&[u8]>, now: At) -> Result<()> {
-    let statement = sql("UPDATE conversations SET last_message_at = $2, reply_context = COALESCE($3, reply_context) WHERE id = $1")
-        .bind(id)
-        .bind(now)
-        .bind(reply_context);
-    tx.run(statement).await?;
-    Ok(())
-}
-
 pub async fn reply_context(mut db: impl Run + Send, conversation_id: &str) -> Result<Option<Vec<u8>>> {
     match db.rows(sql("SELECT reply_context FROM conversations WHERE id = $1").bind(conversation_id)).await?.first() {
         Some(row) => row.get("reply_context"),
         None => Ok(None),
     }
-}
-
-/// The conversation continues under another external id. Where both exist already, the messages of the one become the other's.
-/// Answers the id of the conversation that stays.
-pub async fn move_conversation(tx: &mut Tx, account_id: &str, from: &str, to: &str) -> Result<Option<String>> {
-    let Some(old) = find_conversation_by_external_id(&mut *tx, account_id, from).await? else {
-        return Ok(find_conversation_by_external_id(&mut *tx, account_id, to).await?.map(|conversation| conversation.id));
-    };
-    if from == to {
-        return Ok(Some(old.id));
-    }
-    if let Some(new) = find_conversation_by_external_id(&mut *tx, account_id, to).await? {
-        tx.run(sql("UPDATE messages SET conversation_id = $2 WHERE conversation_id = $1").bind(&old.id).bind(&new.id)).await?;
-        tx.run(sql("DELETE FROM conversations WHERE id = $1").bind(&old.id)).await?;
-        return Ok(Some(new.id));
-    }
-    tx.run(sql("UPDATE conversations SET external_id = $2 WHERE id = $1").bind(&old.id).bind(to)).await?;
-    Ok(Some(old.id))
-}
-
-pub async fn set_opted_out(tx: &mut Tx, contact_id: &str, reason: Option<&str>, now: At) -> Result<()> {
-    let statement = sql("UPDATE contacts SET opted_out_at = $2, opted_out_reason = $3, updated_at = $4 WHERE id = $1")
-        .bind(contact_id)
-        .bind(reason.map(|_| now))
-        .bind(reason)
-        .bind(now);
-    tx.run(statement).await?;
-    Ok(())
 }
 
 /// Conversations by id.
@@ -282,7 +219,7 @@ pub async fn list_contacts(
     account_id: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Contact>> {
-    let statement = sql("SELECT * FROM contacts WHERE ($1 IS NULL OR organization_id = $1) AND ($2 IS NULL OR account_id = $2)
+    let statement = sql("SELECT * FROM contacts WHERE merged_into IS NULL AND ($1 IS NULL OR organization_id = $1) AND ($2 IS NULL OR account_id = $2)
              ORDER BY id DESC LIMIT $3 OFFSET $4")
     .bind(organization_id)
     .bind(account_id)

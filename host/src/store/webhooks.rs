@@ -1,8 +1,11 @@
 //! Raw webhooks, as they came.
 
-use serde_json::json;
-
-use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{
+    Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, values},
+    db::written,
+    sql,
+};
 use crate::{
     clock::At,
     domain::webhook::{Webhook, WebhookState},
@@ -32,25 +35,29 @@ pub struct Disposition {
     pub events: u32,
 }
 
-pub async fn insert(tx: &mut Tx, webhook: &Webhook, disposition: &Disposition) -> Result<()> {
-    let processed = (disposition.state == WebhookState::Processed).then_some(webhook.received_at);
-    let statement = sql("INSERT INTO webhooks
-               (id, account_id, received_at, method, path, query, headers, body, state, reason, plugin_digest, events, processed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
-    .bind(&webhook.id)
-    .bind(&webhook.account_id)
-    .bind(webhook.received_at)
-    .bind(&webhook.method)
-    .bind(&webhook.path)
-    .bind(json!(webhook.query))
-    .bind(json!(webhook.headers))
-    .bind(webhook.body.clone())
-    .bind(disposition.state.as_str())
-    .bind(disposition.reason.clone())
-    .bind(disposition.plugin_digest.clone())
-    .bind(disposition.events)
-    .bind(processed);
-    tx.run(statement).await?;
+/// Stores webhooks with what became of each.
+pub async fn insert(tx: &mut Tx, webhooks: &[(&Webhook, &Disposition)]) -> Result<()> {
+    const INSERT: &str = "INSERT INTO webhooks
+       (id, account_id, received_at, method, path, query, headers, body, state, reason, plugin_digest, events, processed_at)";
+    let rows = webhooks.iter().map(|(webhook, disposition)| {
+        let processed_at = (disposition.state == WebhookState::Processed).then_some(webhook.received_at);
+        values![
+            &webhook.id,
+            &webhook.account_id,
+            webhook.received_at,
+            &webhook.method,
+            &webhook.path,
+            written(&webhook.query),
+            written(&webhook.headers),
+            webhook.body.as_slice(),
+            disposition.state.as_str(),
+            disposition.reason.clone(),
+            disposition.plugin_digest.clone(),
+            disposition.events,
+            processed_at,
+        ]
+    });
+    bulk::write(tx, INSERT, rows.collect(), "").await?;
     Ok(())
 }
 

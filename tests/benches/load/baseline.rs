@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Router, routing::post};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::{mpsc, oneshot};
 
@@ -61,10 +62,11 @@ pub(crate) struct Baseline {
 }
 
 impl Baseline {
-    pub(crate) fn start(kind: Kind, folder: &Path) -> Baseline {
+    /// With the database at `url`; empty is SQLite in the folder.
+    pub(crate) fn start(kind: Kind, url: &str, folder: &Path) -> Baseline {
+        let file = format!("sqlite://{}", folder.join(format!("{}.db", kind.word())).display());
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["baseline", kind.word()])
-            .arg(folder.join(format!("{}.db", kind.word())))
+            .args(["baseline", kind.word(), if url.is_empty() { &file } else { url }])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -86,35 +88,71 @@ impl Drop for Baseline {
 }
 
 /// What the child does: says where it listens, and serves until it is killed.
-pub(crate) async fn serve(kind: Kind, file: &Path) {
+pub(crate) async fn serve(kind: Kind, url: &str) {
     let router = match kind {
         Kind::Nothing => Router::new().route("/", post(async |_: Bytes| StatusCode::OK)),
-        Kind::Each => Router::new().route("/", post(keep_alone)).with_state(open(file).await),
-        Kind::Group => Router::new().route("/", post(keep_in_group)).with_state(start_committer(open(file).await)),
+        Kind::Each => Router::new().route("/", post(keep_alone)).with_state(Bodies::open(url).await),
+        Kind::Group => Router::new().route("/", post(keep_in_group)).with_state(start_committer(Bodies::open(url).await)),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{}", listener.local_addr().unwrap());
     axum::serve(listener, router).await.unwrap();
 }
 
-/// One connection that writes, with the gateway's own settings (host/src/store/db.rs).
-async fn open(file: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", "4000")
-        .pragma("cache_size", "-32000");
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-    sqlx::query("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL)").execute(&pool).await.unwrap();
-    pool
+/// One table of bodies, in either database.
+#[derive(Clone)]
+enum Bodies {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 const INSERT: &str = "INSERT INTO bodies (body) VALUES ($1)";
 
-async fn keep_alone(State(pool): State<SqlitePool>, body: Bytes) -> StatusCode {
-    sqlx::query(INSERT).bind(body.to_vec()).execute(&pool).await.unwrap();
+impl Bodies {
+    /// With the gateway's own settings (host/src/store/db.rs): SQLite has one connection that writes.
+    async fn open(url: &str) -> Bodies {
+        if url.starts_with("postgres") {
+            let pool = PgPoolOptions::new().max_connections(8).connect(url).await.unwrap();
+            sqlx::query("CREATE TABLE IF NOT EXISTS bodies (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body BYTEA NOT NULL)")
+                .execute(&pool)
+                .await
+                .unwrap();
+            return Bodies::Postgres(pool);
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .unwrap()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("cache_size", "-32000");
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        sqlx::query("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB NOT NULL)").execute(&pool).await.unwrap();
+        Bodies::Sqlite(pool)
+    }
+
+    /// In one transaction.
+    async fn keep(&self, bodies: &[&Bytes]) {
+        match self {
+            Bodies::Sqlite(pool) => {
+                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+                for body in bodies {
+                    sqlx::query(INSERT).bind(body.to_vec()).execute(&mut *tx).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+            }
+            Bodies::Postgres(pool) => {
+                let mut tx = pool.begin().await.unwrap();
+                let bodies: Vec<Vec<u8>> = bodies.iter().map(|body| body.to_vec()).collect();
+                sqlx::query("INSERT INTO bodies (body) SELECT unnest($1)").bind(bodies).execute(&mut *tx).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        }
+    }
+}
+
+async fn keep_alone(State(kept): State<Bodies>, body: Bytes) -> StatusCode {
+    kept.keep(&[&body]).await;
     StatusCode::OK
 }
 
@@ -127,16 +165,12 @@ async fn keep_in_group(State(committer): State<mpsc::Sender<Waiting>>, body: Byt
     StatusCode::OK
 }
 
-fn start_committer(pool: SqlitePool) -> mpsc::Sender<Waiting> {
+fn start_committer(kept: Bodies) -> mpsc::Sender<Waiting> {
     let (queue, mut waiting) = mpsc::channel::<Waiting>(1024);
     tokio::spawn(async move {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while waiting.recv_many(&mut group, GROUP_MAX).await > 0 {
-            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-            for (body, _) in &group {
-                sqlx::query(INSERT).bind(body.to_vec()).execute(&mut *tx).await.unwrap();
-            }
-            tx.commit().await.unwrap();
+            kept.keep(&group.iter().map(|(body, _)| body).collect::<Vec<_>>()).await;
             for (_, done) in group.drain(..) {
                 let _ = done.send(());
             }

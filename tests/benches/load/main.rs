@@ -1,6 +1,6 @@
 //! Load runs against a real gateway process, each beside a baseline that does the least that could be called the same:
 //! `cargo bench -p patchbay-tests --bench load`, after `make plugins` and a release build of the gateway. Names of runs
-//! select some of them: `-- webhooks sends start`; `postgres` takes that database instead of SQLite.
+//! select some of them, `-- webhooks sends start`, and so do those of databases, `sqlite` and `postgres`.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
 
 mod baseline;
@@ -16,27 +16,35 @@ mod suite {
 }
 mod webhooks;
 
-use suite::harness::{self, Database};
+use suite::harness::{self, Database, wait_for_the_disk};
 
 #[tokio::main]
 async fn main() {
     // Cargo adds options of its own.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    if let [run, kind, file] = words.as_slice()
+    if let [run, kind, url] = words.as_slice()
         && run == "baseline"
     {
-        return baseline::serve(kind.parse().expect("a kind of baseline"), file.as_ref()).await;
+        return baseline::serve(kind.parse().expect("a kind of baseline"), url).await;
     }
-    let database = if words.iter().any(|word| word == "postgres") { Database::Postgres } else { Database::Sqlite };
-    let chosen: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "postgres").collect();
-    let wanted = |run: &str| chosen.is_empty() || chosen.contains(&run);
-    if wanted("start") {
-        start::run(database).await;
-    }
-    if wanted("webhooks") {
-        webhooks::run(database).await;
-    }
-    if wanted("sends") {
-        sends::run(database).await;
+    wait_for_the_disk();
+    let named = |name: &str| words.iter().any(|word| word == name);
+    let runs = ["start", "webhooks", "sends"];
+    let all_runs = !runs.iter().any(|run| named(run));
+    let databases = [("sqlite", Database::Sqlite), ("postgres", Database::Postgres)];
+    let both = !databases.iter().any(|(name, _)| named(name));
+    for (name, database) in databases {
+        if !both && !named(name) {
+            continue;
+        }
+        if all_runs || named("start") {
+            start::run(database).await;
+        }
+        if all_runs || named("webhooks") {
+            webhooks::run(database).await;
+        }
+        if all_runs || named("sends") {
+            sends::run(database).await;
+        }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn run(database: Database) {
     figures::head(&format!("Webhooks of {} bytes, {CONNECTIONS} connections, distinct updates, {database:?}", body(0).len()));
     for kind in Kind::ALL {
         let folder = tempfile::tempdir().unwrap();
-        let baseline = Baseline::start(kind, folder.path());
+        let baseline = Baseline::start(kind, &database.make_url(), folder.path());
         let target = Target { address: baseline.address, path: "/".to_owned(), secret: String::new(), process: baseline.id() };
         figures::row(kind.name(), &load(target).await.1);
     }

@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -20,13 +20,20 @@ pub(crate) enum Database {
 
 impl Database {
     /// The setting `database.url` for a gateway of its own.
-    pub(super) fn make_url(self) -> String {
+    pub(crate) fn make_url(self) -> String {
         match self {
             Database::Sqlite => String::new(),
             Database::Postgres => Cluster::shared().make_database(),
         }
     }
 }
+
+/// Has PostgreSQL wait for the disk: for figures. Tests needn't. To be called before the first database is made.
+pub(crate) fn wait_for_the_disk() {
+    FSYNC.store(true, Ordering::SeqCst);
+}
+
+static FSYNC: AtomicBool = AtomicBool::new(false);
 
 /// One cluster for the test program. It ends with the program, however that ends: its shell waits for the pipe to close.
 struct Cluster {
@@ -52,9 +59,10 @@ impl Cluster {
             std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
         }
         // Safe against a crash of the cluster it needn't be: fsync off makes a cluster for tests fast.
+        let fsync = if FSYNC.load(Ordering::SeqCst) { "on" } else { "off" };
         let script = format!(
             "set -e; cd '{folder}'; '{programs}/initdb' -D data -U patchbay -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1; \
-             '{programs}/postgres' -D data -k '{folder}' -c listen_addresses='' -c fsync=off -c max_connections=400 >postgres.log 2>&1 & \
+             '{programs}/postgres' -D data -k '{folder}' -c listen_addresses='' -c fsync={fsync} -c max_connections=400 >postgres.log 2>&1 & \
              server=$!; read -r _ || true; kill -INT $server; wait $server || true; rm -rf '{folder}'",
             folder = folder.display(),
             programs = programs.display(),

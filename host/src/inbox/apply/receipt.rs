@@ -1,67 +1,89 @@
-//! Receipts: one timestamp for each state, and the highest state is shown, whatever the order they come in.
+//! Receipts: one timestamp for each state, and the highest state is shown, whatever the order they come in. A message of
+//! several parts stands where all of its parts do.
 
 use serde_json::json;
 
-use super::{About, Applying};
+use super::Applying;
 use crate::{
     clock::At,
     domain::{
-        event::{EventType, Receipt, ReceiptState, ReceiptTarget},
+        event::{EventType, Fact, Happening, Receipt, ReceiptState, ReceiptTarget},
         failure::Failure,
         message::{Message, MessageState},
     },
-    store::{Result, messages, people},
 };
 
-impl Applying<'_> {
-    pub(super) async fn receipt(&mut self, receipt: &Receipt) -> Result<()> {
-        let at = receipt.at.or(self.fact.at).unwrap_or(self.now);
-        let meant = self.meant(receipt).await?;
-        let mut told = false;
-        for known in meant {
-            if let Some(message) = receive(&known, receipt.state, at, receipt.failure.as_ref()) {
-                messages::save_state(self.tx, &message).await?;
-                self.tell_message(event_type(receipt.state), &message, None).await?;
-                told = true;
-            }
-        }
-        if !told {
-            // It changed nothing we know of: it is told as it is, and its key is kept.
-            let target = match &receipt.target {
-                ReceiptTarget::Messages(ids) => json!({"external_ids": ids}),
-                ReceiptTarget::UpTo(until) => json!({"up_to": until}),
-            };
-            self.tell(event_type(receipt.state), About::default(), json!({"receipt": target, "at": at})).await?;
-        }
-        Ok(())
-    }
-
-    async fn meant(&mut self, receipt: &Receipt) -> Result<Vec<Message>> {
+impl Applying<'_, '_> {
+    pub(super) fn receipt(&mut self, receipt: &Receipt) {
+        let at = receipt.at.or(self.fact.at).unwrap_or(self.page.now());
         match &receipt.target {
             ReceiptTarget::Messages(ids) => {
-                let mut meant = Vec::with_capacity(ids.len());
                 for id in ids {
-                    meant.extend(messages::find_by_ref(&mut *self.tx, self.owner.account_id, id).await?);
+                    self.receipt_of(receipt, ids.len(), id, at);
                 }
-                Ok(meant)
             }
             ReceiptTarget::UpTo(until) => {
-                let external_id = receipt.conversation.as_ref().or(self.fact.conversation.as_ref().map(|at| &at.external_id));
-                let Some(external_id) = external_id else { return Ok(Vec::new()) };
-                match people::find_conversation_by_external_id(&mut *self.tx, self.owner.account_id, external_id).await? {
-                    Some(conversation) => messages::sent_up_to(&mut *self.tx, &conversation.id, *until).await,
-                    None => Ok(Vec::new()),
+                let conversation = receipt.conversation_of(self.fact).and_then(|id| self.page.conversation_by_external_id(id));
+                let Some(conversation_id) = conversation.map(|conversation| conversation.id.clone()) else {
+                    return self.tell(event_type(receipt.state), None, &json!({"receipt": {"up_to": until}, "at": at}));
+                };
+                for message in self.page.unread_up_to(&conversation_id, *until) {
+                    self.receive(message, receipt.state, at, receipt.failure.as_ref());
                 }
             }
         }
     }
 
-    /// The provider showed us a message of ours that we weren't sure of: it went out.
-    pub(super) async fn receipt_of_echo(&mut self, known: Message) -> Result<()> {
-        let at = self.fact.at.unwrap_or(self.now);
-        let message = receive(&known, ReceiptState::Sent, at, None).unwrap_or(known);
-        messages::save_state(self.tx, &message).await?;
-        self.tell_message(EventType::MessageSent, &message, None).await
+    fn receipt_of(&mut self, receipt: &Receipt, of: usize, id: &str, at: At) {
+        let Some(message) = self.page.message_by_ref(id).cloned() else {
+            // It waits alone, so that the others of its webhook needn't.
+            let alone = Receipt { target: ReceiptTarget::Messages(vec![id.to_owned()]), ..receipt.clone() };
+            let dedupe_key = if of > 1 { format!("{}/{id}", self.fact.dedupe_key) } else { self.fact.dedupe_key.clone() };
+            let fact = Fact { dedupe_key, what: Happening::Receipt(alone), follow_up: None, ..self.fact.clone() };
+            if !self.parks(fact, id) {
+                self.tell(event_type(receipt.state), None, &json!({"receipt": {"external_ids": [id]}, "at": at}));
+            }
+            return;
+        };
+        if let Some(at) = self.all_parts(&message.id, id, receipt.state, at) {
+            self.receive(message, receipt.state, at, receipt.failure.as_ref());
+        }
+    }
+
+    /// Notes what one part came to. Answers the time at which the last part did, once all of them have; a failure of one is the
+    /// message's.
+    fn all_parts(&mut self, message_id: &str, id: &str, state: ReceiptState, at: At) -> Option<At> {
+        let part = self.page.reference(id).map(|reference| reference.part);
+        if !self.page.references_of(message_id).any(|reference| Some(reference.part) != part) {
+            return Some(at);
+        }
+        let reference = self.page.reference_mut(id)?;
+        match state {
+            ReceiptState::Delivered => reference.delivered_at = reference.delivered_at.or(Some(at)),
+            ReceiptState::Read => reference.read_at = reference.read_at.or(Some(at)),
+            ReceiptState::Failed => reference.failed_at = reference.failed_at.or(Some(at)),
+            ReceiptState::Sent | ReceiptState::Played => return Some(at),
+        }
+        let mut parts = std::collections::BTreeMap::<u32, Option<At>>::new();
+        for reference in self.page.references_of(message_id) {
+            let stamp = match state {
+                // Who has read it has it.
+                ReceiptState::Delivered => reference.delivered_at.or(reference.read_at),
+                ReceiptState::Read => reference.read_at,
+                _ => return Some(at),
+            };
+            let of_part = parts.entry(reference.part).or_default();
+            *of_part = of_part.or(stamp);
+        }
+        parts.into_values().try_fold(at, |last, stamp| stamp.map(|stamp| last.max(stamp)))
+    }
+
+    /// The message after the receipt; nothing where it tells nothing new.
+    pub(super) fn receive(&mut self, known: Message, state: ReceiptState, at: At, failure: Option<&Failure>) {
+        if let Some(message) = after(known, state, at, failure) {
+            self.page.save(message.clone());
+            self.tell_message(event_type(state), &message, None);
+        }
     }
 }
 
@@ -76,8 +98,7 @@ fn event_type(state: ReceiptState) -> EventType {
 }
 
 /// The message after the receipt; none where it tells nothing new.
-fn receive(known: &Message, state: ReceiptState, at: At, failure: Option<&Failure>) -> Option<Message> {
-    let mut message = known.clone();
+fn after(mut message: Message, state: ReceiptState, at: At, failure: Option<&Failure>) -> Option<Message> {
     let (stamp, shown) = match state {
         ReceiptState::Sent => (&mut message.sent_at, MessageState::Sent),
         ReceiptState::Delivered => (&mut message.delivered_at, MessageState::Delivered),
@@ -96,42 +117,4 @@ fn receive(known: &Message, state: ReceiptState, at: At, failure: Option<&Failur
         message.failure = if shown == MessageState::Failed { failure.cloned() } else { None };
     }
     Some(message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{domain::message::Direction, outbox::blank_message, store::people::Owner};
-
-    fn sent() -> Message {
-        let owner = Owner { organization_id: "o", account_id: "a" };
-        Message {
-            sent_at: Some(At::from_micros(1)),
-            ..blank_message("m".into(), owner, Direction::Outbound, MessageState::Sent, At::from_micros(0))
-        }
-    }
-
-    #[test]
-    fn a_late_receipt_fills_its_timestamp_and_never_lowers_the_state() {
-        let read = receive(&sent(), ReceiptState::Read, At::from_micros(9), None).unwrap();
-        assert_eq!(read.state, MessageState::Read);
-        let late = receive(&read, ReceiptState::Delivered, At::from_micros(5), None).unwrap();
-        assert_eq!(late.state, MessageState::Read);
-        assert_eq!(late.delivered_at, Some(At::from_micros(5)));
-    }
-
-    #[test]
-    fn a_receipt_that_comes_twice_changes_nothing() {
-        let read = receive(&sent(), ReceiptState::Read, At::from_micros(9), None).unwrap();
-        assert!(receive(&read, ReceiptState::Read, At::from_micros(10), None).is_none());
-    }
-
-    #[test]
-    fn a_failure_ends_what_was_only_taken_and_a_delivery_outranks_it() {
-        let failed = receive(&sent(), ReceiptState::Failed, At::from_micros(3), None).unwrap();
-        assert_eq!(failed.state, MessageState::Failed);
-        let delivered = receive(&failed, ReceiptState::Delivered, At::from_micros(4), None).unwrap();
-        assert_eq!(delivered.state, MessageState::Delivered);
-        assert!(receive(&delivered, ReceiptState::Failed, At::from_micros(5), None).is_none());
-    }
 }

@@ -1,0 +1,74 @@
+//! What one transaction knows and changes of people, conversations and messages. What may be needed is loaded at once
+//! ([`Wanted`]), facts and outcomes are applied in memory, and all that changed is saved at once: the number of statements
+//! doesn't grow with what a group of webhooks tells.
+//!
+//! The transaction has to be one that was begun with [`Db::begin_ordered`](crate::store::Db::begin_ordered): nobody else
+//! changes what was loaded before this one commits.
+
+mod book;
+mod load;
+mod page;
+mod save;
+mod wanted;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use book::Book;
+pub use page::{About, ContactView, ConversationView, Page};
+pub use wanted::Wanted;
+
+use crate::{
+    clock::At,
+    domain::{account::Standing, message::Message},
+    ids::Ids,
+    store::{events::Told, outbox::Queued, parked::ParkedFact, people::Owner},
+};
+
+/// How the people and messages of some accounts stand, and what becomes of them.
+pub struct Ledger {
+    ids: Arc<Ids>,
+    now: At,
+    books: BTreeMap<String, Book>,
+    changes: Changes,
+}
+
+/// What is written besides rows that changed.
+#[derive(Default)]
+struct Changes {
+    told: Vec<Told>,
+    queued: Vec<Queued>,
+    parked: Vec<ParkedFact>,
+    /// Accounts whose provider told how they stand.
+    standings: Vec<(String, Standing)>,
+    merges: Vec<Merge>,
+}
+
+/// Rows that hold the one id hold the other from now on. What isn't loaded has to follow too.
+enum Merge {
+    Contacts { account_id: String, from: String, into: String },
+    Conversations { from: String, into: String },
+}
+
+/// What a saved ledger set in motion.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    pub events: usize,
+    pub queued: usize,
+}
+
+impl Ledger {
+    pub fn new(ids: Arc<Ids>, now: At) -> Ledger {
+        Ledger { ids, now, books: BTreeMap::new(), changes: Changes::default() }
+    }
+
+    /// The account's people and messages. `inbox` says whether its conversations belong in an inbox of people: a channel that
+    /// only notifies has none.
+    pub fn page<'a>(&'a mut self, owner: Owner<'a>, inbox: bool) -> Page<'a> {
+        let book = self.books.entry(owner.account_id.to_owned()).or_default();
+        Page { book, changes: &mut self.changes, ids: &self.ids, now: self.now, owner, inbox }
+    }
+
+    pub fn message(&self, account_id: &str, id: &str) -> Option<&Message> {
+        Some(&self.books.get(account_id)?.messages.get(id)?.now)
+    }
+}

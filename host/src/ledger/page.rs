@@ -1,0 +1,431 @@
+//! What may be done to one account's people and messages.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    Changes, Merge,
+    book::{Book, Holder, Kept, Talk},
+};
+use crate::{
+    clock::At,
+    domain::{
+        account::Standing,
+        event::{EventType, Fact},
+        message::{Direction, Message, MessageState},
+        people::{Contact, Conversation, ConversationKind, ConversationRef, Identity, Party},
+    },
+    ids::Ids,
+    store::{
+        db::{Arg, written},
+        events::Told,
+        messages::Reference,
+        outbox::Queued,
+        parked::ParkedFact,
+        people::Owner,
+    },
+};
+
+/// One account in a [`Ledger`](super::Ledger).
+pub struct Page<'a> {
+    pub(super) book: &'a mut Book,
+    pub(super) changes: &'a mut Changes,
+    pub(super) ids: &'a Ids,
+    pub(super) now: At,
+    pub(super) owner: Owner<'a>,
+    pub(super) inbox: bool,
+}
+
+/// What an event is about.
+#[derive(Default)]
+pub struct About<'a> {
+    pub conversation_id: Option<&'a str>,
+    pub message_id: Option<&'a str>,
+    pub occurred_at: Option<At>,
+    /// The provider's fact that it tells of: the first event of a fact holds its key.
+    pub dedupe_key: Option<&'a str>,
+}
+
+impl Page<'_> {
+    pub fn now(&self) -> At {
+        self.now
+    }
+
+    pub fn new_id(&self) -> String {
+        self.ids.next(self.now)
+    }
+
+    pub fn owner(&self) -> Owner<'_> {
+        self.owner
+    }
+
+    /// Whether the fact is stored already; from now on it is.
+    pub fn learn(&mut self, dedupe_key: &str) -> bool {
+        !self.book.known.insert(dedupe_key.to_owned())
+    }
+
+    /// The contact that the party is, or a new one: none for a party without identities. Ids that the provider names in one
+    /// breath are one person's: contacts that were two become one. A name that changes hands becomes this contact's, whoever
+    /// had it.
+    pub fn meet(&mut self, party: &Party) -> Option<String> {
+        let lasting = |identity: &&Identity| !identity.changes_hands();
+        let first = party.identities.first()?;
+        let known = party.identities.iter().filter(lasting).chain([first]).find_map(|identity| self.book.identities.get(identity));
+        let contact_id = match known.map(|holder| holder.contact_id.clone()) {
+            Some(known) => {
+                self.rename(&known, party.name.as_ref());
+                known
+            }
+            None => self.make_contact(party.name.clone()),
+        };
+        for identity in &party.identities {
+            match self.book.identities.get(identity).map(|holder| holder.contact_id.clone()) {
+                Some(holder) if holder == contact_id => {}
+                Some(holder) if !identity.changes_hands() => self.merge_contacts(&holder, &contact_id),
+                _ => {
+                    let holder = Holder { contact_id: contact_id.clone(), changed: true };
+                    self.book.identities.insert(identity.clone(), holder);
+                }
+            }
+        }
+        Some(contact_id)
+    }
+
+    fn rename(&mut self, contact_id: &str, name: Option<&String>) {
+        if let (Some(name), Some(contact)) = (name, self.book.contacts.get_mut(contact_id))
+            && contact.now.name.as_ref() != Some(name)
+        {
+            let contact = contact.change();
+            contact.name = Some(name.clone());
+            contact.updated_at = self.now;
+        }
+    }
+
+    fn make_contact(&mut self, name: Option<String>) -> String {
+        let id = self.new_id();
+        let contact = Contact {
+            id: id.clone(),
+            organization_id: self.owner.organization_id.to_owned(),
+            channel_account_id: self.owner.account_id.to_owned(),
+            name,
+            identities: Vec::new(),
+            opted_out_at: None,
+            opted_out_reason: None,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        self.book.contacts.insert(id.clone(), Kept::made(contact));
+        id
+    }
+
+    fn merge_contacts(&mut self, from: &str, into: &str) {
+        let gone = self.book.contacts.get(from).map(|contact| contact.now.clone());
+        for holder in self.book.identities.values_mut().filter(|holder| holder.contact_id == from) {
+            holder.contact_id = into.to_owned();
+        }
+        for talk in self.book.conversations.values_mut().filter(|talk| talk.now.conversation.contact_id.as_deref() == Some(from)) {
+            talk.now.conversation.contact_id = Some(into.to_owned());
+        }
+        for message in self.book.messages.values_mut().filter(|message| message.now.contact_id.as_deref() == Some(from)) {
+            message.now.contact_id = Some(into.to_owned());
+        }
+        if let (Some(gone), Some(contact)) = (gone, self.book.contacts.get_mut(into)) {
+            let contact = contact.change();
+            contact.name = contact.name.take().or(gone.name);
+            contact.created_at = contact.created_at.min(gone.created_at);
+            if contact.opted_out_at.is_none() {
+                (contact.opted_out_at, contact.opted_out_reason) = (gone.opted_out_at, gone.opted_out_reason);
+            }
+            contact.updated_at = self.now;
+        }
+        let account_id = self.owner.account_id.to_owned();
+        self.changes.merges.push(Merge::Contacts { account_id, from: from.to_owned(), into: into.to_owned() });
+        self.tell(EventType::ContactMerged, &About::default(), &serde_json::json!({"from": from, "into": into}));
+    }
+
+    /// The conversation of that external id, made where there is none. A channel that has no inbox has no conversations.
+    pub fn converse(&mut self, reference: &ConversationRef, contact_id: Option<&str>) -> Option<&Conversation> {
+        if !self.inbox {
+            return None;
+        }
+        let direct = contact_id.filter(|_| reference.kind == ConversationKind::Direct);
+        let id = match self.book.by_external_id.get(&reference.external_id) {
+            Some(known) => {
+                let known = known.clone();
+                if let Some(talk) = self.book.conversations.get_mut(&known) {
+                    let contact_missing = talk.now.conversation.contact_id.is_none() && direct.is_some();
+                    let title_changed = reference.title.is_some() && reference.title != talk.now.conversation.title;
+                    if contact_missing || title_changed {
+                        let conversation = &mut talk.change().conversation;
+                        conversation.kind = reference.kind;
+                        conversation.title = reference.title.clone().or(conversation.title.take());
+                        conversation.contact_id = conversation.contact_id.take().or(direct.map(str::to_owned));
+                    }
+                }
+                known
+            }
+            None => self.make_conversation(reference, direct),
+        };
+        self.book.conversations.get(&id).map(|talk| &talk.now.conversation)
+    }
+
+    fn make_conversation(&mut self, reference: &ConversationRef, contact_id: Option<&str>) -> String {
+        let id = self.new_id();
+        let conversation = Conversation {
+            id: id.clone(),
+            organization_id: self.owner.organization_id.to_owned(),
+            channel_account_id: self.owner.account_id.to_owned(),
+            external_id: reference.external_id.clone(),
+            kind: reference.kind,
+            title: reference.title.clone(),
+            contact_id: contact_id.map(str::to_owned),
+            last_message_at: self.now,
+            created_at: self.now,
+        };
+        self.book.by_external_id.insert(reference.external_id.clone(), id.clone());
+        self.book.conversations.insert(id.clone(), Kept::made(Talk { conversation, reply_context: None }));
+        id
+    }
+
+    pub fn conversation(&self, id: &str) -> Option<&Conversation> {
+        self.book.conversations.get(id).map(|talk| &talk.now.conversation)
+    }
+
+    pub fn conversation_by_external_id(&self, external_id: &str) -> Option<&Conversation> {
+        self.conversation(self.book.by_external_id.get(external_id)?)
+    }
+
+    /// Notes a message in the conversation, and what the plugin wants back with the next one that goes out.
+    pub fn touch(&mut self, conversation_id: &str, reply_context: Option<Vec<u8>>) {
+        if let Some(talk) = self.book.conversations.get_mut(conversation_id) {
+            let now = self.now;
+            let talk = talk.change();
+            talk.conversation.last_message_at = now;
+            talk.reply_context = reply_context.or(talk.reply_context.take());
+        }
+    }
+
+    /// The conversation continues under another external id. Where both exist already, the one becomes part of the other.
+    /// Answers the id of the conversation that stays.
+    pub fn move_conversation(&mut self, from: &str, to: &str) -> Option<String> {
+        let standing = self.book.by_external_id.get(to).cloned();
+        let Some(old) = self.book.by_external_id.get(from).cloned().filter(|_| from != to) else {
+            return standing;
+        };
+        self.book.by_external_id.remove(from);
+        let Some(new) = standing else {
+            if let Some(talk) = self.book.conversations.get_mut(&old) {
+                to.clone_into(&mut talk.change().conversation.external_id);
+            }
+            self.book.by_external_id.insert(to.to_owned(), old.clone());
+            return Some(old);
+        };
+        for message in self.book.messages.values_mut().filter(|message| message.now.conversation_id.as_ref() == Some(&old)) {
+            message.now.conversation_id = Some(new.clone());
+        }
+        self.book.conversations.remove(&old);
+        self.changes.merges.push(Merge::Conversations { from: old, into: new.clone() });
+        Some(new)
+    }
+
+    /// Who takes no messages any more, and why; or takes them again.
+    pub fn set_opted_out(&mut self, contact_id: &str, reason: Option<&str>) {
+        let now = self.now;
+        if let Some(contact) = self.book.contacts.get_mut(contact_id) {
+            let contact = contact.change();
+            contact.opted_out_at = reason.map(|_| now);
+            contact.opted_out_reason = reason.map(str::to_owned);
+            contact.updated_at = now;
+        }
+    }
+
+    pub fn message(&self, id: &str) -> Option<&Message> {
+        self.book.messages.get(id).map(|message| &message.now)
+    }
+
+    /// The message that the provider, or who takes our ids for its own, speaks of.
+    pub fn message_by_ref(&self, reference: &str) -> Option<&Message> {
+        match self.book.refs.get(reference) {
+            Some(known) => self.message(&known.now.message_id),
+            None => self.message(reference),
+        }
+    }
+
+    /// Our messages in the conversation that went out up to then and aren't read, oldest first.
+    pub fn unread_up_to(&self, conversation_id: &str, until: At) -> Vec<Message> {
+        let mut unread: Vec<Message> = self
+            .book
+            .messages
+            .values()
+            .map(|message| &message.now)
+            .filter(|message| message.conversation_id.as_deref() == Some(conversation_id))
+            .filter(|message| message.direction == Direction::Outbound && message.kind == "message" && message.read_at.is_none())
+            .filter(|message| message.sent_at.is_some_and(|sent_at| sent_at <= until))
+            .cloned()
+            .collect();
+        unread.sort_by(|one, other| one.id.cmp(&other.id));
+        unread
+    }
+
+    /// Messages to the recipient that perhaps arrived.
+    pub fn uncertain_to(&self, recipient: &str) -> impl Iterator<Item = &Message> {
+        let ids = self.book.uncertain.get(recipient).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| self.message(id)).filter(|message| message.state == MessageState::Uncertain)
+    }
+
+    /// Whether a send is on its way to the conversation.
+    pub fn is_in_flight(&self, external_id: &str) -> bool {
+        self.book.in_flight.contains(external_id)
+    }
+
+    /// A message that is new.
+    pub fn insert(&mut self, message: Message) {
+        self.book.messages.insert(message.id.clone(), Kept::made(message));
+    }
+
+    /// A message as it stands now.
+    pub fn save(&mut self, message: Message) {
+        match self.book.messages.get_mut(&message.id) {
+            Some(kept) => kept.replace(message),
+            None => self.insert(message),
+        }
+    }
+
+    /// Notes an id by which the provider speaks of the message, and frees the facts that waited for it. Answers false where it
+    /// is another message's already.
+    pub fn name(&mut self, reference: &str, message_id: &str, part: u32) -> bool {
+        if let Some(known) = self.book.refs.get(reference) {
+            return known.now.message_id == message_id;
+        }
+        let row = Reference {
+            reference: reference.to_owned(),
+            message_id: message_id.to_owned(),
+            part,
+            delivered_at: None,
+            read_at: None,
+            failed_at: None,
+        };
+        self.book.refs.insert(reference.to_owned(), Kept::made(row));
+        for fact in self.book.parked.remove(reference).unwrap_or_default() {
+            self.book.unparked.push((reference.to_owned(), fact.dedupe_key.clone()));
+            self.book.freed.push(fact);
+        }
+        true
+    }
+
+    pub fn reference(&self, reference: &str) -> Option<&Reference> {
+        self.book.refs.get(reference).map(|kept| &kept.now)
+    }
+
+    pub fn reference_mut(&mut self, reference: &str) -> Option<&mut Reference> {
+        self.book.refs.get_mut(reference).map(Kept::change)
+    }
+
+    /// Every id by which the provider speaks of the message.
+    pub fn references_of(&self, message_id: &str) -> impl Iterator<Item = &Reference> {
+        self.book.refs.values().map(|kept| &kept.now).filter(move |reference| reference.message_id == message_id)
+    }
+
+    /// Facts whose message came, each once.
+    pub fn take_freed(&mut self) -> Option<Fact> {
+        self.book.freed.pop()
+    }
+
+    /// The fact waits for the message of that id.
+    pub fn park(&mut self, fact: Fact, reference: &str, until: At) {
+        let account_id = self.owner.account_id.to_owned();
+        self.changes.parked.push(ParkedFact { account_id, reference: reference.to_owned(), until, fact: fact.clone() });
+        // In the same group its message may come.
+        self.book.parked.entry(reference.to_owned()).or_default().push(fact);
+    }
+
+    pub fn queue(&mut self, queued: Queued) {
+        self.changes.queued.push(queued);
+    }
+
+    pub fn stand(&mut self, standing: Standing) {
+        self.changes.standings.push((self.owner.account_id.to_owned(), standing));
+    }
+
+    /// Appends an event.
+    pub fn tell(&mut self, event_type: EventType, about: &About<'_>, data: &impl Serialize) {
+        self.append(event_type, about, written(data));
+    }
+}
+
+impl Page<'_> {
+    fn append(&mut self, event_type: EventType, about: &About<'_>, data: Arg) {
+        self.changes.told.push(Told {
+            id: self.ids.next(self.now),
+            event_type,
+            organization_id: self.owner.organization_id.to_owned(),
+            account_id: self.owner.account_id.to_owned(),
+            dedupe_key: about.dedupe_key.map(str::to_owned),
+            conversation_id: about.conversation_id.map(str::to_owned),
+            message_id: about.message_id.map(str::to_owned),
+            data,
+            occurred_at: about.occurred_at.unwrap_or(self.now),
+            created_at: self.now,
+        });
+    }
+}
+
+/// A conversation as events show it.
+#[derive(Serialize)]
+pub struct ConversationView<'a> {
+    id: &'a str,
+    external_id: &'a str,
+    kind: ConversationKind,
+    title: Option<&'a str>,
+}
+
+impl<'a> From<&'a Conversation> for ConversationView<'a> {
+    fn from(conversation: &'a Conversation) -> ConversationView<'a> {
+        ConversationView {
+            id: &conversation.id,
+            external_id: &conversation.external_id,
+            kind: conversation.kind,
+            title: conversation.title.as_deref(),
+        }
+    }
+}
+
+/// A contact as events show it.
+#[derive(Serialize)]
+pub struct ContactView<'a> {
+    pub id: Option<&'a str>,
+    pub name: Option<&'a str>,
+    pub identities: &'a [Identity],
+}
+
+impl<'a> ContactView<'a> {
+    pub fn of(id: Option<&'a str>, party: &'a Party) -> ContactView<'a> {
+        ContactView { id, name: party.name.as_deref(), identities: &party.identities }
+    }
+}
+
+/// What an event about a message tells.
+#[derive(Serialize)]
+struct MessageData<'a> {
+    message: &'a Message,
+    conversation: Option<ConversationView<'a>>,
+    contact: Option<ContactView<'a>>,
+    #[serde(flatten)]
+    more: Option<Value>,
+}
+
+impl Page<'_> {
+    /// Tells of a message as it stands; `more` are further fields, an object.
+    pub fn tell_message(&mut self, event_type: EventType, message: &Message, party: Option<&Party>, about: About<'_>, more: Option<Value>) {
+        let conversation = message.conversation_id.as_deref().and_then(|id| self.book.conversations.get(id));
+        let data = MessageData {
+            message,
+            conversation: conversation.map(|talk| ConversationView::from(&talk.now.conversation)),
+            contact: party.map(|party| ContactView::of(message.contact_id.as_deref(), party)),
+            more,
+        };
+        let data = written(&data);
+        let about = About { conversation_id: message.conversation_id.as_deref(), message_id: Some(&message.id), ..about };
+        self.append(event_type, &about, data);
+    }
+}

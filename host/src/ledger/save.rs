@@ -1,0 +1,63 @@
+//! Writing what changed: one statement, or a few, for each kind of row.
+
+use super::{Applied, Ledger, Merge};
+use crate::store::{Result, Tx, accounts, events, messages, outbox, parked, people};
+
+impl Ledger {
+    /// Writes everything. Answers what it set in motion.
+    pub async fn save(self, tx: &mut Tx) -> Result<Applied> {
+        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len() };
+        self.save_people(tx).await?;
+        self.save_messages(tx).await?;
+        let now = self.now;
+        for merge in &self.changes.merges {
+            match merge {
+                Merge::Contacts { account_id, from, into } => people::merge_contacts(tx, account_id, from, into, now).await?,
+                Merge::Conversations { from, into } => people::merge_conversations(tx, from, into).await?,
+            }
+        }
+        parked::insert(tx, &self.changes.parked).await?;
+        for (account_id, book) in &self.books {
+            for (reference, dedupe_key) in &book.unparked {
+                parked::delete(tx, account_id, reference, dedupe_key).await?;
+            }
+        }
+        for (account_id, standing) in &self.changes.standings {
+            accounts::set_standing(tx, account_id, standing, now).await?;
+        }
+        outbox::insert(tx, self.changes.queued).await?;
+        events::append_all(tx, self.changes.told).await?;
+        Ok(applied)
+    }
+
+    async fn save_people(&self, tx: &mut Tx) -> Result<()> {
+        let contacts = self.books.values().flat_map(|book| book.contacts.values());
+        let mut contacts: Vec<_> = contacts.filter(|kept| kept.changed).map(|kept| &kept.now).collect();
+        contacts.sort_by(|one, other| one.id.cmp(&other.id));
+        people::put_contacts(tx, &contacts).await?;
+        let mut identities = Vec::new();
+        let mut conversations = Vec::new();
+        for (account_id, book) in &self.books {
+            let given = book.identities.iter().filter(|(_, holder)| holder.changed);
+            identities.extend(given.map(|(identity, holder)| (account_id.as_str(), identity, holder.contact_id.as_str())));
+            let talks = book.conversations.values().filter(|kept| kept.changed).map(|kept| &kept.now);
+            conversations.extend(talks.map(|talk| (&talk.conversation, talk.reply_context.as_ref())));
+        }
+        conversations.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+        people::put_identities(tx, &identities).await?;
+        people::put_conversations(tx, &conversations).await
+    }
+
+    async fn save_messages(&self, tx: &mut Tx) -> Result<()> {
+        let mut rows = Vec::new();
+        let mut references = Vec::new();
+        for (account_id, book) in &self.books {
+            rows.extend(book.messages.values().filter(|kept| kept.changed).map(|kept| &kept.now));
+            references.extend(book.refs.values().filter(|kept| kept.changed).map(|kept| (account_id.as_str(), &kept.now)));
+        }
+        // In the order they were made, which is the order of their keys: that is the cheapest for the database.
+        rows.sort_by(|one, other| one.id.cmp(&other.id));
+        messages::put(tx, &rows).await?;
+        messages::put_references(tx, &references).await
+    }
+}
