@@ -5,7 +5,7 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::Db,
+    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::{Inbox, TurnedAway}, plugins::Registry, secrets::Keyring, store::Db,
     tasks::Tasks, wake::Wake,
 };
 
@@ -22,6 +22,7 @@ pub struct App {
     pub sandbox: Sandbox,
     pub plugins: Registry,
     pub inbox: Inbox,
+    pub turned_away: TurnedAway,
     pub wake: Wake,
     pub tasks: Tasks,
 }

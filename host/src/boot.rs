@@ -15,7 +15,7 @@ use crate::{
     domain::key::Scope,
     egress::{Egress, EgressSettings},
     ids::Ids,
-    inbox::Inbox,
+    inbox::{self, Inbox, TurnedAway},
     outbox,
     plugins::{self, Registry},
     rest, schedule,
@@ -120,6 +120,7 @@ impl Gateway {
             ids,
             sandbox,
             inbox,
+            turned_away: TurnedAway::default(),
             wake,
             tasks,
         });
@@ -140,6 +141,7 @@ impl Gateway {
         app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
         app.tasks.spawn(schedule::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
+        app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         let tasks = app.tasks.clone();
         let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
             stop.await;
@@ -161,6 +163,7 @@ impl Gateway {
                 tracing::warn!("what was being done didn't end within {} s; it is taken up again at the next start", GRACE.as_secs());
             }
         }
+        inbox::flush_turned_away(&app).await;
         app.inbox.close().await;
         app.db.close().await;
         Ok(())

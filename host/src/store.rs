@@ -13,6 +13,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod people;
 pub mod plugins;
+pub mod retention;
 pub mod secrets;
 pub mod webhooks;
 
