@@ -5,8 +5,17 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::{Inbox, TurnedAway}, plugins::Registry, secrets::Keyring, store::Db,
-    tasks::Tasks, wake::Wake,
+    blobs::Blobs,
+    clock::Clock,
+    config::Config,
+    egress::Egress,
+    ids::Ids,
+    inbox::{Inbox, TurnedAway},
+    plugins::Registry,
+    secrets::Keyring,
+    store::Db,
+    tasks::Tasks,
+    wake::Wake,
 };
 
 pub struct App {

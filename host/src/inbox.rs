@@ -55,12 +55,7 @@ pub enum ReceiveError {
 ///
 /// # Errors
 /// The webhook is stored before every error but [`ReceiveError::Store`].
-pub async fn receive(
-    app: &App,
-    account: &Account,
-    webhook: Webhook,
-    secrets: BTreeMap<String, Secret>,
-) -> Result<Reply, ReceiveError> {
+pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BTreeMap<String, Secret>) -> Result<Reply, ReceiveError> {
     let (disposition, facts, answer) = if account.is_active {
         match parse(app, account, &webhook, secrets).await {
             Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(reply)),

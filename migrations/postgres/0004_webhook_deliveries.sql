@@ -17,6 +17,7 @@ UPDATE webhooks w SET organization_id = (SELECT a.organization_id FROM channel_a
 CREATE INDEX webhooks_of_account ON webhooks (account_id, id);
 CREATE INDEX webhooks_of_organization ON webhooks (organization_id, id);
 CREATE INDEX webhooks_waiting ON webhooks (account_id, id) WHERE state IN ('held', 'failed');
+CREATE INDEX webhooks_waiting_since ON webhooks (account_id, received_at) WHERE state IN ('held', 'failed');
 CREATE UNIQUE INDEX webhooks_repeated ON webhooks (account_id, request_hash) WHERE state IN ('held', 'failed');
 CREATE UNIQUE INDEX webhooks_ignored ON webhooks (account_id) WHERE state = 'ignored';
 CREATE INDEX webhooks_quarantined ON webhooks (type, external_id, id) WHERE state = 'quarantined';

@@ -131,8 +131,7 @@ async fn what_is_held_says_so_and_is_processed_on_activation(database: Database)
     let path = format!("/rest/v1/webhook_deliveries/{}/replay", text(&held, "id"));
     assert_eq!(bench.gateway.post(&path, json!({})).await.expect_status(409)["code"], "inactive");
     set_active(&bench, true).await;
-    let processed =
-        eventually("it is processed", || async { deliveries(&bench.gateway, "state=processed").await.pop() }).await;
+    let processed = eventually("it is processed", || async { deliveries(&bench.gateway, "state=processed").await.pop() }).await;
     assert_eq!((&processed["id"], &processed["events"]), (&held["id"], &json!(1)));
     assert_eq!(bench.messages("inbound").await.len(), 1);
 }
@@ -359,8 +358,14 @@ async fn what_is_old_goes_and_what_waits_stays(database: Database) {
     bench.push(text_update(1, "old")).await;
     bench.gateway.webhook(&bench.account, Some(&secret(&bench)), "not json").await.expect_status(200);
     assert_eq!(deliveries(&bench.gateway, "").await.len(), 2);
-    restart_with(&mut bench.gateway, "retention.webhooks_days = 0.000001");
-    eventually("the processed one is gone", || async { deliveries(&bench.gateway, "state=processed").await.is_empty().then_some(()) }).await;
+    let log = bench.gateway.data.parent().unwrap().join("gateway.log");
+    restart_with(&mut bench.gateway, "retention.webhooks_days = 0.000001\nretention.attempts_days = 0.000001");
+    // Said when everything was pruned.
+    eventually("the old is deleted", || async {
+        std::fs::read_to_string(&log).unwrap().contains("older than its retention was deleted").then_some(())
+    })
+    .await;
+    assert!(deliveries(&bench.gateway, "state=processed").await.is_empty());
     assert_eq!(deliveries(&bench.gateway, "state=failed").await.len(), 1);
     assert_eq!(bench.messages("inbound").await.len(), 1, "the message stays");
 }

@@ -1,7 +1,7 @@
 //! What is old goes, a batch at a time, oldest first: each function answers how many rows went. Ids sort by the time they were made,
 //! so that the old rows are found by their key. On PostgreSQL, nodes that prune at the same time skip each other's rows.
 
-use super::{Result, Tx, sql};
+use super::{Result, Run, Tx, sql};
 use crate::{clock::At, domain::webhook::REDELIVERY, ids::lowest_at};
 
 /// Webhooks that are done with.
@@ -72,7 +72,7 @@ mod tests {
         },
         ids::Ids,
         store::{
-            Db, Page, Run, events, organizations,
+            Db, Page, events, organizations,
             webhooks::{self, Disposition, Filter},
         },
     };
@@ -85,9 +85,13 @@ mod tests {
         NOW.minus(DAY * days)
     }
 
+    /// Of a generator of its own: one makes no id that sorts before its last.
+    fn id_at(at: At) -> String {
+        Ids::default().next(at)
+    }
+
     struct Store {
         db: Db,
-        ids: Ids,
         _folder: tempfile::TempDir,
     }
 
@@ -105,7 +109,7 @@ mod tests {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        Store { db, ids: Ids::default(), _folder: folder }
+        Store { db, _folder: folder }
     }
 
     impl Store {
@@ -117,14 +121,8 @@ mod tests {
                 headers: Vec::new(),
                 body: body.as_bytes().to_vec(),
             };
-            let webhook = Webhook {
-                id: self.ids.next(at),
-                account_id: "a".into(),
-                organization_id: "o".into(),
-                received_at: at,
-                verified_by: None,
-                request,
-            };
+            let webhook =
+                Webhook { id: id_at(at), account_id: "a".into(), organization_id: "o".into(), received_at: at, verified_by: None, request };
             let disposition = Disposition { state, reason: None, plugin_digest: None, events: 0 };
             let mut tx = self.db.begin().await.unwrap();
             webhooks::insert(&mut tx, &webhook, &disposition).await.unwrap();
@@ -134,7 +132,7 @@ mod tests {
 
         async fn event(&self, at: At, key: Option<&str>) {
             let event = Event {
-                id: self.ids.next(at),
+                id: id_at(at),
                 event_type: EventType::MessageReceived,
                 version: 1,
                 organization_id: "o".into(),
@@ -219,8 +217,8 @@ mod tests {
     async fn attempts_of_settled_messages_go_and_those_of_waiting_ones_stay() {
         let store = store().await;
         let mut tx = store.db.begin().await.unwrap();
-        let (settled, waits) = (store.ids.next(days_ago(50)), store.ids.next(days_ago(50)));
-        let new = store.ids.next(days_ago(1));
+        let (settled, waits) = (id_at(days_ago(50)), id_at(days_ago(50)));
+        let new = id_at(days_ago(1));
         for id in [&settled, &waits, &new] {
             tx.run(
                 sql("INSERT INTO messages (id, organization_id, account_id, direction, kind, content, echo, reactions, votes, extras,
@@ -266,7 +264,7 @@ mod tests {
         use crate::domain::webhook::{Named, Stray};
         let store = store().await;
         let stray = |n: u32, named: Option<Named>| Stray {
-            id: store.ids.next(days_ago(10 - n)),
+            id: id_at(days_ago(10 - n)),
             received_at: days_ago(10 - n),
             named,
             verified_by: None,
