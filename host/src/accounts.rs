@@ -22,6 +22,8 @@ pub const POLL: &str = "poll";
 pub const HEALTH: &str = "health";
 /// The job that processes the webhooks that wait: held by an inactive account, or failed by a plugin that was mended since.
 pub const RELEASE: &str = "release";
+/// The job that processes webhooks again that somebody asked for.
+pub const REPLAY: &str = "replay";
 /// The job that connects an account again whose settings were changed.
 pub const RECONNECT: &str = "reconnect";
 /// The job that goes on with a connect dialogue that waits.

@@ -5,8 +5,18 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    accounts::KnownAccounts, blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::{Db, group::Group},
-    tasks::Tasks, wake::Wake,
+    accounts::KnownAccounts,
+    blobs::Blobs,
+    clock::Clock,
+    config::Config,
+    egress::Egress,
+    ids::Ids,
+    inbox::{Inbox, TurnedAway},
+    plugins::Registry,
+    secrets::Keyring,
+    store::{Db, group::Group},
+    tasks::Tasks,
+    wake::Wake,
 };
 
 pub struct App {
@@ -25,6 +35,7 @@ pub struct App {
     /// Small writes that share a commit.
     pub group: Group,
     pub known: KnownAccounts,
+    pub turned_away: TurnedAway,
     pub wake: Wake,
     pub tasks: Tasks,
 }

@@ -16,7 +16,7 @@ use crate::{
     domain::key::Scope,
     egress::{Egress, EgressSettings},
     ids::Ids,
-    inbox::Inbox,
+    inbox::{self, Inbox, TurnedAway},
     outbox,
     plugins::{self, Registry},
     rest, schedule,
@@ -124,6 +124,7 @@ impl Gateway {
             known: KnownAccounts::default(),
             db,
             inbox,
+            turned_away: TurnedAway::default(),
             wake,
             tasks,
         });
@@ -144,6 +145,7 @@ impl Gateway {
         app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
         app.tasks.spawn(schedule::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
+        app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         let tasks = app.tasks.clone();
         let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
             stop.await;
@@ -165,6 +167,7 @@ impl Gateway {
                 tracing::warn!("what was being done didn't end within {} s; it is taken up again at the next start", GRACE.as_secs());
             }
         }
+        inbox::flush_turned_away(&app).await;
         app.group.close().await;
         app.inbox.close().await;
         app.db.close().await;

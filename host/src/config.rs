@@ -9,6 +9,8 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::webhook::REDELIVERY;
+
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub struct Config {
     pub sandbox: Sandbox,
     pub egress: Egress,
     pub outbox: Outbox,
+    pub webhooks: Webhooks,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -86,6 +90,73 @@ pub struct Outbox {
     pub expires_s: u64,
     pub send_ms: u64,
     pub lease_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub quarantine_max: u32,
+}
+
+/// Days; parts of one too.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub webhooks_days: f64,
+    pub webhooks_unprocessed_days: f64,
+    pub attempts_days: f64,
+    pub events_days: f64,
+}
+
+/// The longest retention: 100 years.
+const DAYS_MAX: f64 = 36_500.0;
+/// How long a provider may deliver a webhook again, in days.
+const REDELIVERY_DAYS: f64 = REDELIVERY.as_secs() as f64 / 86_400.0;
+
+impl Retention {
+    pub fn webhooks(&self) -> Duration {
+        days(self.webhooks_days)
+    }
+
+    pub fn webhooks_unprocessed(&self) -> Duration {
+        days(self.webhooks_unprocessed_days)
+    }
+
+    pub fn attempts(&self) -> Duration {
+        days(self.attempts_days)
+    }
+
+    pub fn events(&self) -> Duration {
+        days(self.events_days)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, days) in [
+            ("webhooks_days", self.webhooks_days),
+            ("webhooks_unprocessed_days", self.webhooks_unprocessed_days),
+            ("attempts_days", self.attempts_days),
+            ("events_days", self.events_days),
+        ] {
+            if !(days > 0.0 && days <= DAYS_MAX) {
+                problems.push(format!("retention.{name}: must be more than 0 and at most {DAYS_MAX} days"));
+            }
+        }
+        // An event is also the memory that its fact was told.
+        if self.events_days < self.webhooks_days + REDELIVERY_DAYS {
+            problems.push(format!(
+                "retention.events_days: must be at least {REDELIVERY_DAYS} days longer than retention.webhooks_days = {}, else a webhook \
+                 that is delivered again or replayed would be told twice",
+                self.webhooks_days
+            ));
+        }
+        problems
+    }
+}
+
+/// `days` is checked: it is a span.
+fn days(days: f64) -> Duration {
+    Duration::try_from_secs_f64(days * 86_400.0).unwrap_or(Duration::MAX)
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -172,6 +243,7 @@ impl Config {
                 self.outbox.send_ms
             ));
         }
+        problems.extend(self.retention.problems());
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(format!("log.format: “{}” is neither text nor json", self.log.format));
         }
@@ -250,5 +322,14 @@ mod tests {
         let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n").unwrap();
         let shown = config.redacted();
         assert!(!shown.contains("hunter2") && !shown.contains("abcdef"), "{shown}");
+    }
+
+    #[test]
+    fn an_event_is_kept_longer_than_the_webhooks_that_may_tell_it_again() {
+        let problems = load("[retention]\nwebhooks_days = 0.5\nevents_days = 8\nattempts_days = 0\n").unwrap_err();
+        let text = problems.join("\n");
+        assert!(problems.len() == 2 && text.contains("retention.events_days") && text.contains("retention.attempts_days"), "{text}");
+        let config = load("[retention]\nwebhooks_days = 0.5\nevents_days = 8.5\n").unwrap();
+        assert_eq!(config.retention.webhooks(), Duration::from_secs(12 * 3600));
     }
 }

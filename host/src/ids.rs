@@ -50,6 +50,12 @@ impl Ids {
     }
 }
 
+/// No id made at that time or later sorts before it: a bound for what is read by time.
+pub fn lowest_at(at: At) -> String {
+    let millis = u64::try_from(at.millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +75,13 @@ mod tests {
     fn an_id_is_a_uuid_of_version_7() {
         let id = Ids::default().next(At::from_micros(1_764_000_000_000_000));
         assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 7);
+    }
+
+    #[test]
+    fn the_lowest_of_a_time_parts_the_ids() {
+        let (ids, at) = (Ids::default(), At::from_micros(1_764_000_000_000_000));
+        let earlier = ids.next(at.minus(std::time::Duration::from_micros(1)));
+        assert!(earlier < lowest_at(at));
+        assert!(lowest_at(at) <= ids.next(at));
     }
 }

@@ -6,24 +6,26 @@ mod commit;
 mod media;
 mod overdue;
 mod replay;
+mod turned_away;
 
 pub use apply::{apply, apply_freed};
 pub use commit::{Inbox, Ingest, Source};
 pub use media::fetch_media;
 pub use overdue::tell_overdue;
-pub use replay::{Released, release};
+pub use replay::{Progress, Replayed, ask_replay, release, replay, replay_many};
+pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};
 
 use std::collections::BTreeMap;
 
-use patchbay_sandbox::contract::channel as wit;
+use patchbay_sandbox::{Fault, contract::channel as wit};
 
 use crate::{
     app::App,
     domain::{
         account::Account,
         event::Fact,
-        failure::Failure,
-        webhook::{Fields, Webhook, WebhookState},
+        failure::FailureClass,
+        webhook::{Fields, Request, Webhook, WebhookState},
     },
     plugins::{Version, convert},
     secrets::Secret,
@@ -38,45 +40,44 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Why a webhook was kept but not understood, or not kept at all.
+/// Why the provider should deliver a webhook again.
 #[derive(Debug)]
 pub enum ReceiveError {
-    /// Kept as failed: the plugin could not read it; a redelivery won't help, a mended plugin and a replay will.
-    Unreadable(Failure),
-    /// Kept as failed: no plugin could run. The provider should deliver again.
-    NoPlugin(String),
-    /// Not kept. The provider has to deliver again.
+    /// Kept as failed: the plugin gave up on it, or none could run.
+    Plugin(String),
+    /// Not kept.
     Store(StoreError),
 }
 
-/// How a webhook was believed: the recipe's name, and the account's secrets that were opened for it.
-pub struct Proof {
-    pub verified_by: Option<&'static str>,
-    pub secrets: BTreeMap<String, Secret>,
-}
-
-/// Takes a verified webhook in.
+/// Takes a verified webhook in; `secrets` are the account's.
+///
+/// One that the plugin read and calls none of its provider's is kept as failed and answered 2xx all the same. Delivered again
+/// it would be no better; a provider that gets an error takes the endpoint for broken, holds back what is behind it, and in the end
+/// disables it. A plugin that is mended gets to read it by a replay.
 ///
 /// # Errors
 /// The webhook is stored before every error but [`ReceiveError::Store`].
-pub async fn receive(app: &App, account: &Account, webhook: Webhook, proof: Proof) -> Result<Reply, ReceiveError> {
-    if !account.is_active {
-        let held =
-            Disposition { state: WebhookState::Held, reason: Some("the account is inactive".to_owned()), plugin_digest: None, events: 0 };
-        app.inbox.commit(Ingest::webhook(account, webhook, held, Vec::new())).await.map_err(ReceiveError::Store)?;
-        return Ok(Reply::default());
-    }
-    match parse(app, account, &webhook, proof).await {
-        Ok(Parsed { facts, reply, disposition }) => {
-            app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
-            Ok(reply)
+pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BTreeMap<String, Secret>) -> Result<Reply, ReceiveError> {
+    let (disposition, facts, answer) = if account.is_active {
+        match parse(app, account, &webhook, secrets).await {
+            Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(reply)),
+            Err(Unparsed { cause, disposition }) => {
+                let reason = disposition.reason.clone().unwrap_or_default();
+                tracing::warn!(account.id = %account.id, %reason, "a webhook was kept for later");
+                let answer = match cause {
+                    Cause::Unreadable => Ok(Reply::default()),
+                    Cause::Faulted | Cause::NotRun => Err(ReceiveError::Plugin(reason)),
+                };
+                (disposition, Vec::new(), answer)
+            }
         }
-        Err(unparsed) => {
-            tracing::warn!(account.id = %account.id, reason = %unparsed.disposition.reason.as_deref().unwrap_or_default(), "a webhook was kept for later");
-            app.inbox.commit(Ingest::webhook(account, webhook, unparsed.disposition, Vec::new())).await.map_err(ReceiveError::Store)?;
-            Err(unparsed.error)
-        }
-    }
+    } else {
+        let reason = Some("the account is inactive".to_owned());
+        let held = Disposition { state: WebhookState::Held, reason, plugin_digest: None, events: 0 };
+        (held, Vec::new(), Ok(Reply::default()))
+    };
+    app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
+    answer
 }
 
 struct Parsed {
@@ -85,31 +86,40 @@ struct Parsed {
     disposition: Disposition,
 }
 
+/// Why the plugin made nothing of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// It read it, and knows no such webhook: it will say so again.
+    Unreadable,
+    /// It broke on it, or couldn't go on for now.
+    Faulted,
+    /// Nothing ran: no version can, or there was no place for the call.
+    NotRun,
+}
+
 struct Unparsed {
-    error: ReceiveError,
+    cause: Cause,
     disposition: Disposition,
 }
 
+impl Unparsed {
+    fn because(cause: Cause, reason: String, plugin_digest: Option<String>) -> Unparsed {
+        Unparsed { cause, disposition: Disposition { state: WebhookState::Failed, reason: Some(reason), plugin_digest, events: 0 } }
+    }
+}
+
 /// Runs the plugin over a webhook. Nothing is stored here.
-async fn parse(app: &App, account: &Account, webhook: &Webhook, proof: Proof) -> Result<Parsed, Unparsed> {
-    let failed = |reason: String, digest: Option<String>| Disposition {
-        state: WebhookState::Failed,
-        reason: Some(reason),
-        plugin_digest: digest,
-        events: 0,
-    };
+async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMap<String, Secret>) -> Result<Parsed, Unparsed> {
     let Some(version) = app.plugins.get(&account.channel_type) else {
-        let reason = format!("no plugin for {} can run", account.channel_type);
-        return Err(Unparsed { error: ReceiveError::NoPlugin(reason.clone()), disposition: failed(reason, None) });
+        return Err(Unparsed::because(Cause::NotRun, format!("no plugin for {} can run", account.channel_type), None));
     };
     let digest = Some(version.digest.clone());
-    let asked = webhook_out(account, &version, webhook, proof.verified_by);
-    let answer = match version.parse(app, account, proof.secrets, asked).await {
+    let asked = webhook_out(account, &version, &webhook.request, webhook.verified_by.clone());
+    let answer = match version.parse(app, account, secrets, asked).await {
         Ok(answer) => answer,
-        Err(fault) => {
-            let reason = fault.to_string();
-            return Err(Unparsed { error: ReceiveError::NoPlugin(reason.clone()), disposition: failed(reason, digest) });
-        }
+        // The version has nothing to do with it.
+        Err(fault @ Fault::Busy(_)) => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
+        Err(fault) => return Err(Unparsed::because(Cause::Faulted, fault.to_string(), digest)),
     };
     match answer {
         Ok(parsed) => {
@@ -120,21 +130,24 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, proof: Proof) ->
         }
         Err(failure) => {
             let failure = convert::failure_in(failure);
-            let disposition = failed(format!("{}: {}", failure.class, failure.message), digest);
-            Err(Unparsed { error: ReceiveError::Unreadable(failure), disposition })
+            let cause = match failure.class {
+                FailureClass::Limited | FailureClass::Unavailable | FailureClass::Uncertain | FailureClass::Fault => Cause::Faulted,
+                _ => Cause::Unreadable,
+            };
+            Err(Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest))
         }
     }
 }
 
-fn webhook_out(account: &Account, version: &Version, webhook: &Webhook, verified_by: Option<&str>) -> wit::Webhook {
+fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
     wit::Webhook {
         account: Some(version.account_out(account)),
-        method: webhook.method.clone(),
-        path: webhook.path.clone(),
-        query: convert::list_out(&webhook.query),
-        headers: convert::list_out(&webhook.headers),
-        body: webhook.body.clone(),
-        verified_by: verified_by.map(str::to_owned),
+        method: request.method.clone(),
+        path: request.path.clone(),
+        query: convert::list_out(&request.query),
+        headers: convert::list_out(&request.headers),
+        body: request.body.clone(),
+        verified_by,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod outbox;
 pub mod plugins;
 pub mod rest;
+pub mod retention;
 pub mod schedule;
 pub mod secrets;
 pub mod store;

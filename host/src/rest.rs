@@ -10,6 +10,7 @@ mod messages;
 mod people;
 mod plugins;
 mod status;
+mod webhook_deliveries;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(messages::router())
         .merge(people::router())
         .merge(events::router())
+        .merge(webhook_deliveries::router())
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
     let uploads = media::router().layer(DefaultBodyLimit::max(app.config.http.max_media_mb.saturating_mul(KIB * KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));

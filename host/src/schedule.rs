@@ -4,12 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL, RECONNECT, RELEASE},
+    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL, RECONNECT, RELEASE, REPLAY},
     app::App,
     clock::At,
     domain::account::{Account, Connection},
-    inbox::{self, Ingest, Released, Source},
+    inbox::{self, Ingest, Progress, Source},
     plugins::{self, convert},
+    retention,
     store::{self, jobs::DueJob},
 };
 
@@ -24,6 +25,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 
 /// Runs until the gateway stops.
 pub async fn run(app: Arc<App>) {
+    app.tasks.spawn(retention::run(Arc::clone(&app)));
     let mut swept = app.clock.now();
     while !app.tasks.is_stopping() {
         if let Err(error) = start_due(&app).await {
@@ -107,6 +109,7 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
         POLL => Some(poll(app, &account, job).await),
         HEALTH => Some(health(app, &account).await),
         RELEASE => release(app, &account).await,
+        REPLAY => replay(app, &account).await,
         // Where it waits again, it was scheduled again.
         CONNECT => connect(app, &account, ConnectStep::Tick).await,
         RECONNECT => connect(app, &account, ConnectStep::Start).await,
@@ -128,9 +131,21 @@ async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
     if !account.is_active {
         return None;
     }
-    match inbox::release(app, account).await {
-        Ok(Released::All) => None,
-        Ok(Released::Later) => Some(PAUSE),
+    next_step(account, inbox::release(app, account).await)
+}
+
+async fn replay(app: &Arc<App>, account: &Account) -> Option<Duration> {
+    if !account.is_active {
+        return Some(PAUSE);
+    }
+    next_step(account, inbox::replay_many(app, account).await)
+}
+
+fn next_step(account: &Account, progress: store::Result<Progress>) -> Option<Duration> {
+    match progress {
+        Ok(Progress::Done) => None,
+        Ok(Progress::More) => Some(Duration::ZERO),
+        Ok(Progress::Waits) => Some(PAUSE),
         Err(error) => {
             tracing::error!(account.id = %account.id, %error, "webhooks that wait could not be processed");
             Some(PAUSE)

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod parked;
 pub mod people;
 pub mod plugins;
+pub mod retention;
 pub mod secrets;
 pub mod webhooks;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Path, Request, State},
+    extract::{Path, Request as HttpRequest, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::post,
@@ -15,12 +15,13 @@ use axum::{
 use crate::{
     accounts::Known,
     app::App,
+    clock::At,
     domain::{
         account::Account,
-        webhook::{Fields, Webhook},
+        webhook::{Fields, Request, Stray, Webhook},
     },
     error::ApiError,
-    inbox::{self, Proof, ReceiveError, Reply},
+    inbox::{self, ReceiveError, Reply},
     manifest::{Verify, WebhookSpec},
     store,
     verify::{self, Refusal},
@@ -28,46 +29,94 @@ use crate::{
 
 /// What a provider is asked to wait when the gateway can't take a webhook in, in seconds.
 const RETRY_AFTER_S: &str = "10";
+/// The largest request to an unknown address that is kept, in bytes.
+const STRAY_MAX: usize = 64 * 1024;
 
 pub fn router() -> Router<Arc<App>> {
     Router::new().route("/webhooks/{account}", post(receive))
 }
 
-async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Result<Response, ApiError> {
+async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: HttpRequest) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let unknown = || ApiError::not_found("webhook address", &id);
-    let mut known = app.known.find(&app, &id).await.map_err(|error| later(&error))?.ok_or_else(unknown)?;
+    let Some(mut known) = app.known.find(&app, &id).await.map_err(|error| later(&error))? else {
+        return turn_away(&app, &id, &parts, body).await;
+    };
     let spec = webhook_spec(&app, &known.account)?;
     let body = bounded(body, &parts.headers, &spec).await?;
     let now = app.clock.now();
     let verify = |known: &Known| verify::verify(&spec.verify, &parts.headers, &body, &known.secrets, now.millis() / 1000);
     if verify(&known).is_err() {
         // Its secret may be newer than what we know.
-        known = app.known.read(&app, &id).await.map_err(|error| later(&error))?.ok_or_else(unknown)?;
+        let newest = app.known.read(&app, &id).await.map_err(|error| later(&error))?;
+        known = newest.ok_or_else(|| ApiError::not_found("webhook address", &id))?;
         if let Err(refusal) = verify(&known) {
-            return Err(refuse(&app, &known.account, &spec.verify, refusal).await);
+            return Err(refuse(&app, &known.account, &spec.verify, refusal));
         }
     }
     let account = &known.account;
     let webhook = Webhook {
         id: app.ids.next(now),
         account_id: account.id.clone(),
+        organization_id: account.organization_id.clone(),
         received_at: now,
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        query: query_fields(&parts),
-        headers: header_fields(&parts.headers, &spec.verify),
-        body: body.to_vec(),
+        verified_by: spec.verify.name().map(str::to_owned),
+        request: kept_request(&parts, header_fields(&parts.headers, &spec.verify), &body),
     };
-    let proof = Proof { verified_by: spec.verify.name(), secrets: known.secrets.clone() };
-    match inbox::receive(&app, account, webhook, proof).await {
+    match inbox::receive(&app, account, webhook, known.secrets.clone()).await {
         Ok(reply) => Ok(answer(reply)),
-        Err(ReceiveError::Unreadable(failure)) => Err(ApiError::bad_request("unreadable", failure.message)
-            .hint("The request is kept as failed; it can be replayed when a plugin understands it.")),
-        Err(ReceiveError::NoPlugin(reason)) => {
+        Err(ReceiveError::Plugin(reason)) => {
             Err(retry_after(ApiError::unavailable("plugin", reason).hint("The request is kept; deliver it again.")))
         }
         Err(ReceiveError::Store(error)) => Err(later(&error)),
+    }
+}
+
+/// For an address of no account. One that was deleted can't be asked to deliver elsewhere: its provider is told 2xx, so that it stops
+/// delivering again. What came to an address that was never one is kept for the operator, within bounds: nobody vouches for it.
+async fn turn_away(app: &App, id: &str, parts: &Parts, body: Body) -> Result<Response, ApiError> {
+    let deleted = store::accounts::find_deleted(&app.db, id).await.map_err(|error| later(&error))?;
+    let now = app.clock.now();
+    if let Some(organization_id) = deleted {
+        app.turned_away.ignore(id, &organization_id, now);
+        return Ok(StatusCode::OK.into_response());
+    }
+    if app.config.webhooks.quarantine_max > 0 {
+        match stray(app, parts, body, now).await {
+            Some(stray) => app.turned_away.keep(stray),
+            None => app.turned_away.drop_stray(),
+        }
+    }
+    Err(ApiError::not_found("webhook address", id))
+}
+
+/// The request, where it is small enough to be kept and there is room.
+async fn stray(app: &App, parts: &Parts, body: Body, now: At) -> Option<Stray> {
+    let head: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let room = STRAY_MAX.checked_sub(head + parts.uri.path().len() + parts.uri.query().map_or(0, str::len))?;
+    if !app.turned_away.has_room() {
+        return None;
+    }
+    let body = axum::body::to_bytes(body, room).await.ok()?;
+    let headers = header_fields(&parts.headers, &Verify::None {}).into_iter().filter(|(name, _)| !names_credential(name)).collect();
+    let mut request = kept_request(parts, headers, &body);
+    request.query.retain(|(name, _)| !names_credential(name));
+    let reason = "no account has this address".to_owned();
+    Some(Stray { id: app.ids.next(now), received_at: now, named: None, verified_by: None, reason, request })
+}
+
+/// Whether what goes by that name may open something somewhere: nobody knows whose it is.
+fn names_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "cookie", "token", "secret", "signature", "key", "password"].iter().any(|word| name.contains(word))
+}
+
+fn kept_request(parts: &Parts, headers: Fields, body: &Bytes) -> Request {
+    Request {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: query_fields(parts),
+        headers,
+        body: body.to_vec(),
     }
 }
 
@@ -93,16 +142,9 @@ async fn bounded(body: Body, headers: &HeaderMap, spec: &WebhookSpec) -> Result<
 }
 
 /// 401, counted on the account: who reads it there sees that somebody sends with a wrong secret.
-async fn refuse(app: &App, account: &Account, recipe: &Verify, refusal: Refusal) -> ApiError {
+fn refuse(app: &App, account: &Account, recipe: &Verify, refusal: Refusal) -> ApiError {
     tracing::warn!(account.id = %account.id, recipe = recipe.name().unwrap_or("none"), %refusal, "a webhook was refused");
-    let count = async {
-        let mut tx = app.db.begin().await?;
-        store::accounts::count_refusal(&mut tx, &account.id).await?;
-        tx.commit().await
-    };
-    if let Err(error) = count.await {
-        tracing::error!(%error, "a refused webhook could not be counted");
-    }
+    app.turned_away.refuse(&account.id, app.clock.now());
     let error = ApiError::new(StatusCode::UNAUTHORIZED, "unverified", format!("The webhook is refused: {refusal}."));
     match recipe {
         Verify::SecretHeader(recipe) => error.hint(format!(

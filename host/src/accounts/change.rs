@@ -82,6 +82,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
         health: None,
         health_at: None,
         webhook_refusals: 0,
+        last_refused_at: None,
         poll_cursor: None,
         created_at: now,
         updated_at: now,

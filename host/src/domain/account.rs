@@ -68,6 +68,7 @@ pub struct Account {
     pub health: Option<HealthReport>,
     pub health_at: Option<At>,
     pub webhook_refusals: i64,
+    pub last_refused_at: Option<At>,
     pub poll_cursor: Option<Vec<u8>>,
     pub created_at: At,
     pub updated_at: At,

@@ -60,6 +60,11 @@ impl Caller {
         self.key.organization_id.as_deref().is_none_or(|own| own == organization_id)
     }
 
+    /// Whether the key belongs to no organisation: then it sees what belongs to none, too.
+    pub(super) fn sees_all(&self) -> bool {
+        self.key.organization_id.is_none()
+    }
+
     /// The organisation that a list is narrowed to: the key's own, else the one asked for.
     ///
     /// # Errors

@@ -198,6 +198,7 @@ fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>) -> Val
         "facts": account.facts,
         "webhook_url": app.webhook_url(&account.id),
         "webhook_refusals": account.webhook_refusals,
+        "last_refused_at": account.last_refused_at,
         "prompt": account.connect_prompt,
         "health": account.health,
         "health_at": account.health_at,

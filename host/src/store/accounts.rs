@@ -32,6 +32,7 @@ impl Record for Account {
             health: row.json_option("health")?,
             health_at: row.at_option("health_at")?,
             webhook_refusals: row.get("webhook_refusals")?,
+            last_refused_at: row.at_option("last_refused_at")?,
             poll_cursor: row.get("poll_cursor")?,
             created_at: row.at("created_at")?,
             updated_at: row.at("updated_at")?,
@@ -177,10 +178,20 @@ pub async fn set_poll_cursor(tx: &mut Tx, id: &str, cursor: Option<Vec<u8>>) -> 
     Ok(())
 }
 
-/// Counts a webhook that failed its verification.
-pub async fn count_refusal(tx: &mut Tx, id: &str) -> Result<()> {
-    tx.run(sql("UPDATE channel_accounts SET webhook_refusals = webhook_refusals + 1 WHERE id = $1").bind(id)).await?;
+/// Counts webhooks that failed their verification.
+pub async fn count_refusals(tx: &mut Tx, id: &str, count: i64, last: At) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts SET webhook_refusals = webhook_refusals + $2, last_refused_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(count)
+        .bind(last);
+    tx.run(statement).await?;
     Ok(())
+}
+
+/// Whose the account was, where it was deleted.
+pub async fn find_deleted(mut db: impl Run + Send, id: &str) -> Result<Option<String>> {
+    let statement = sql("SELECT organization_id FROM channel_accounts WHERE id = $1 AND deleted_at IS NOT NULL").bind(id);
+    db.rows(statement).await?.first().map(|row| row.get("organization_id")).transpose()
 }
 
 /// Marks the account deleted; its history stays, its place at the provider becomes free.

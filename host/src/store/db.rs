@@ -449,8 +449,10 @@ impl Run for Tx {
 const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql")),
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
+    (4, "webhook deliveries", include_str!("../../../migrations/sqlite/0004_webhook_deliveries.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
     (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
+    (4, "webhook deliveries", include_str!("../../../migrations/postgres/0004_webhook_deliveries.sql")),
 ];

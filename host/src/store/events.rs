@@ -1,6 +1,6 @@
 //! Events, in the order they are told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     Record, Result, Row, Run, StoreError, Tx,
@@ -129,4 +129,13 @@ pub async fn last_seq(mut db: impl Run + Send) -> Result<i64> {
 /// The number of the event of that id.
 pub async fn seq_of(mut db: impl Run + Send, id: &str) -> Result<Option<i64>> {
     db.rows(sql("SELECT seq FROM events WHERE id = $1").bind(id)).await?.first().map(|row| row.get("seq")).transpose()
+}
+
+/// Which of the keys the account's facts have already.
+pub async fn known_keys(mut db: impl Run + Send, account_id: &str, keys: &[&str]) -> Result<HashSet<String>> {
+    if keys.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let statement = sql("SELECT dedupe_key FROM events WHERE account_id = $1 AND dedupe_key IN ").bind(account_id);
+    db.rows(statement.list(keys.iter().copied())).await?.iter().map(|row| row.get("dedupe_key")).collect()
 }

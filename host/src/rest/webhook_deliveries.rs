@@ -1,0 +1,209 @@
+//! `/rest/v1/webhook_deliveries`: what providers sent, what became of it, and how it is processed again.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    auth::Caller,
+    channel_accounts,
+    extract::{Json, ListQuery},
+    to_the_end,
+};
+use crate::{
+    app::App,
+    clock::At,
+    domain::{
+        account::Account,
+        key::Scope,
+        webhook::{Delivery, Fields, Webhook, WebhookState},
+    },
+    error::ApiError,
+    inbox::{self, Replayed},
+    store::{
+        self,
+        webhooks::{Filter, Kept},
+    },
+};
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/webhook_deliveries", get(list))
+        .route("/webhook_deliveries/replay", post(replay_many))
+        .route("/webhook_deliveries/{id}", get(show))
+        .route("/webhook_deliveries/{id}/replay", post(replay))
+}
+
+/// An organisation's key sees its own; the operator's sees all, and the quarantine too.
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Delivery>>, ApiError> {
+    caller.may(Scope::Read)?;
+    let filter = Filter {
+        organization_id: caller.narrow(query.take("organization_id"))?,
+        account_id: query.take("channel_account_id"),
+        state: query.take("state").map(|word| state(&word)).transpose()?,
+        since: time(&mut query, "since")?,
+        until: time(&mut query, "until")?,
+    };
+    let page = query.finish("organization_id, channel_account_id, state, since, until")?;
+    Ok(axum::Json(store::webhooks::list(&app.db, &filter, &page).await?))
+}
+
+fn state(word: &str) -> Result<WebhookState, ApiError> {
+    word.parse().map_err(|()| {
+        ApiError::bad_request("bad_query", format!("state: “{word}” is no state of a webhook."))
+            .hint(format!("There are: {}.", WebhookState::WORDS.join(", ")))
+    })
+}
+
+fn time(query: &mut ListQuery, name: &str) -> Result<Option<At>, ApiError> {
+    let at = query.take(name).map(|text| serde_json::from_value::<At>(Value::String(text))).transpose();
+    at.map_err(|error| ApiError::bad_request("bad_query", format!("{name}: {error}")))
+}
+
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+    let Kept { delivery, request } = find(&app, &caller, &id, Scope::Read).await?;
+    let mut shown = json!(delivery);
+    shown["query"] = fields(request.query);
+    shown["headers"] = fields(request.headers);
+    let (body, encoding) = match String::from_utf8(request.body) {
+        Ok(text) => (text, "utf-8"),
+        Err(error) => (STANDARD.encode(error.as_bytes()), "base64"),
+    };
+    shown["body"] = json!(body);
+    shown["body_encoding"] = json!(encoding);
+    Ok(axum::Json(shown))
+}
+
+fn fields(fields: Fields) -> Value {
+    fields.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayOne {
+    /// For one in quarantine: the account that it is replayed into.
+    channel_account_id: Option<String>,
+}
+
+/// Answers the delivery as it stands afterwards, with what came of it.
+async fn replay(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(asked): Json<ReplayOne>,
+) -> Result<axum::Json<Value>, ApiError> {
+    let kept = find(&app, &caller, &id, Scope::Manage).await?;
+    if kept.delivery.state == WebhookState::Ignored {
+        return Err(ApiError::conflict("ignored", "What came for a deleted account is counted, not kept."));
+    }
+    let account = match (&kept.delivery.channel_account_id, asked.channel_account_id) {
+        (Some(own), Some(asked)) if *own != asked => {
+            return Err(ApiError::invalid_field("/channel_account_id", format!("the delivery belongs to the account {own}; leave it out")));
+        }
+        (Some(own), _) => {
+            let account = store::accounts::find(&app.db, own).await?;
+            account.ok_or_else(|| ApiError::conflict("account_deleted", "The account that it came for was deleted."))?
+        }
+        (None, Some(asked)) => named_account(&app, &caller, &asked).await?,
+        (None, None) => {
+            return Err(ApiError::invalid_field("/channel_account_id", "is required: nobody knows whose the delivery is")
+                .hint("Name the account that it is replayed into; you vouch for it, its sender wasn't checked."));
+        }
+    };
+    check_active(&account)?;
+    let replayed = to_the_end(&app, |app| async move { replay_into(&app, &account, kept).await }).await?;
+    let mut shown = json!(find(&app, &caller, &id, Scope::Manage).await?.delivery);
+    shown["replay"] = match replayed {
+        Replayed::Processed { new, known } => json!({"events_new": new, "events_known": known}),
+        Replayed::Failed | Replayed::NotRun => Value::Null,
+    };
+    Ok(axum::Json(shown))
+}
+
+async fn replay_into(app: &App, account: &Account, Kept { delivery, request }: Kept) -> Result<Replayed, ApiError> {
+    if delivery.channel_account_id.is_none() {
+        let mut tx = app.db.begin().await?;
+        if !store::webhooks::adopt(&mut tx, &delivery.id, &account.id, &account.organization_id).await? {
+            return Err(ApiError::conflict("taken", "Somebody else replayed it at the same time.").hint("Look at it again."));
+        }
+        tx.commit().await?;
+    }
+    let webhook = Webhook {
+        id: delivery.id,
+        account_id: account.id.clone(),
+        organization_id: account.organization_id.clone(),
+        received_at: delivery.received_at,
+        verified_by: delivery.verified_by,
+        request,
+    };
+    Ok(inbox::replay(app, account, &webhook).await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayMany {
+    channel_account_id: String,
+    /// Those that failed unless `state` or a span says otherwise.
+    state: Option<WebhookState>,
+    since: Option<At>,
+    until: Option<At>,
+}
+
+/// 202: a job replays them, oldest first.
+async fn replay_many(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(asked): Json<ReplayMany>,
+) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
+    caller.may(Scope::Manage)?;
+    let account = named_account(&app, &caller, &asked.channel_account_id).await?;
+    check_active(&account)?;
+    if matches!(asked.state, Some(WebhookState::Quarantined | WebhookState::Ignored)) {
+        return Err(ApiError::invalid_field("/state", "an account's webhooks are processed, held or failed"));
+    }
+    let spans = asked.since.is_some() || asked.until.is_some();
+    let filter = Filter {
+        organization_id: None,
+        account_id: Some(account.id.clone()),
+        state: asked.state.or((!spans).then_some(WebhookState::Failed)),
+        since: asked.since,
+        until: asked.until,
+    };
+    let found = inbox::ask_replay(&app, &account, filter).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({"found": found}))))
+}
+
+/// The account named in a body.
+async fn named_account(app: &App, caller: &Caller, id: &str) -> Result<Account, ApiError> {
+    let account = channel_accounts::find(app, caller, id, Scope::Manage).await;
+    account.map_err(|error| match error.status {
+        StatusCode::NOT_FOUND => ApiError::invalid_field("/channel_account_id", format!("there is no channel account “{id}”")),
+        _ => error,
+    })
+}
+
+fn check_active(account: &Account) -> Result<(), ApiError> {
+    if account.is_active {
+        return Ok(());
+    }
+    Err(ApiError::conflict("inactive", "The account is inactive: it holds its webhooks.")
+        .hint("PATCH /rest/v1/channel_accounts/{id} with {\"is_active\": true} processes what it holds."))
+}
+
+/// The delivery, where the caller may do that with it. Another organisation's is not found, nor is the quarantine but for the operator.
+async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Kept, ApiError> {
+    caller.may(scope)?;
+    let kept = store::webhooks::find(&app.db, id).await?.filter(|kept| match &kept.delivery.organization_id {
+        Some(organization_id) => caller.sees(organization_id),
+        None => caller.sees_all(),
+    });
+    kept.ok_or_else(|| ApiError::not_found("webhook delivery", id))
+}
