@@ -5,8 +5,8 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::Db,
-    tasks::Tasks, wake::Wake,
+    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, media::Links, plugins::Registry, secrets::Keyring,
+    store::Db, tasks::Tasks, wake::Wake,
 };
 
 pub struct App {
@@ -19,6 +19,7 @@ pub struct App {
     pub keyring: Keyring,
     pub egress: Egress,
     pub blobs: Blobs,
+    pub links: Links,
     pub sandbox: Sandbox,
     pub plugins: Registry,
     pub inbox: Inbox,

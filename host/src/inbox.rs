@@ -3,12 +3,10 @@
 
 mod apply;
 mod commit;
-mod media;
 mod replay;
 
 pub use apply::{Applied, apply};
 pub use commit::{Inbox, Ingest, Source};
-pub use media::fetch_media;
 pub use replay::{Released, release};
 
 use std::collections::BTreeMap;

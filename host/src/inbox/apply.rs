@@ -14,8 +14,9 @@ use crate::{
         people::{Conversation, ConversationKind, Party},
     },
     ids::Ids,
+    media::wanted,
     outbox,
-    store::{Result, Tx, accounts, events, messages, people},
+    store::{self, Result, Tx, accounts, events, messages, people},
 };
 
 mod receipt;
@@ -25,12 +26,15 @@ mod receipt;
 pub struct Applied {
     pub events: usize,
     pub queued: usize,
+    /// Files to fetch.
+    pub files: u64,
 }
 
 impl AddAssign for Applied {
     fn add_assign(&mut self, other: Applied) {
         self.events += other.events;
         self.queued += other.queued;
+        self.files += other.files;
     }
 }
 
@@ -183,6 +187,7 @@ impl Applying<'_> {
         };
         messages::insert(self.tx, &message).await?;
         messages::add_ref(self.tx, self.owner.account_id, &inbound.external_id, &message.id, 0).await?;
+        self.applied.files += store::media::enqueue(self.tx, &wanted(&message), self.now).await?;
         Ok(message)
     }
 
@@ -210,6 +215,7 @@ impl Applying<'_> {
             None => Message { edited_at, ..self.insert_inbound(inbound).await? },
         };
         messages::save_edit(self.tx, &message).await?;
+        self.applied.files += store::media::enqueue(self.tx, &wanted(&message), self.now).await?;
         self.tell_message(EventType::MessageEdited, &message, Some(&inbound.sender)).await
     }
 
