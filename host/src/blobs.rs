@@ -2,7 +2,11 @@
 //!
 //! Touches: the object store it is given, which is a folder, or S3 where several nodes share it. Start at [`Blobs`].
 
+#[cfg(feature = "s3")]
+mod s3;
+
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,13 +16,15 @@ use futures::stream::BoxStream;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 use patchbay_sandbox::services::BlobInfo;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-/// Bytes that a writer holds before they go to the store: the least that S3 takes as a part of an upload.
-const PART: usize = 5 * 1024 * 1024;
+/// Bytes that a writer of a folder gathers before it writes them: what it holds of a file, whatever the file's size.
+const FOLDER_PART: usize = 256 * 1024;
+/// Parts of one file that are on their way to the store at the same time, besides the one that is gathered.
+const PARTS_AT_ONCE: usize = 1;
 
 /// Characters of an id: 16 random bytes in hexadecimal.
 const ID_LEN: usize = 32;
@@ -45,23 +51,51 @@ struct Label {
     size: u32,
 }
 
+/// A store of the S3 protocol, and how it is reached.
+#[derive(Debug, Clone)]
+pub struct S3Settings {
+    /// `s3://bucket/prefix`
+    pub url: String,
+    /// Empty: Amazon's own of the region.
+    pub endpoint: String,
+    pub region: String,
+    /// Empty: the machine's own role tells a key.
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    /// Lets an endpoint be plain http.
+    pub allow_http: bool,
+}
+
 #[derive(Debug, Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// Bytes that a writer gathers before they go to the store.
+    part: usize,
 }
 
 impl Blobs {
-    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
-    }
-
-    /// In a folder, which is made where there is none.
+    /// In a folder, which is made where there is none. What is finished is on the disk.
     ///
     /// # Errors
     /// The folder can't be made.
     pub fn in_folder(folder: &Path) -> Result<Self, BlobError> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self::new(Arc::new(LocalFileSystem::new_with_prefix(folder)?)))
+        Ok(Self { store: Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)), part: FOLDER_PART })
+    }
+
+    /// In a bucket. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// The settings make no address, or this program was built without S3.
+    pub fn in_bucket(settings: &S3Settings) -> Result<Self, BlobError> {
+        #[cfg(feature = "s3")]
+        {
+            Ok(Self { store: s3::open(settings)?, part: s3::PART })
+        }
+        #[cfg(not(feature = "s3"))]
+        {
+            Err(io::Error::other(format!("{}: this program was built without the feature s3", settings.url)).into())
+        }
     }
 
     /// Opens a new blob to write, of at most `most` bytes. Nobody sees it before [`BlobWriter::finish`].
@@ -73,7 +107,7 @@ impl Blobs {
         SystemRandom::new().fill(&mut random).map_err(|_| BlobError::NoRandomness)?;
         let info = BlobInfo { id: hex::encode(random), mime_type: mime_type.to_owned(), size: 0 };
         let keys = Keys::of(&info.id)?;
-        let bytes = BufWriter::with_capacity(Arc::clone(&self.store), keys.bytes.clone(), PART);
+        let bytes = BufWriter::with_capacity(Arc::clone(&self.store), keys.bytes.clone(), self.part).with_max_concurrency(PARTS_AT_ONCE);
         Ok(BlobWriter { store: Arc::clone(&self.store), keys, bytes, info, most })
     }
 
@@ -105,8 +139,21 @@ impl Blobs {
     /// There is none of that id, or the store failed; a piece may fail later.
     pub async fn stream(&self, id: &str) -> Result<(BlobInfo, BoxStream<'static, Result<Bytes, BlobError>>), BlobError> {
         let info = self.info(id).await?;
-        let found = self.store.get(&Keys::of(id)?.bytes).await.map_err(|error| named(id, error))?;
-        Ok((info, found.into_stream().map(|piece| piece.map_err(BlobError::from)).boxed()))
+        let pieces = self.pieces(id, GetOptions::default()).await?;
+        Ok((info, pieces))
+    }
+
+    /// The bytes of a range, which mustn't be empty, piece by piece.
+    ///
+    /// # Errors
+    /// There is none of that id, or the store failed; a piece may fail later.
+    pub async fn stream_range(&self, id: &str, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        self.pieces(id, GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() }).await
+    }
+
+    async fn pieces(&self, id: &str, options: GetOptions) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        let found = self.store.get_opts(&Keys::of(id)?.bytes, options).await.map_err(|error| named(id, error))?;
+        Ok(found.into_stream().map(|piece| piece.map_err(BlobError::from)).boxed())
     }
 
     /// Removes a blob; one that isn't there is no error.
@@ -214,6 +261,8 @@ mod tests {
         let (streamed, pieces) = blobs.stream(&info.id).await.unwrap();
         assert_eq!(streamed, info);
         assert_eq!(pieces.try_collect::<Vec<_>>().await.unwrap().concat(), b"first second");
+        let pieces = blobs.stream_range(&info.id, 3..8).await.unwrap();
+        assert_eq!(pieces.try_collect::<Vec<_>>().await.unwrap().concat(), b"st se");
     }
 
     #[tokio::test]

@@ -10,13 +10,14 @@ use tokio::net::TcpListener;
 use crate::{
     accounts::KnownAccounts,
     app::App,
-    blobs::Blobs,
+    blobs::{BlobError, Blobs, S3Settings},
     clock::SystemClock,
     config::Config,
     domain::key::Scope,
     egress::{Egress, EgressSettings},
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
+    media::{self, Links},
     outbox,
     plugins::{self, Registry},
     rest, schedule,
@@ -72,8 +73,24 @@ fn open_egress(config: &Config) -> anyhow::Result<Egress> {
         allow,
         connect_timeout: Duration::from_millis(config.egress.connect_timeout_ms),
         max_response_bytes: u32::try_from(config.egress.max_response_mb.saturating_mul(1024 * 1024)).unwrap_or(u32::MAX),
+        max_blob_bytes: config.media.max_bytes(),
         ..EgressSettings::default()
     })?)
+}
+
+fn open_blobs(config: &Config) -> Result<Blobs, BlobError> {
+    let bucket = &config.blobs;
+    if bucket.url.is_empty() {
+        return Blobs::in_folder(&config.data.join("blobs"));
+    }
+    Blobs::in_bucket(&S3Settings {
+        url: bucket.url.clone(),
+        endpoint: bucket.endpoint.clone(),
+        region: bucket.region.clone(),
+        access_key_id: bucket.access_key_id.clone(),
+        secret_access_key: bucket.secret_access_key.clone(),
+        allow_http: bucket.allow_http,
+    })
 }
 
 /// A gateway that listens.
@@ -110,10 +127,12 @@ impl Gateway {
             live: config.sandbox.hot_instances,
             ..SandboxSettings::default()
         })?;
+        let keyring = open_keyring(&config)?;
         let app = Arc::new(App {
-            keyring: open_keyring(&config)?,
+            links: Links::new(&keyring, &public_url, Duration::from_secs(config.media.url_ttl_s))?,
+            keyring,
             egress: open_egress(&config)?,
-            blobs: Blobs::in_folder(&config.data.join("blobs"))?,
+            blobs: open_blobs(&config).context("blobs")?,
             plugins,
             config,
             public_url,
@@ -130,6 +149,7 @@ impl Gateway {
         });
         let first_key = make_first_key(&app).await?;
         outbox::worker::recover(&app).await?;
+        media::worker::recover(&app).await?;
         plugins::sync(&app).await?;
         plugins::folder::load(&app).await?;
         Ok(Gateway { app, listener, first_key })
@@ -144,6 +164,7 @@ impl Gateway {
         let app = self.app;
         app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
         app.tasks.spawn(schedule::run(Arc::clone(&app)));
+        app.tasks.spawn(media::worker::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         let tasks = app.tasks.clone();

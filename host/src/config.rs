@@ -25,6 +25,8 @@ pub struct Config {
     pub egress: Egress,
     pub outbox: Outbox,
     pub webhooks: Webhooks,
+    pub media: Media,
+    pub blobs: Blobs,
     pub retention: Retention,
     pub log: Log,
 }
@@ -35,7 +37,6 @@ pub struct Http {
     pub bind: SocketAddr,
     pub public_url: String,
     pub max_body_kb: usize,
-    pub max_media_mb: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,6 +99,28 @@ pub struct Webhooks {
     pub quarantine_max: u32,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    pub max_mb: u32,
+    pub url_ttl_s: u64,
+    pub workers: u32,
+    pub retry_s: Vec<u64>,
+    pub give_up_s: u64,
+    pub unused_days: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blobs {
+    pub url: String,
+    pub endpoint: String,
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub allow_http: bool,
+}
+
 /// Days; parts of one too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +129,7 @@ pub struct Retention {
     pub webhooks_unprocessed_days: f64,
     pub attempts_days: f64,
     pub events_days: f64,
+    pub media_days: u64,
 }
 
 /// The longest retention: 100 years.
@@ -244,6 +268,8 @@ impl Config {
             ));
         }
         problems.extend(self.retention.problems());
+        problems.extend(self.media.problems());
+        problems.extend(self.blobs.problems());
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(format!("log.format: “{}” is neither text nor json", self.log.format));
         }
@@ -268,6 +294,9 @@ impl Config {
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
         }
+        if !shown.blobs.secret_access_key.is_empty() {
+            "(set)".clone_into(&mut shown.blobs.secret_access_key);
+        }
         if let Ok(mut url) = Url::parse(&shown.database.url)
             && url.password().is_some()
             && url.set_password(Some("***")).is_ok()
@@ -275,6 +304,56 @@ impl Config {
             shown.database.url = url.to_string();
         }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+impl Media {
+    /// The longest that a signed URL may be good for.
+    pub const URL_TTL_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+    /// Bytes that one file may have.
+    pub fn max_bytes(&self) -> u32 {
+        self.max_mb.saturating_mul(1024 * 1024)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        // Sizes of files are 32 bits wide.
+        if !(1..4096).contains(&self.max_mb) {
+            problems.push(format!("media.max_mb: {} is not between 1 and 4095", self.max_mb));
+        }
+        if !(1..=Media::URL_TTL_MAX.as_secs()).contains(&self.url_ttl_s) {
+            problems.push(format!("media.url_ttl_s: {} is not between 1 and {} (7 days)", self.url_ttl_s, Media::URL_TTL_MAX.as_secs()));
+        }
+        if self.workers == 0 {
+            problems.push("media.workers: must be at least 1".to_owned());
+        }
+        if self.retry_s.is_empty() {
+            problems.push("media.retry_s: give at least one wait".to_owned());
+        }
+        if self.unused_days == 0 {
+            problems.push("media.unused_days: must be at least 1: a file is uploaded before the message that uses it is sent".to_owned());
+        }
+        problems
+    }
+}
+
+impl Blobs {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.url.is_empty() {
+            return problems;
+        }
+        if !Url::parse(&self.url).is_ok_and(|url| url.scheme() == "s3" && url.host_str().is_some()) {
+            problems.push(format!("blobs.url: “{}” is no bucket, like s3://bucket/prefix; leave it empty for the data folder", self.url));
+        }
+        if self.access_key_id.is_empty() != self.secret_access_key.is_empty() {
+            problems.push("blobs: give access_key_id and secret_access_key, or neither".to_owned());
+        }
+        if self.endpoint.starts_with("http://") && !self.allow_http {
+            problems.push("blobs.endpoint: plain http needs blobs.allow_http = true".to_owned());
+        }
+        problems
     }
 }
 
@@ -298,9 +377,22 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once_by_name() {
-        let problems = load("[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n").unwrap_err();
+        let problems = load(
+            "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
+             [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n",
+        )
+        .unwrap_err();
         let text = problems.join("\n");
-        for name in ["http.public_url", "outbox.workers", "outbox.lease_s", "log.format"] {
+        for name in [
+            "http.public_url",
+            "outbox.workers",
+            "outbox.lease_s",
+            "log.format",
+            "media.max_mb",
+            "media.url_ttl_s",
+            "blobs.url",
+            "blobs: give",
+        ] {
             assert!(text.contains(name), "{name} in {text}");
         }
     }
@@ -319,9 +411,13 @@ mod tests {
 
     #[test]
     fn what_is_shown_holds_no_secret() {
-        let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n").unwrap();
+        let config = load(
+            "[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
+             [blobs]\naccess_key_id = \"me\"\nsecret_access_key = \"s3cret\"\n",
+        )
+        .unwrap();
         let shown = config.redacted();
-        assert!(!shown.contains("hunter2") && !shown.contains("abcdef"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("abcdef") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

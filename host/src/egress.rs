@@ -10,6 +10,7 @@ mod address;
 mod body;
 mod capture;
 mod exchange;
+mod fetch;
 mod guard;
 mod request;
 mod response;
@@ -32,6 +33,7 @@ use crate::blobs::Blobs;
 use crate::manifest::{Manifest, SecretSource};
 use crate::secrets::Secret;
 use exchange::Exchange;
+pub use fetch::FetchError;
 use guard::Gate;
 use request::Plan;
 use scan::Scanner;
@@ -52,6 +54,8 @@ pub struct EgressSettings {
     pub request_timeout: Duration,
     /// Bytes of a response where the target asks for no other bound.
     pub max_response_bytes: u32,
+    /// Bytes of a response that goes to a blob, whatever the target asks for.
+    pub max_blob_bytes: u32,
     pub user_agent: String,
 }
 
@@ -63,6 +67,7 @@ impl Default for EgressSettings {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
             max_response_bytes: 16 * 1024 * 1024,
+            max_blob_bytes: 64 * 1024 * 1024,
             user_agent: concat!("Patchbay/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -124,6 +129,8 @@ pub struct Egress {
     listed: Client,
     /// For hosts of `redirect`.
     open: Client,
+    /// For what a client or a stranger names by URL: `allow` was meant for plugins.
+    public: Client,
 }
 
 impl Egress {
@@ -142,6 +149,7 @@ impl Egress {
             guarded: client(&settings, &tls, Gate::Guarded(Arc::clone(&allow)))?,
             listed: client(&settings, &tls, Gate::Listed(Arc::clone(&allow)))?,
             open: client(&settings, &tls, Gate::Open)?,
+            public: client(&settings, &tls, Gate::Guarded(Arc::default()))?,
             allow,
             settings,
         })
@@ -186,7 +194,7 @@ impl Egress {
         settings: &Value,
         secrets: &BTreeMap<String, Secret>,
         request: HttpRequest,
-    ) -> Result<(Plan, Scanner, u32), Refused> {
+    ) -> Result<(Plan, Scanner, Most), Refused> {
         let unknown = || Refused::new(Denial::UnknownTarget, "the manifest has no such target");
         let target = manifest.egress.get(&request.target).ok_or_else(unknown)?;
         for capture in &request.capture {
@@ -202,13 +210,28 @@ impl Egress {
         let scanner = Scanner::new(secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
         request::refuse_leaks(&scanner, &request)?;
         let plan = Plan::new(target, settings, secrets, request)?;
-        Ok((plan, scanner, self.most(target.max_response_mb)))
+        let asked = target.max_response_mb.map(|mb| mb.saturating_mul(1024 * 1024));
+        let in_memory = asked.unwrap_or(self.settings.max_response_bytes);
+        let in_blob = asked.unwrap_or(u32::MAX).min(self.settings.max_blob_bytes);
+        Ok((plan, scanner, Most { in_memory, in_blob }))
     }
+}
 
-    /// Bytes of a response.
-    fn most(&self, asked_mb: Option<u32>) -> u32 {
-        asked_mb.map_or(self.settings.max_response_bytes, |mb| mb.saturating_mul(1024 * 1024))
-    }
+/// Bytes that a response may have.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    /// Of one that is handed to the plugin.
+    in_memory: u32,
+    in_blob: u32,
+}
+
+/// A client for what the operator himself has named in the configuration: it goes anywhere.
+///
+/// # Errors
+/// TLS can't be set up.
+#[cfg(feature = "s3")]
+pub(crate) fn trusted_client() -> Result<Client, EgressError> {
+    client(&EgressSettings::default(), &tls()?, Gate::Open)
 }
 
 fn tls() -> Result<ClientConfig, EgressError> {
@@ -234,6 +257,8 @@ fn client(settings: &EgressSettings, tls: &ClientConfig, gate: Gate) -> Result<C
         .retry(retry::never())
         .no_proxy()
         .referer(false)
+        // What is known of when bytes leave is known of HTTP/1.1.
+        .http1_only()
         .user_agent(&settings.user_agent)
         .connect_timeout(settings.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)

@@ -3,14 +3,12 @@
 
 mod apply;
 mod commit;
-mod media;
 mod overdue;
 mod replay;
 mod turned_away;
 
 pub use apply::{apply, apply_freed};
 pub use commit::{Inbox, Ingest, Source};
-pub use media::fetch_media;
 pub use overdue::tell_overdue;
 pub use replay::{Progress, Replayed, ask_replay, release, replay, replay_many};
 pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};

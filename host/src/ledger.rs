@@ -19,7 +19,7 @@ pub use wanted::Wanted;
 
 use crate::{
     clock::At,
-    domain::{account::Standing, message::Message},
+    domain::{account::Standing, media::WantedFile, message::Message},
     ids::Ids,
     store::{events::Told, outbox::Queued, parked::ParkedFact, people::Owner},
 };
@@ -41,6 +41,7 @@ struct Changes {
     /// Accounts whose provider told how they stand.
     standings: Vec<(String, Standing)>,
     merges: Vec<Merge>,
+    files: Vec<WantedFile>,
 }
 
 /// Rows that hold the one id hold the other from now on. What isn't loaded has to follow too.
@@ -54,6 +55,8 @@ enum Merge {
 pub struct Applied {
     pub events: usize,
     pub queued: usize,
+    /// Files to fetch.
+    pub files: u64,
 }
 
 impl Ledger {

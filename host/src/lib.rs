@@ -14,6 +14,7 @@ pub mod ids;
 pub mod inbox;
 pub mod ledger;
 pub mod manifest;
+pub mod media;
 pub mod outbox;
 pub mod plugins;
 pub mod rest;

@@ -35,12 +35,14 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(people::router())
         .merge(events::router())
         .merge(webhook_deliveries::router())
+        // Uploads are streamed: they bound themselves.
+        .merge(media::router())
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
-    let uploads = media::router().layer(DefaultBodyLimit::max(app.config.http.max_media_mb.saturating_mul(KIB * KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     Router::new()
-        .nest("/rest/v1", rest.merge(uploads))
+        .nest("/rest/v1", rest)
         .nest("/admin/v1", plugins)
+        .merge(media::signed_router())
         .merge(status::router())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

@@ -12,4 +12,6 @@ pub struct Wake {
     pub events: Arc<Notify>,
     /// Jobs were scheduled.
     pub jobs: Arc<Notify>,
+    /// Messages brought files to fetch.
+    pub media: Arc<Notify>,
 }

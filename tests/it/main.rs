@@ -6,6 +6,7 @@ mod accounts;
 mod deliveries;
 mod harness;
 mod inbound;
+mod media;
 mod outbound;
 mod plugins;
 mod survival;

@@ -141,6 +141,10 @@ words! {
         ContactSubscription = "contact.subscription",
         NotificationOpened = "notification.opened",
         TemplateStatus = "template.status",
+        /// A file that a message brought can be had.
+        MediaStored = "media.stored",
+        /// A file that a message brought can't be had.
+        MediaFailed = "media.failed",
         AccountStatus = "account.status",
         AccountConnection = "account.connection",
         ChannelCustom = "channel.custom",

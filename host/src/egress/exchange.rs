@@ -6,24 +6,23 @@ use patchbay_sandbox::services::{Denial, HttpBody, HttpProblem};
 use reqwest::header::{HOST, HeaderValue, LOCATION};
 use reqwest::{Body, Client, Method, Response, StatusCode};
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
 use super::body::{self, Left, Watched};
 use super::guard::{Blocked, Gate};
 use super::request::Plan;
 use super::scan::Scanner;
-use super::{Answer, Dispatch, Egress, Refused};
+use super::{Answer, Dispatch, Egress, Most, Refused};
 use crate::blobs::Blobs;
 
-const REDIRECTS_MAX: usize = 3;
+pub(super) const REDIRECTS_MAX: usize = 3;
 
 pub(super) struct Exchange<'a> {
     pub(super) egress: &'a Egress,
     pub(super) blobs: &'a Blobs,
     pub(super) scanner: Scanner,
     pub(super) plan: Plan,
-    /// Bytes of the response.
-    pub(super) most: u32,
+    pub(super) most: Most,
 }
 
 /// What the plugin is told, and what the log is told besides.
@@ -56,11 +55,23 @@ struct Hop {
 }
 
 /// How a host is reached.
-struct Way<'a> {
-    client: &'a Client,
-    url: Url,
+pub(super) struct Way<'a> {
+    pub(super) client: &'a Client,
+    pub(super) url: Url,
     /// Where the operator has redirected a host, the name that it is called by.
-    host: Option<HeaderValue>,
+    pub(super) host: Option<HeaderValue>,
+}
+
+impl Egress {
+    /// Where the operator has redirected the URL's host to, if he has.
+    pub(super) fn redirected(&self, url: &Url) -> Option<Way<'_>> {
+        let host = url.host()?.to_string();
+        let mut dialled = self.settings.redirect.get(&host)?.clone();
+        dialled.set_path(url.path());
+        dialled.set_query(url.query());
+        let name = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        Some(Way { client: &self.open, url: dialled, host: HeaderValue::from_str(&name).ok() })
+    }
 }
 
 impl Exchange<'_> {
@@ -126,28 +137,18 @@ impl Exchange<'_> {
     }
 
     fn way(&self, url: &Url) -> Result<Way<'_>, Refused> {
-        let Egress { settings, allow, guarded, listed, open } = self.egress;
+        let Egress { allow, guarded, listed, .. } = self.egress;
         let no = |denial, why: &str| Err(Refused::new(denial, why));
         let Some(host) = url.host() else { return no(Denial::NotGranted, "the URL has no host") };
-        if let Some(to) = settings.redirect.get(&host.to_string()) {
-            let mut dialled = to.clone();
-            dialled.set_path(url.path());
-            dialled.set_query(url.query());
-            let name = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
-            return Ok(Way { client: open, url: dialled, host: HeaderValue::from_str(&name).ok() });
+        if let Some(way) = self.egress.redirected(url) {
+            return Ok(way);
         }
         let (client, gate) = match url.scheme() {
             "https" => (guarded, Gate::Guarded(allow.clone())),
             "http" => (listed, Gate::Listed(allow.clone())),
             _ => return no(Denial::NotGranted, "the URL is neither https nor http"),
         };
-        // A name is resolved and checked by the client's resolver, which an address never reaches.
-        let permitted = match host {
-            Host::Domain(_) => true,
-            Host::Ipv4(address) => gate.permits(address.into()),
-            Host::Ipv6(address) => gate.permits(address.into()),
-        };
-        if !permitted {
+        if !gate.permits_host(&host) {
             return no(Denial::BlockedAddress, "the address is private or reserved; [egress] allow lets a net through");
         }
         Ok(Way { client, url: url.clone(), host: None })
@@ -195,7 +196,7 @@ impl Exchange<'_> {
     }
 }
 
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+pub(super) fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     let mut next = Some(error);
     std::iter::from_fn(move || {
         let error = next?;

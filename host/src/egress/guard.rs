@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::Host;
 
 /// What a client of its own is built for.
 #[derive(Debug, Clone)]
@@ -24,6 +25,11 @@ pub(super) enum Gate {
 #[derive(Debug)]
 pub(super) struct Blocked;
 
+impl Blocked {
+    /// What somebody is told who named the address himself.
+    pub(super) const ADDRESS: &str = "its address is private or reserved: only public ones are fetched from";
+}
+
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name's addresses are private or reserved; [egress] allow lets a net through")
@@ -33,6 +39,15 @@ impl fmt::Display for Blocked {
 impl Error for Blocked {}
 
 impl Gate {
+    /// A name is resolved and checked by the client's resolver, which an address never reaches.
+    pub(super) fn permits_host(&self, host: &Host<&str>) -> bool {
+        match *host {
+            Host::Domain(_) => true,
+            Host::Ipv4(address) => self.permits(address.into()),
+            Host::Ipv6(address) => self.permits(address.into()),
+        }
+    }
+
     pub(super) fn permits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let listed = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));

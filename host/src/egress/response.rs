@@ -14,18 +14,20 @@ impl Exchange<'_> {
     pub(super) async fn answer(&self, mut response: Response) -> Result<Answer, Stopped> {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        if response.content_length().is_some_and(|length| length > u64::from(self.most)) {
-            return Err(self.too_large());
+        let into_blob = self.plan.into_blob && is_content(status);
+        let most = if into_blob { self.most.in_blob } else { self.most.in_memory };
+        if response.content_length().is_some_and(|length| length > u64::from(most)) {
+            return Err(too_large(most));
         }
-        if self.plan.into_blob && is_content(status) {
+        if into_blob {
             let body = HttpResponseBody::Blob(self.store(&headers, response).await?);
             let headers = fields(&headers, &self.scanner);
             return Ok(Answer { response: HttpResponse { status: status.as_u16(), headers, body }, captured: Vec::new() });
         }
         let mut body = Vec::new();
         while let Some(piece) = self.piece(&mut response).await? {
-            if body.len() + piece.len() > self.most as usize {
-                return Err(self.too_large());
+            if body.len() + piece.len() > most as usize {
+                return Err(too_large(most));
             }
             body.extend_from_slice(&piece);
         }
@@ -49,7 +51,7 @@ impl Exchange<'_> {
 
     async fn store(&self, headers: &HeaderMap, mut response: Response) -> Result<patchbay_sandbox::services::BlobInfo, Stopped> {
         let mime = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/octet-stream");
-        let mut writer = self.blobs.create(mime, self.most).map_err(|error| self.not_kept(&error))?;
+        let mut writer = self.blobs.create(mime, self.most.in_blob).map_err(|error| self.not_kept(&error))?;
         match self.fill(&mut writer, &mut response).await {
             Ok(()) => writer.finish().await.map_err(|error| self.not_kept(&error)),
             Err(stopped) => {
@@ -70,15 +72,15 @@ impl Exchange<'_> {
 
     fn not_kept(&self, error: &BlobError) -> Stopped {
         match error {
-            BlobError::TooLarge(_) => self.too_large(),
+            BlobError::TooLarge(most) => too_large(*most),
             other => HttpProblem::Broken(other.to_string()).into(),
         }
     }
+}
 
-    fn too_large(&self) -> Stopped {
-        Refused::new(Denial::TooLarge, &format!("the response has more than {} bytes; the target's max_response_mb allows more", self.most))
-            .into()
-    }
+fn too_large(most: u32) -> Stopped {
+    let why = format!("the response has more than {most} bytes; the target's max_response_mb and media.max_mb bound it");
+    Refused::new(Denial::TooLarge, &why).into()
 }
 
 /// An error's body explains it, and the plugin has to read that.

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod delivery;
+mod fetch;
 mod redirects;
 mod responses;
 mod server;

@@ -13,6 +13,7 @@ use crate::{
         message::{Command, Direction, Message, MessageState, Reaction, ReactionMark, VoteMark},
     },
     ledger::{About, ContactView, ConversationView, Page},
+    media::wanted,
     outbox,
 };
 
@@ -200,6 +201,7 @@ impl<'a> Applying<'a, '_> {
         };
         self.page.insert(message.clone());
         self.page.name(&inbound.external_id, &message.id, 0);
+        self.page.fetch(wanted(&message));
         message
     }
 
@@ -217,6 +219,7 @@ impl<'a> Applying<'a, '_> {
             None => Message { edited_at, ..self.insert_inbound(inbound) },
         };
         self.page.save(message.clone());
+        self.page.fetch(wanted(&message));
         self.tell_message(EventType::MessageEdited, &message, None);
     }
 

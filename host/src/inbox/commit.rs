@@ -229,6 +229,9 @@ impl Committer {
         if applied.queued > 0 {
             self.wake.outbox.notify_one();
         }
+        if applied.files > 0 {
+            self.wake.media.notify_one();
+        }
         if applied.events > 0 {
             self.wake.events.notify_waiters();
         }

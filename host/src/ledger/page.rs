@@ -12,6 +12,7 @@ use crate::{
     domain::{
         account::Standing,
         event::{EventType, Fact},
+        media::WantedFile,
         message::{Direction, Message, MessageState},
         people::{Contact, Conversation, ConversationKind, ConversationRef, Identity, Party},
     },
@@ -337,6 +338,11 @@ impl Page<'_> {
         self.changes.parked.push(ParkedFact { account_id, reference: reference.to_owned(), until, fact: fact.clone() });
         // In the same group its message may come.
         self.book.parked.entry(reference.to_owned()).or_default().push(fact);
+    }
+
+    /// Files to fetch in the background.
+    pub fn fetch(&mut self, files: Vec<WantedFile>) {
+        self.changes.files.extend(files);
     }
 
     pub fn queue(&mut self, queued: Queued) {

@@ -1,15 +1,16 @@
 //! Writing what changed: one statement, or a few, for each kind of row.
 
 use super::{Applied, Ledger, Merge};
-use crate::store::{Result, Tx, accounts, events, messages, outbox, parked, people};
+use crate::store::{Result, Tx, accounts, events, media, messages, outbox, parked, people};
 
 impl Ledger {
     /// Writes everything. Answers what it set in motion.
     pub async fn save(self, tx: &mut Tx) -> Result<Applied> {
-        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len() };
+        let now = self.now;
         self.save_people(tx).await?;
         self.save_messages(tx).await?;
-        let now = self.now;
+        let files = media::enqueue(tx, &self.changes.files, now).await?;
+        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len(), files };
         for merge in &self.changes.merges {
             match merge {
                 Merge::Contacts { account_id, from, into } => people::merge_contacts(tx, account_id, from, into, now).await?,

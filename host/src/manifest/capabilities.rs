@@ -40,6 +40,10 @@ pub struct ContentLimits {
     /// Characters (Unicode scalar values) of a caption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_caption: Option<u32>,
+    /// False where the provider fetches nothing by itself: the gateway fetches a file that is given by URL and the plugin gets its
+    /// bytes. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urls: Option<bool>,
     /// Bytes of one file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u32>,

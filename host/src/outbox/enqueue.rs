@@ -11,13 +11,16 @@ use crate::{
     clock::At,
     domain::{
         account::Account,
-        content::{Content, Custom, Extras, Source},
+        content::{Choices, Content, Custom, Extras, Interactive, Source},
         event::EventType,
         failure::FieldProblem,
+        media::MediaFile,
         message::{Command, Direction, Edit, Message, MessageState, Reaction},
     },
     error::ApiError,
     ledger::{About, Ledger, Wanted},
+    manifest::Capabilities,
+    media,
     store::{self, Tx, people::Owner},
 };
 
@@ -119,7 +122,7 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
     let now = app.clock.now();
     let mut command = command_of(&request)?;
     resolve_targets(app, account, &mut command).await?;
-    fill_media(app, account, &mut command).await?;
+    fill_media(app, account, &manifest.capabilities, &mut command).await?;
     let mut problems = check(&manifest.capabilities, &command);
     problems.extend(time_problems(&request, now));
     if !problems.is_empty() {
@@ -153,6 +156,7 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
         command => message.command = Some(command),
     }
     let mut tx = app.db.begin_ordered().await?;
+    use_media(&mut tx, &message, now).await?;
     insert(app, &mut tx, owner, &message, now).await?;
     tx.commit().await?;
     app.wake.outbox.notify_one();
@@ -244,22 +248,34 @@ async fn external_id(app: &App, account: &Account, reference: &str) -> Result<St
     }
 }
 
-/// Files that the gateway keeps: each has to be the account's organisation's, and media is completed with what is known of it.
-async fn fill_media(app: &App, account: &Account, command: &mut Command) -> Result<(), ApiError> {
+/// Files that the gateway keeps: each has to be the account's organisation's, and media is completed with what is known of it. A file
+/// that is given by URL is fetched first where the provider fetches none.
+async fn fill_media(app: &App, account: &Account, capabilities: &Capabilities, command: &mut Command) -> Result<(), ApiError> {
     let parts: Vec<(String, &mut Content)> = match command {
         Command::Message(parts) => parts.iter_mut().enumerate().map(|(n, part)| (format!("/content/{n}"), part)).collect(),
         Command::Edit(edit) => vec![("/edit/content".to_owned(), &mut edit.content)],
         _ => return Ok(()),
     };
     for (pointer, part) in parts {
+        let fetches = capabilities.content.get(part.kind()).is_some_and(|limits| limits.urls == Some(false));
+        if fetches {
+            import_pictures(app, account, &pointer, part).await?;
+        }
         for (place, media) in part.media_mut() {
-            if let Source::MediaId(id) = &media.source {
-                let file = media_file(app, account, id, &format!("{pointer}{place}/media_id")).await?;
-                media.size = u32::try_from(file.size).ok();
-                media.mime_type.get_or_insert(file.mime_type);
-                if media.file_name.is_none() {
-                    media.file_name = file.file_name;
+            let file = match &media.source {
+                Source::MediaId(id) => media_file(app, account, id, &format!("{pointer}{place}/media_id")).await?,
+                Source::Url(url) if fetches => {
+                    let pointer = format!("{pointer}{place}/url");
+                    let file = media::import(app, &account.organization_id, url, media.file_name.clone(), &pointer).await?;
+                    media.source = Source::MediaId(file.id.clone());
+                    file
                 }
+                Source::Url(_) | Source::ProviderRef(_) => continue,
+            };
+            media.size = u32::try_from(file.size).ok();
+            media.mime_type.get_or_insert(file.mime_type);
+            if media.file_name.is_none() {
+                media.file_name = file.file_name;
             }
         }
         for source in part.files() {
@@ -271,7 +287,41 @@ async fn fill_media(app: &App, account: &Account, command: &mut Command) -> Resu
     Ok(())
 }
 
-async fn media_file(app: &App, account: &Account, id: &str, pointer: &str) -> Result<store::media::MediaFile, ApiError> {
+/// Fetches what is given by URL and is no media: a sticker, the pictures of cards.
+async fn import_pictures(app: &App, account: &Account, pointer: &str, part: &mut Content) -> Result<(), ApiError> {
+    let pictures: Vec<(String, &mut Source)> = match part {
+        Content::Sticker(sticker) => vec![(format!("{pointer}/url"), &mut sticker.source)],
+        Content::Interactive(Interactive { choices: Choices::Carousel(cards), .. }) => {
+            let images = cards.iter_mut().enumerate().filter_map(|(n, card)| Some((n, card.image.as_mut()?)));
+            images.map(|(n, image)| (format!("{pointer}/carousel/{n}/image/url"), image)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (pointer, source) in pictures {
+        if let Source::Url(url) = source {
+            *source = Source::MediaId(media::import(app, &account.organization_id, url, None, &pointer).await?.id);
+        }
+    }
+    Ok(())
+}
+
+/// The message's files are kept at least until it can't be sent any more.
+async fn use_media(tx: &mut Tx, message: &Message, now: At) -> Result<(), ApiError> {
+    let content = match &message.command {
+        Some(Command::Edit(edit)) => std::slice::from_ref(&edit.content),
+        _ => message.content.as_slice(),
+    };
+    for source in content.iter().flat_map(Content::files) {
+        if let Source::MediaId(id) = source
+            && !store::media::use_until(tx, id, message.expires_at.unwrap_or(now)).await?
+        {
+            return Err(ApiError::invalid_field("/content", format!("the media “{id}” was removed just now: upload it again")));
+        }
+    }
+    Ok(())
+}
+
+async fn media_file(app: &App, account: &Account, id: &str, pointer: &str) -> Result<MediaFile, ApiError> {
     match store::media::find(&app.db, id).await? {
         Some(file) if file.organization_id == account.organization_id => Ok(file),
         _ => Err(ApiError::invalid_field(pointer, format!("there is no media “{id}”: upload it with POST /rest/v1/media"))),

@@ -1,7 +1,7 @@
 //! What one call may ask of the gateway: the sandbox's `Services` for one account and one version.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use patchbay_sandbox::services::{
-    BlobInfo, CryptoProblem, Denial, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, KvEntry, KvProblem, LogLevel, Services,
-    SignAlgorithm,
+    BlobInfo, CryptoProblem, Denial, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, KvEntry, KvProblem, LogLevel,
+    Services, SignAlgorithm,
 };
 use ring::{digest, hmac};
 use serde_json::Value;
@@ -20,7 +20,7 @@ use super::Version;
 use crate::{
     accounts,
     app::App,
-    blobs::{BlobWriter, Blobs},
+    blobs::{BlobError, BlobWriter, Blobs},
     clock::Clock,
     domain::account::Account,
     egress::{Dispatch, Errand},
@@ -34,13 +34,76 @@ const KV_KEYS_MAX: i64 = 10_000;
 /// Bytes of one value.
 const KV_VALUE_MAX: usize = 64 * 1024;
 const KV_KEY_MAX: usize = 256;
-/// Bytes of a file that a plugin may make.
-const BLOB_MAX: u32 = 100 * 1024 * 1024;
 /// The call's own bound ends a request before this does.
 const REQUEST_BOUND: Duration = Duration::from_secs(60);
 
 /// Secrets that were lifted out of responses, by name.
 pub type Captured = Arc<Mutex<Vec<(String, Secret)>>>;
+
+/// The blobs of one call: after it, one is kept and the rest are removed.
+#[derive(Clone, Default)]
+pub struct CallBlobs(Arc<Mutex<Scratch>>);
+
+#[derive(Default)]
+struct Scratch {
+    /// Those that the plugin is writing.
+    writing: HashMap<String, BlobWriter>,
+    /// All that were made, by the plugin or for a response.
+    made: BTreeSet<String>,
+    /// A file was larger than the gateway keeps.
+    too_large: bool,
+}
+
+impl CallBlobs {
+    fn with<T>(&self, act: impl FnOnce(&mut Scratch) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn was_too_large(&self) -> bool {
+        self.with(|scratch| scratch.too_large)
+    }
+
+    /// A blob that the call wrote is finished when it is first needed.
+    async fn finish(&self, id: &str) -> Result<(), BlobError> {
+        let writer = self.with(|scratch| scratch.writing.remove(id));
+        match writer {
+            Some(writer) => writer.finish().await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    async fn finish_all(&self) -> Result<(), BlobError> {
+        let unfinished: Vec<String> = self.with(|scratch| scratch.writing.keys().cloned().collect());
+        for id in unfinished {
+            self.finish(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Finishes the blob to keep, where there is one, and removes the others.
+    ///
+    /// # Errors
+    /// The blob to keep can't be finished.
+    pub async fn settle(&self, blobs: &Blobs, kept: Option<&str>) -> Result<(), BlobError> {
+        if let Some(id) = kept {
+            self.finish(id).await?;
+        }
+        let (writing, made) = self.with(|scratch| (std::mem::take(&mut scratch.writing), std::mem::take(&mut scratch.made)));
+        for (_, writer) in writing {
+            report(writer.abort().await);
+        }
+        for id in made.iter().filter(|id| Some(id.as_str()) != kept) {
+            report(blobs.delete(id).await);
+        }
+        Ok(())
+    }
+}
+
+fn report(removed: Result<(), BlobError>) {
+    if let Err(error) = removed {
+        tracing::warn!(%error, "a blob that nobody knows of stays in the store");
+    }
+}
 
 /// What reaches beyond this machine: absent where a hook has no business there.
 struct Online {
@@ -59,7 +122,9 @@ pub struct CallServices {
     secrets: BTreeMap<String, Secret>,
     online: Option<Online>,
     captured: Captured,
-    writing: HashMap<String, BlobWriter>,
+    call_blobs: CallBlobs,
+    /// Bytes of a file that the plugin may make.
+    blob_max: u32,
 }
 
 impl CallServices {
@@ -93,7 +158,8 @@ impl CallServices {
             secrets,
             online: None,
             captured: Captured::default(),
-            writing: HashMap::new(),
+            call_blobs: CallBlobs::default(),
+            blob_max: app.config.media.max_bytes(),
         }
     }
 
@@ -111,17 +177,14 @@ impl CallServices {
         Arc::clone(&self.captured)
     }
 
+    /// Where blobs that the call made can be found after it.
+    pub fn call_blobs(&self) -> CallBlobs {
+        self.call_blobs.clone()
+    }
+
     fn secret(&self, name: &str) -> Result<&Secret, CryptoProblem> {
         let unknown = || CryptoProblem::UnknownSecret(name.to_owned());
         self.secrets.get(name).ok_or_else(unknown)
-    }
-
-    /// A blob that this call wrote is finished when it is first needed.
-    async fn finish_blob(&mut self, id: &str) -> Result<(), String> {
-        match self.writing.remove(id) {
-            Some(writer) => writer.finish().await.map(|_| ()).map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
     }
 }
 
@@ -188,10 +251,7 @@ impl Services for CallServices {
     }
 
     async fn http(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpProblem> {
-        let unfinished: Vec<String> = self.writing.keys().cloned().collect();
-        for id in unfinished {
-            self.finish_blob(&id).await.map_err(HttpProblem::NotSent)?;
-        }
+        self.call_blobs.finish_all().await.map_err(|error| HttpProblem::NotSent(error.to_string()))?;
         let Some(online) = &mut self.online else { return Err(HttpProblem::Denied(Denial::NotGranted)) };
         let Online { app, settings, dispatch } = online;
         let errand = Errand {
@@ -202,7 +262,14 @@ impl Services for CallServices {
             deadline: Instant::now() + REQUEST_BOUND,
             dispatch: dispatch.as_mut().map(|dispatch| dispatch.as_mut() as &mut dyn Dispatch),
         };
-        let answer = app.egress.call(errand, request).await?;
+        let answer = app.egress.call(errand, request).await.inspect_err(|problem| {
+            if *problem == HttpProblem::Denied(Denial::TooLarge) {
+                self.call_blobs.with(|scratch| scratch.too_large = true);
+            }
+        })?;
+        if let HttpResponseBody::Blob(info) = &answer.response.body {
+            self.call_blobs.with(|scratch| scratch.made.insert(info.id.clone()));
+        }
         // What was captured is known from here on: later requests may carry it, and nothing may leak it.
         for (name, secret) in answer.captured {
             self.secrets.insert(name.clone(), secret.clone());
@@ -243,19 +310,29 @@ impl Services for CallServices {
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {
-        let writer = self.blobs.create(mime_type, BLOB_MAX).map_err(|error| error.to_string())?;
+        let writer = self.blobs.create(mime_type, self.blob_max).map_err(|error| error.to_string())?;
         let info = writer.info().clone();
-        self.writing.insert(info.id.clone(), writer);
+        self.call_blobs.with(|scratch| {
+            scratch.made.insert(info.id.clone());
+            scratch.writing.insert(info.id.clone(), writer);
+        });
         Ok(info)
     }
 
     async fn blob_append(&mut self, id: &str, chunk: Vec<u8>) -> Result<(), String> {
-        let writer = self.writing.get_mut(id).ok_or("the blob is finished: only a new one can be written")?;
-        writer.append(Bytes::from(chunk)).await.map_err(|error| error.to_string())
+        // Nobody else has it: the guest makes one call at a time.
+        let writer = self.call_blobs.with(|scratch| scratch.writing.remove(id));
+        let mut writer = writer.ok_or("the blob is finished: only a new one can be written")?;
+        let appended = writer.append(Bytes::from(chunk)).await;
+        self.call_blobs.with(|scratch| {
+            scratch.too_large |= matches!(appended, Err(BlobError::TooLarge(_)));
+            scratch.writing.insert(id.to_owned(), writer);
+        });
+        appended.map_err(|error| error.to_string())
     }
 
     async fn blob_read(&mut self, id: &str, offset: u32, max: u32) -> Result<Vec<u8>, String> {
-        self.finish_blob(id).await?;
+        self.call_blobs.finish(id).await.map_err(|error| error.to_string())?;
         self.blobs.read(id, offset, max).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
     }
 }

@@ -25,7 +25,16 @@ pub struct Version {
     hot: bool,
 }
 
-type Answer<T> = Result<Result<T, types::Failure>, Fault>;
+/// What came of a download.
+pub struct Download {
+    /// The blob is whole and stays; without one, nothing of the call stays.
+    pub answer: Answer<BlobInfo>,
+    /// The file was larger than the gateway keeps, whatever the plugin makes of it.
+    pub too_large: bool,
+}
+
+/// A hook's own answer, or the fault of its call.
+pub type Answer<T> = Result<Result<T, types::Failure>, Fault>;
 
 impl Version {
     pub fn new(digest: String, manifest: Manifest, plugin: Plugin, config: &Config) -> Version {
@@ -115,11 +124,18 @@ impl Version {
         Ok(self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await)
     }
 
-    pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Answer<BlobInfo>> {
+    pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Download> {
         let services = CallServices::for_account(app, self, account).await?;
+        let blobs = services.call_blobs();
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
         let call = self.call_out(app, account, 1, DOWNLOAD_WALL);
-        Ok(self.plugin.download(limits, Box::new(services), &call, provider_ref).await)
+        let mut answer = self.plugin.download(limits, Box::new(services), &call, provider_ref).await;
+        let kept = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|blob| blob.id.clone());
+        if let Err(error) = blobs.settle(&app.blobs, kept.as_deref()).await {
+            let detail = types::Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
+            answer = Ok(Err(types::Failure::Unavailable(types::Retry { after_ms: None, detail })));
+        }
+        Ok(Download { answer, too_large: blobs.was_too_large() })
     }
 }
 

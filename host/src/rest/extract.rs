@@ -39,7 +39,7 @@ where
 fn unread(rejection: &BytesRejection) -> ApiError {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("The body is too large.")
-            .hint("http.max_body_kb bounds requests, http.max_media_mb uploads of media, plugins.max_size_mb those of plugins."),
+            .hint("http.max_body_kb bounds requests, media.max_mb uploads of media, plugins.max_size_mb those of plugins."),
         status => ApiError::new(status, "unread", rejection.body_text()),
     }
 }

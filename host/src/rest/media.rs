@@ -1,133 +1,215 @@
-//! `/rest/v1/media`: files to send, kept by the gateway.
+//! `/rest/v1/media`: files to send, kept by the gateway; and `/media`: every file by a signed URL, without a key.
 
-use std::sync::Arc;
+mod serve;
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::Body,
-    extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{FromRequest, Path, Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    response::Response,
     routing::{get, post},
 };
 use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
 
-use super::{auth::Caller, extract::ListQuery};
+pub(super) use serve::serve;
+
+use super::{
+    auth::Caller,
+    extract::{Json as Body, ListQuery},
+};
 use crate::{
     app::App,
     blobs::BlobError,
+    config::Media,
     domain::{
-        content::{Content, Source},
         key::Scope,
-        message::Message,
+        media::{MediaFile, Origin},
     },
     error::ApiError,
-    store::{self, media::MediaFile},
+    media::{
+        self,
+        links::{Link, LinkError},
+    },
+    store,
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/media", post(upload)).route("/media/{id}", get(download))
+    Router::new().route("/media", post(add)).route("/media/{id}", get(download)).route("/media/{id}/url", post(sign))
 }
 
-/// Takes the body as it is, streamed: `curl --data-binary @photo.jpg -H 'content-type: image/jpeg' …/media?organization_id=…`
-async fn upload(
+/// What anybody may open whom a client has given the URL.
+pub(super) fn signed_router() -> Router<Arc<App>> {
+    Router::new().route("/media/{id}", get(open))
+}
+
+/// A file as clients see it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    file: MediaFile,
+    #[serde(flatten)]
+    link: Link,
+}
+
+fn shown(app: &App, file: MediaFile) -> Json<Shown> {
+    let link = app.links.sign(&file.id, app.clock.now());
+    Json(Shown { file, link })
+}
+
+/// JSON names a URL to import; any other body is the file itself, streamed:
+/// `curl --data-binary @photo.jpg -H 'content-type: image/jpeg' …/media?organization_id=…`
+async fn add(
     State(app): State<Arc<App>>,
     caller: Caller,
     mut query: ListQuery,
     request: Request,
-) -> Result<(StatusCode, Json<MediaFile>), ApiError> {
+) -> Result<(StatusCode, Json<Shown>), ApiError> {
     caller.may(Scope::Send)?;
-    let organization_id = caller.narrow(query.take("organization_id"))?;
-    let organization_id = organization_id
-        .ok_or_else(|| ApiError::bad_request("no_organization", "Name the organisation that the file is for: …/media?organization_id=…"))?;
-    let file_name = query.take("file_name");
+    let (organization_id, file_name) = (query.take("organization_id"), query.take("file_name"));
     query.finish("organization_id, file_name")?;
     let mime_type = request.headers().get(header::CONTENT_TYPE).and_then(|mime| mime.to_str().ok()).map(str::to_owned);
     let mime_type = mime_type.ok_or_else(|| ApiError::bad_request("no_content_type", "Name the file's type in Content-Type."))?;
-    let most = u32::try_from(app.config.http.max_media_mb.saturating_mul(1024 * 1024)).unwrap_or(u32::MAX);
-    let mut writer = app.blobs.create(&mime_type, most).map_err(|error| ApiError::internal(&error))?;
-    let mut body = request.into_body().into_data_stream();
-    loop {
-        match body.try_next().await {
-            Ok(Some(chunk)) => writer.append(chunk).await.map_err(|error| too_large(&error))?,
-            Ok(None) => break,
-            Err(error) => return Err(ApiError::bad_request("cut_off", format!("The upload broke off: {error}."))),
-        }
+    let is_json = mime_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
+    let file = if is_json {
+        let Body(import) = Body::<Import>::from_request(request, &()).await?;
+        let organization_id = organization(&caller, import.organization_id.or(organization_id))?;
+        media::import(&app, &organization_id, &import.url, import.file_name.or(file_name), "/url").await?
+    } else {
+        let organization_id = organization(&caller, organization_id)?;
+        upload(&app, organization_id, file_name, &mime_type, request).await?
+    };
+    Ok((StatusCode::CREATED, shown(&app, file)))
+}
+
+/// A file to fetch from a URL. To keep a JSON document itself, upload it under another type.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Import {
+    url: String,
+    organization_id: Option<String>,
+    file_name: Option<String>,
+}
+
+fn organization(caller: &Caller, asked: Option<String>) -> Result<String, ApiError> {
+    let organization_id = caller.narrow(asked)?;
+    organization_id
+        .ok_or_else(|| ApiError::bad_request("no_organization", "Name the organisation that the file is for: …/media?organization_id=…"))
+}
+
+async fn upload(
+    app: &App,
+    organization_id: String,
+    file_name: Option<String>,
+    mime_type: &str,
+    request: Request,
+) -> Result<MediaFile, ApiError> {
+    let most = app.config.media.max_bytes();
+    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if told.is_some_and(|told| told > u64::from(most)) {
+        return Err(refused(&BlobError::TooLarge(most)));
     }
-    let blob = writer.finish().await.map_err(|error| too_large(&error))?;
+    let mut writer = app.blobs.create(mime_type, most).map_err(|error| ApiError::internal(&error))?;
+    let mut body = request.into_body().into_data_stream();
+    let ended = loop {
+        match body.try_next().await {
+            Ok(Some(chunk)) => {
+                if let Err(error) = writer.append(chunk).await {
+                    break Err(refused(&error));
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(ApiError::bad_request("cut_off", format!("The upload broke off: {error}."))),
+        }
+    };
+    if let Err(error) = ended {
+        if let Err(error) = writer.abort().await {
+            tracing::warn!(%error, "a part of a blob stays in the store");
+        }
+        return Err(error);
+    }
+    let blob = writer.finish().await.map_err(|error| refused(&error))?;
     let file = MediaFile {
         id: blob.id,
         organization_id,
         file_name,
         mime_type: blob.mime_type,
         size: i64::from(blob.size),
+        origin: Origin::Upload,
         created_at: app.clock.now(),
     };
     let mut tx = app.db.begin().await?;
-    store::media::insert(&mut tx, &file).await?;
+    store::media::insert(&mut tx, &file, None).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(file)))
+    Ok(file)
 }
 
-fn too_large(error: &BlobError) -> ApiError {
+fn refused(error: &BlobError) -> ApiError {
     match error {
-        BlobError::TooLarge(_) => ApiError::too_large(format!("{error}.")).hint("http.max_media_mb bounds uploads."),
+        BlobError::TooLarge(most) => ApiError::too_large(format!("A file has at most {most} bytes.")).hint("media.max_mb bounds files."),
         error => ApiError::internal(error),
     }
 }
 
-async fn download(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn find(app: &App, caller: &Caller, id: &str) -> Result<MediaFile, ApiError> {
     caller.may(Scope::Read)?;
-    let known = store::media::find(&app.db, &id).await?.filter(|file| caller.sees(&file.organization_id));
-    let known = known.ok_or_else(|| ApiError::not_found("media", &id))?;
-    serve(&app, &id, &Named { mime_type: Some(known.mime_type), file_name: known.file_name }).await
+    let known = store::media::find(&app.db, id).await?.filter(|file| caller.sees(&file.organization_id));
+    known.ok_or_else(|| ApiError::not_found("media", id))
 }
 
-/// What is known of a file besides its bytes; providers lose it on the way.
-#[derive(Default)]
-pub(super) struct Named {
-    mime_type: Option<String>,
-    file_name: Option<String>,
+async fn download(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let file = find(&app, &caller, &id).await?;
+    serve(&app, &file, &method, &headers, None).await
 }
 
-impl Named {
-    /// What the message said of the file.
-    pub(super) fn of(message: &Message, source: &Source) -> Named {
-        let told = message.content.iter().flat_map(Content::media).find(|media| media.source == *source);
-        let sticker = message.content.iter().find_map(|content| match content {
-            Content::Sticker(sticker) if sticker.source == *source => sticker.mime_type.clone(),
-            _ => None,
-        });
-        Named {
-            mime_type: told.and_then(|media| media.mime_type.clone()).or(sticker),
-            file_name: told.and_then(|media| media.file_name.clone()),
-        }
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sign {
+    /// Seconds.
+    expires_in_s: Option<u64>,
+}
+
+/// A fresh URL of the file.
+async fn sign(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(asked): Body<Sign>,
+) -> Result<Json<Shown>, ApiError> {
+    let file = find(&app, &caller, &id).await?;
+    let most = Media::URL_TTL_MAX.as_secs();
+    let seconds = asked.expires_in_s.unwrap_or(app.config.media.url_ttl_s);
+    if !(1..=most).contains(&seconds) {
+        return Err(ApiError::invalid_field("/expires_in_s", format!("must be between 1 and {most}, which is 7 days")));
     }
-
-    /// `attachment; filename*=…` as RFC 6266 writes names of any script.
-    fn disposition(&self) -> Option<HeaderValue> {
-        let name = self.file_name.as_ref()?;
-        let encoded = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-        HeaderValue::try_from(format!("attachment; filename*=UTF-8''{encoded}")).ok()
-    }
+    let link = app.links.sign_for(&file.id, app.clock.now(), Duration::from_secs(seconds));
+    Ok(Json(Shown { file, link }))
 }
 
-/// Streams a file. It came from a stranger: a browser must neither guess its type nor run it.
-pub(super) async fn serve(app: &App, id: &str, named: &Named) -> Result<Response, ApiError> {
-    let (info, stream) = app.blobs.stream(id).await.map_err(|error| match error {
-        BlobError::NotFound(_) => ApiError::not_found("media", id),
-        error => ApiError::internal(&error),
+/// By its signed URL alone: no key, no organisation.
+async fn open(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    mut query: ListQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let (expires, signature) = (query.take("expires").unwrap_or_default(), query.take("signature").unwrap_or_default());
+    let forbidden = |code, message: &str| ApiError::new(StatusCode::FORBIDDEN, code, message);
+    let left = app.links.check(&id, &expires, &signature, app.clock.now()).map_err(|error| match error {
+        LinkError::Forged => forbidden("bad_signature", "The URL isn't one that this gateway has signed, or it was changed.")
+            .hint("Take the url of a message's file as it is, or make one: POST /rest/v1/media/{id}/url"),
+        LinkError::Expired => forbidden("url_expired", "The URL's time is over.")
+            .hint("Read the message again, or make a new one: POST /rest/v1/media/{id}/url"),
     })?;
-    let mut response = Body::from_stream(stream).into_response();
-    let headers = response.headers_mut();
-    let octets = HeaderValue::from_static("application/octet-stream");
-    let mime_type = named.mime_type.clone().unwrap_or(info.mime_type);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(mime_type).unwrap_or(octets));
-    if let Some(disposition) = named.disposition() {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(info.size));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    Ok(response)
+    let file = store::media::find(&app.db, &id).await?.ok_or_else(|| ApiError::not_found("media", &id))?;
+    serve(&app, &file, &method, &headers, Some(left)).await
 }

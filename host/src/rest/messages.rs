@@ -9,15 +9,15 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     auth::Caller,
-    channel_accounts,
     extract::{Json, ListQuery},
     media,
 };
@@ -26,11 +26,11 @@ use crate::{
     domain::{
         content::Source,
         key::Scope,
-        message::Message,
+        message::{Direction, Message},
         people::{Contact, Conversation},
     },
     error::ApiError,
-    inbox, outbox,
+    outbox,
     outbox::SendRequest,
     store::{self, messages::Filter},
 };
@@ -88,24 +88,29 @@ async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Stri
     Ok(axum::Json(shown(&app, message).await?))
 }
 
-/// The bytes of a message's n-th file, fetched through the plugin: the provider's own addresses may hold its token.
-async fn file(State(app): State<Arc<App>>, caller: Caller, Path((id, index)): Path<(String, String)>) -> Result<Response, ApiError> {
+/// The bytes of a message's n-th file, fetched first if they aren't stored yet: the provider's own addresses may hold its token.
+async fn file(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((id, index)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let message = find(&app, &caller, &id, Scope::Read).await?;
     let sources: Vec<&Source> = message.content.iter().flat_map(|content| content.files()).collect();
     let source = index.parse::<usize>().ok().and_then(|index| sources.get(index));
     let Some(source) = source else {
         return Err(ApiError::not_found("file in that message with the index", &index));
     };
-    let named = media::Named::of(&message, source);
-    match source {
-        Source::Url(url) => Ok((StatusCode::FOUND, [(header::LOCATION, url.clone())], Body::empty()).into_response()),
-        Source::MediaId(media_id) => media::serve(&app, media_id, &named).await,
-        Source::ProviderRef(reference) => {
-            let account = channel_accounts::find(&app, &caller, &message.channel_account_id, Scope::Read).await?;
-            let blob_id = inbox::fetch_media(&app, &account, reference).await?;
-            media::serve(&app, &blob_id, &named).await
-        }
+    // What a client sent by URL is at that URL: the gateway never had it.
+    if let Source::Url(url) = source
+        && message.direction == Direction::Outbound
+        && !message.echo
+    {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, url.clone())], Body::empty()).into_response());
     }
+    let file = crate::media::open(&app, &message, source).await?;
+    media::serve(&app, &file, &method, &headers, None).await
 }
 
 async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Message, ApiError> {
@@ -117,8 +122,9 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Mess
 /// A message as clients see it.
 #[derive(Serialize)]
 struct Shown {
+    /// With the state of its files.
     #[serde(flatten)]
-    message: Message,
+    message: Value,
     /// Every id by which the provider speaks of it: a long text is several of its messages.
     parts: Vec<Part>,
     conversation: Option<Conversation>,
@@ -147,13 +153,15 @@ async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<Shown>, ApiE
     for (message_id, part, external_id) in store::messages::refs_of(&app.db, &ids).await? {
         parts.entry(message_id).or_default().push(Part { part, external_id });
     }
+    let views = crate::media::view(app, &messages).await?;
     Ok(messages
         .into_iter()
-        .map(|message| Shown {
+        .zip(views)
+        .map(|(message, view)| Shown {
             parts: parts.remove(&message.id).unwrap_or_default(),
             conversation: message.conversation_id.as_ref().and_then(|id| conversations.get(id)).cloned(),
             contact: message.contact_id.as_ref().and_then(|id| contacts.get(id)).cloned(),
-            message,
+            message: view,
         })
         .collect())
 }

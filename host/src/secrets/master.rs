@@ -8,8 +8,8 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::LessSafeKey;
-use ring::digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::{digest, hkdf, hmac};
 use zeroize::Zeroizing;
 
 use super::SecretError;
@@ -19,6 +19,8 @@ use super::envelope::{DataKey, FORM, KEY_LEN, cipher, context, open, seal};
 pub struct MasterKey {
     id: String,
     key: LessSafeKey,
+    /// What keys for other purposes are derived from.
+    root: hkdf::Prk,
 }
 
 impl MasterKey {
@@ -34,7 +36,8 @@ impl MasterKey {
         }
         let hash = digest::digest(&digest::SHA256, &[b"patchbay master key id:", bytes.as_slice()].concat());
         let id = hex::encode(hash.as_ref().get(..4).unwrap_or_default());
-        Ok(Self { id, key: cipher(&bytes).ok_or_else(wrong)? })
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"patchbay derived keys").extract(bytes.as_slice());
+        Ok(Self { id, key: cipher(&bytes).ok_or_else(wrong)?, root })
     }
 
     /// From a file of base64.
@@ -75,6 +78,14 @@ impl MasterKey {
     pub fn id(&self) -> &str {
         &self.id
     }
+
+    /// A key for one purpose; it tells nothing of the master key or of another purpose's.
+    fn signing_key(&self, purpose: &str) -> Result<hmac::Key, SecretError> {
+        let purpose = [purpose.as_bytes()];
+        let key =
+            self.root.expand(&purpose, hmac::HMAC_SHA256).map_err(|_| SecretError::BadMasterKey("nothing can be derived".to_owned()))?;
+        Ok(key.into())
+    }
 }
 
 impl fmt::Debug for MasterKey {
@@ -104,6 +115,14 @@ impl Keyring {
     /// None of a keyring made by [`Keyring::new`].
     pub fn current_id(&self) -> Result<&str, SecretError> {
         self.current().map(MasterKey::id)
+    }
+
+    /// Keys that sign for one purpose, derived from the master keys: the first signs, the others still check what they signed.
+    ///
+    /// # Errors
+    /// Nothing can be derived: not with a key of the right length.
+    pub fn signing_keys(&self, purpose: &str) -> Result<Vec<hmac::Key>, SecretError> {
+        self.0.iter().map(|key| key.signing_key(purpose)).collect()
     }
 
     /// Makes an owner's data key: the bytes to store, and the key to seal with.
@@ -227,6 +246,17 @@ mod tests {
         assert_eq!(after.open_data_key("a", &rewrapped).unwrap().open("token", &sealed).unwrap().expose(), "value");
         let refused = after.open_data_key("a", &wrapped).err().unwrap();
         assert!(refused.to_string().contains(master(1).id()), "{refused}");
+    }
+
+    #[test]
+    fn each_purpose_and_each_master_key_has_a_signing_key_of_its_own() {
+        let sign = |bytes: &[u8], purpose: &str| {
+            let keys = keyring(bytes).signing_keys(purpose).unwrap();
+            keys.iter().map(|key| hmac::sign(key, b"text").as_ref().to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(sign(&[2, 1], "urls"), [sign(&[2], "urls"), sign(&[1], "urls")].concat());
+        assert_ne!(sign(&[1], "urls"), sign(&[2], "urls"));
+        assert_ne!(sign(&[1], "urls"), sign(&[1], "cookies"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::{Database, TOKEN, events::Listener};
@@ -44,6 +45,7 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     pub(crate) key: String,
     pub(crate) data: PathBuf,
+    database_url: String,
     client: Client,
     child: Child,
     /// Holds the data folder; removed with the test.
@@ -86,7 +88,8 @@ impl Gateway {
         let mut config = format!("data = {data:?}\n");
         config += &settings.lines.join("\n");
         config += "\n[http]\nbind = \"127.0.0.1:0\"\n";
-        config += &format!("[database]\nurl = \"{}\"\nconnections = 8\n", database.make_url());
+        let database_url = database.make_url();
+        config += &format!("[database]\nurl = \"{database_url}\"\nconnections = 8\n");
         if !settings.redirects.is_empty() {
             config += "[egress.redirect]\n";
             for (host, url) in &settings.redirects {
@@ -98,7 +101,19 @@ impl Gateway {
         static TLS: Once = Once::new();
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Gateway { url, key: key.expect("the first start tells a key"), data, client, child, folder }
+        Gateway { url, key: key.expect("the first start tells a key"), data, database_url, client, child, folder }
+    }
+
+    /// Does something to the database behind the gateway's back.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        if self.database_url.is_empty() {
+            let file = self.data.join("patchbay.db");
+            let mut database = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+            sqlx::query(statement).execute(&mut database).await.unwrap();
+        } else {
+            let mut database = sqlx::PgConnection::connect(&self.database_url).await.unwrap();
+            sqlx::query(statement).execute(&mut database).await.unwrap();
+        }
     }
 
     /// The process.
