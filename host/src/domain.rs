@@ -7,6 +7,7 @@ pub mod failure;
 pub mod key;
 pub mod message;
 pub mod people;
+pub mod stats;
 pub mod webhook;
 
 /// Gives a closed set of words its text, both ways: the database, the JSON and the URL use the same.

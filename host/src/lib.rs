@@ -18,6 +18,7 @@ pub mod plugins;
 pub mod rest;
 pub mod schedule;
 pub mod secrets;
+pub mod stats;
 pub mod store;
 pub mod tasks;
 pub mod verify;

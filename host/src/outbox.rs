@@ -18,6 +18,7 @@ use crate::{
     domain::{
         content::Extras,
         message::{Direction, Message, MessageState},
+        stats::Measures,
     },
     store::{Result, Tx, messages, outbox, people::Owner},
 };
@@ -61,6 +62,7 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
         edited_at: None,
         deleted_at: None,
         created_at: now,
+        measures: Measures::default(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod people;
 pub mod plugins;
 pub mod secrets;
+pub mod stats;
 pub mod webhooks;
 
 pub use db::{Db, Record, Row, Run, Statement, Tx, sql};

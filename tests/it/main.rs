@@ -7,4 +7,5 @@ mod harness;
 mod inbound;
 mod outbound;
 mod plugins;
+mod statistics;
 mod survival;

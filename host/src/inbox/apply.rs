@@ -14,7 +14,7 @@ use crate::{
         people::{Conversation, ConversationKind, Party},
     },
     ids::Ids,
-    outbox,
+    outbox, stats,
     store::{Result, Tx, accounts, events, messages, people},
 };
 
@@ -39,17 +39,25 @@ struct Applying<'a> {
     tx: &'a mut Tx,
     owner: people::Owner<'a>,
     fact: &'a Fact,
+    plugin_digest: Option<&'a str>,
     ids: &'a Ids,
     now: At,
     applied: Applied,
 }
 
-/// Stores the fact unless it is known already.
-pub async fn apply(tx: &mut Tx, owner: people::Owner<'_>, fact: &Fact, ids: &Ids, now: At) -> Result<Applied> {
+/// Stores the fact, which that version of the plugin told, unless it is known already.
+pub async fn apply(
+    tx: &mut Tx,
+    owner: people::Owner<'_>,
+    fact: &Fact,
+    plugin_digest: Option<&str>,
+    ids: &Ids,
+    now: At,
+) -> Result<Applied> {
     if events::is_known(tx, owner.account_id, &fact.dedupe_key).await? {
         return Ok(Applied::default());
     }
-    let mut applying = Applying { tx, owner, fact, ids, now, applied: Applied::default() };
+    let mut applying = Applying { tx, owner, fact, plugin_digest, ids, now, applied: Applied::default() };
     applying.happen().await?;
     if let Some(command) = &fact.follow_up {
         applying.follow_up(command).await?;
@@ -168,7 +176,7 @@ impl Applying<'_> {
             false => (Direction::Inbound, MessageState::Received),
         };
         let provider_at = inbound.sent_at.or(self.fact.at);
-        let message = Message {
+        let mut message = Message {
             conversation_id: Some(conversation.id),
             contact_id,
             external_id: Some(inbound.external_id.clone()),
@@ -181,6 +189,7 @@ impl Applying<'_> {
             sent_at: inbound.echo.then_some(provider_at.unwrap_or(self.now)),
             ..self.blank_message(direction, state)
         };
+        stats::record(self.tx, None, &mut message, self.plugin_digest, self.now).await?;
         messages::insert(self.tx, &message).await?;
         messages::add_ref(self.tx, self.owner.account_id, &inbound.external_id, &message.id, 0).await?;
         Ok(message)
@@ -256,7 +265,7 @@ impl Applying<'_> {
         if let Some(conversation) = &conversation {
             people::touch_conversation(self.tx, &conversation.id, None, self.now).await?;
         }
-        let message = Message {
+        let mut message = Message {
             conversation_id: conversation.map(|conversation| conversation.id),
             contact_id,
             content: vec![Content::Choice(choice.clone())],
@@ -265,6 +274,7 @@ impl Applying<'_> {
             provider_at: self.fact.at,
             ..self.blank_message(Direction::Inbound, MessageState::Received)
         };
+        stats::record(self.tx, None, &mut message, self.plugin_digest, self.now).await?;
         messages::insert(self.tx, &message).await?;
         self.tell_message(EventType::MessageChoice, &message, None).await
     }

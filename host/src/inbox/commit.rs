@@ -42,7 +42,18 @@ pub enum Source {
         cursor: Option<Vec<u8>>,
         /// Whose cursor it is: a poll that was taken over moves it no more.
         job: DueJob,
+        plugin_digest: String,
     },
+}
+
+impl Source {
+    /// The version of the plugin that told the facts.
+    fn plugin_digest(&self) -> Option<&str> {
+        match self {
+            Source::Webhook { disposition, .. } | Source::Replay { disposition, .. } => disposition.plugin_digest.as_deref(),
+            Source::Poll { plugin_digest, .. } => Some(plugin_digest),
+        }
+    }
 }
 
 /// One unit of work: all of it is stored, or nothing.
@@ -167,7 +178,7 @@ impl Committer {
                 }
             }
             Source::Replay { webhook_id, disposition } => store::webhooks::set_disposition(tx, webhook_id, disposition, now).await?,
-            Source::Poll { cursor, job } => {
+            Source::Poll { cursor, job, .. } => {
                 if store::jobs::is_held(tx, job).await? {
                     store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?;
                 }
@@ -176,7 +187,7 @@ impl Committer {
         let owner = store::people::Owner { organization_id: &ingest.organization_id, account_id: &ingest.account_id };
         let mut applied = Applied::default();
         for fact in &ingest.facts {
-            applied += apply(tx, owner, fact, &self.ids, now).await?;
+            applied += apply(tx, owner, fact, ingest.source.plugin_digest(), &self.ids, now).await?;
         }
         Ok(applied)
     }

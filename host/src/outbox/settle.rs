@@ -15,6 +15,7 @@ use crate::{
     },
     inbox,
     plugins::Version,
+    stats,
     store::{self, Tx, messages, outbox::AttemptEnd, outbox::Claim, people::Owner},
 };
 
@@ -110,10 +111,11 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
     let end = AttemptEnd { outcome: word, failure, plugin_digest: version.map(|version| version.digest.as_str()) };
     store::outbox::end_attempt(&mut tx, claim, &end, now).await?;
     if let Some(message) = messages::find(&mut tx, &claim.message_id).await? {
-        let told = keep(app, &mut tx, message, accepted, next, now).await?;
+        let plugin_digest = version.map(|version| version.digest.as_str());
+        let told = keep(app, &mut tx, message, accepted, next, plugin_digest, now).await?;
         let owner = Owner { organization_id: &told.organization_id, account_id: &told.channel_account_id };
         for fact in facts {
-            inbox::apply(&mut tx, owner, fact, &app.ids, now).await?;
+            inbox::apply(&mut tx, owner, fact, plugin_digest, &app.ids, now).await?;
         }
         if let Some(standing) = failure.and_then(accounts::standing_after) {
             accounts::stand(app, &mut tx, owner, &standing, now).await?;
@@ -125,7 +127,16 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
 }
 
 /// Writes the message as it stands now and tells of it; answers it.
-async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted], next: Next, now: At) -> store::Result<Message> {
+async fn keep(
+    app: &App,
+    tx: &mut Tx,
+    mut message: Message,
+    accepted: &[Accepted],
+    next: Next,
+    plugin_digest: Option<&str>,
+    now: At,
+) -> store::Result<Message> {
+    let before = message.clone();
     for part in accepted {
         for reference in part.external_id.iter().chain(part.extras.get(REF)) {
             messages::add_ref(tx, &message.channel_account_id, reference, &message.id, part.part).await?;
@@ -155,6 +166,7 @@ async fn keep(app: &App, tx: &mut Tx, mut message: Message, accepted: &[Accepted
                 message.state = state;
                 message.failure = failure;
             }
+            stats::record(tx, Some(&before), &mut message, plugin_digest, now).await?;
             messages::save_state(tx, &message).await?;
             let event = match state {
                 MessageState::Sent => EventType::MessageSent,

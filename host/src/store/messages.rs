@@ -5,7 +5,10 @@ use serde::Serialize;
 use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
-    domain::message::{Message, ReactionMark, VoteMark},
+    domain::{
+        message::{Message, ReactionMark, VoteMark},
+        stats::Measures,
+    },
 };
 
 impl Record for Message {
@@ -42,6 +45,7 @@ impl Record for Message {
             edited_at: row.at_option("edited_at")?,
             deleted_at: row.at_option("deleted_at")?,
             created_at: row.at("created_at")?,
+            measures: Measures::from_row(row)?,
         })
     }
 }
@@ -55,8 +59,10 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
     let statement = sql("INSERT INTO messages
                (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
                 content, origin, echo, reply_to, reactions, votes, extras, state, attempts, provider_at,
-                send_at, expires_at, sent_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $20, $21, $22, $23)")
+                send_at, expires_at, sent_at, created_at,
+                plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $20, $21, $22, $23,
+                     $24, $25, $26, $27, $28, $29)")
     .bind(&message.id)
     .bind(&message.organization_id)
     .bind(&message.channel_account_id)
@@ -79,7 +85,13 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
     .bind(message.send_at)
     .bind(message.expires_at)
     .bind(message.sent_at)
-    .bind(message.created_at);
+    .bind(message.created_at)
+    .bind(message.measures.plugin_digest.clone())
+    .bind(message.measures.uncertain_at)
+    .bind(message.measures.starts_conversation)
+    .bind(message.measures.opens_episode)
+    .bind(message.measures.answers_since)
+    .bind(message.measures.responds_since);
     tx.run(statement).await?;
     Ok(())
 }
@@ -161,7 +173,9 @@ pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Resu
 pub async fn save_state(tx: &mut Tx, message: &Message) -> Result<()> {
     let statement = sql("UPDATE messages
              SET state = $2, failure = $3, attempts = $4, external_id = $5, sent_at = $6, delivered_at = $7, read_at = $8,
-                 played_at = $9, failed_at = $10, conversation_id = $11, contact_id = $12
+                 played_at = $9, failed_at = $10, conversation_id = $11, contact_id = $12,
+                 plugin_digest = $13, uncertain_at = $14, starts_conversation = $15, opens_episode = $16, answers_since = $17,
+                 responds_since = $18
              WHERE id = $1")
     .bind(&message.id)
     .bind(message.state.as_str())
@@ -174,7 +188,13 @@ pub async fn save_state(tx: &mut Tx, message: &Message) -> Result<()> {
     .bind(message.played_at)
     .bind(message.failed_at)
     .bind(message.conversation_id.clone())
-    .bind(message.contact_id.clone());
+    .bind(message.contact_id.clone())
+    .bind(message.measures.plugin_digest.clone())
+    .bind(message.measures.uncertain_at)
+    .bind(message.measures.starts_conversation)
+    .bind(message.measures.opens_episode)
+    .bind(message.measures.answers_since)
+    .bind(message.measures.responds_since);
     tx.run(statement).await?;
     Ok(())
 }

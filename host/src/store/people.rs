@@ -217,6 +217,7 @@ pub async fn move_conversation(tx: &mut Tx, account_id: &str, from: &str, to: &s
     }
     if let Some(new) = find_conversation_by_external_id(&mut *tx, account_id, to).await? {
         tx.run(sql("UPDATE messages SET conversation_id = $2 WHERE conversation_id = $1").bind(&old.id).bind(&new.id)).await?;
+        super::stats::join(tx, account_id, &old.id, &new.id).await?;
         tx.run(sql("DELETE FROM conversations WHERE id = $1").bind(&old.id)).await?;
         return Ok(Some(new.id));
     }

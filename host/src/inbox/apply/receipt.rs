@@ -10,6 +10,7 @@ use crate::{
         failure::Failure,
         message::{Message, MessageState},
     },
+    stats,
     store::{Result, messages, people},
 };
 
@@ -19,7 +20,8 @@ impl Applying<'_> {
         let meant = self.meant(receipt).await?;
         let mut told = false;
         for known in meant {
-            if let Some(message) = receive(&known, receipt.state, at, receipt.failure.as_ref()) {
+            if let Some(mut message) = receive(&known, receipt.state, at, receipt.failure.as_ref()) {
+                stats::record(self.tx, Some(&known), &mut message, self.plugin_digest, self.now).await?;
                 messages::save_state(self.tx, &message).await?;
                 self.tell_message(event_type(receipt.state), &message, None).await?;
                 told = true;
@@ -59,7 +61,8 @@ impl Applying<'_> {
     /// The provider showed us a message of ours that we weren't sure of: it went out.
     pub(super) async fn receipt_of_echo(&mut self, known: Message) -> Result<()> {
         let at = self.fact.at.unwrap_or(self.now);
-        let message = receive(&known, ReceiptState::Sent, at, None).unwrap_or(known);
+        let mut message = receive(&known, ReceiptState::Sent, at, None).unwrap_or_else(|| known.clone());
+        stats::record(self.tx, Some(&known), &mut message, self.plugin_digest, self.now).await?;
         messages::save_state(self.tx, &message).await?;
         self.tell_message(EventType::MessageSent, &message, None).await
     }
@@ -89,6 +92,10 @@ fn receive(known: &Message, state: ReceiptState, at: At, failure: Option<&Failur
         return None;
     }
     *stamp = Some(at);
+    if matches!(shown, MessageState::Delivered | MessageState::Read | MessageState::Played) {
+        // What arrived was sent, whatever came of the answer to the send.
+        message.sent_at.get_or_insert(at);
+    }
     // A provider that takes a message and fails it later has failed it: `sent` was only its word of having it.
     let fails_sent = shown == MessageState::Failed && message.state == MessageState::Sent;
     if shown.rank() > message.state.rank() || fails_sent {
