@@ -1,6 +1,6 @@
 //! Statistics: the exact numbers of what happened, however often it was told.
 
-use patchbay_providers::{ChatState, Failure, Moment};
+use patchbay_providers::{Failure, Moment, telegram::ChatState};
 use reqwest::Method;
 use serde_json::{Value, json};
 
