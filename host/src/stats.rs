@@ -22,13 +22,7 @@ use crate::{
 
 /// Counts the change of one message. `before` is none where it wasn't there before; `after` is noted what the statistics keep with
 /// it, and has to be stored thereafter.
-pub async fn record(
-    tx: &mut Tx,
-    before: Option<&Message>,
-    after: &mut Message,
-    plugin_digest: Option<&str>,
-    now: At,
-) -> store::Result<()> {
+pub async fn record(tx: &mut Tx, before: Option<&Message>, after: &mut Message, plugin_digest: Option<&str>, now: At) -> store::Result<()> {
     let conversation_id = after.conversation_id.clone();
     let before_it = match &conversation_id {
         Some(id) => store::stats::clock(&mut *tx, id).await?,

@@ -94,7 +94,10 @@ async fn what_happened_is_counted_exactly(database: Database) {
     }
     let versions = bench.stats("/summary?by=version&").await;
     let [version] = versions.as_slice() else { panic!("{versions:#?}") };
-    assert_eq!((&version["messages_received"], &version["messages_sent"], &version["messages_attempted"]), (&json!(3), &json!(2), &json!(4)));
+    assert_eq!(
+        (&version["messages_received"], &version["messages_sent"], &version["messages_attempted"]),
+        (&json!(3), &json!(2), &json!(4))
+    );
     assert!(version["plugin_version"].is_string() && version["plugin_digest"].is_string(), "{version:#}");
     assert_eq!(version["conversations_active"], Value::Null);
 }
@@ -109,7 +112,8 @@ async fn what_the_business_wrote_elsewhere_counts_when_it_did(database: Database
     assert_eq!(days[1]["from"], "2025-11-24T00:00:00.000000Z");
     // 16:00 UTC is 21:45 in Kathmandu.
     let hours = bench.stats("?from=2025-11-24T15:00:00Z&to=2025-11-24T17:00:00Z&granularity=hour&time_zone=Asia/Kathmandu&").await;
-    let counted: Vec<(&str, i64)> = hours.iter().map(|hour| (hour["from"].as_str().unwrap(), hour["sent_native"].as_i64().unwrap())).collect();
+    let counted: Vec<(&str, i64)> =
+        hours.iter().map(|hour| (hour["from"].as_str().unwrap(), hour["sent_native"].as_i64().unwrap())).collect();
     let expected = [("2025-11-24T14:15:00.000000Z", 0), ("2025-11-24T15:15:00.000000Z", 1), ("2025-11-24T16:15:00.000000Z", 0)];
     assert_eq!(counted, expected);
 }

@@ -322,9 +322,7 @@ impl Facts {
         if let Some(sent) = self.sent_at {
             self.count_sent(sent, add);
         }
-        for (at, metric) in
-            [(self.delivered_at, Metric::Delivered), (self.read_at, Metric::Read), (self.uncertain(), Metric::Uncertain)]
-        {
+        for (at, metric) in [(self.delivered_at, Metric::Delivered), (self.read_at, Metric::Read), (self.uncertain(), Metric::Uncertain)] {
             if let Some(at) = at {
                 add(at, metric, Label::Whole, Amount::ONE);
             }

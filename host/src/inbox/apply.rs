@@ -46,14 +46,7 @@ struct Applying<'a> {
 }
 
 /// Stores the fact, which that version of the plugin told, unless it is known already.
-pub async fn apply(
-    tx: &mut Tx,
-    owner: people::Owner<'_>,
-    fact: &Fact,
-    plugin_digest: Option<&str>,
-    ids: &Ids,
-    now: At,
-) -> Result<Applied> {
+pub async fn apply(tx: &mut Tx, owner: people::Owner<'_>, fact: &Fact, plugin_digest: Option<&str>, ids: &Ids, now: At) -> Result<Applied> {
     if events::is_known(tx, owner.account_id, &fact.dedupe_key).await? {
         return Ok(Applied::default());
     }

@@ -27,7 +27,12 @@ impl Durations {
         for amount in buckets.values() {
             whole += *amount;
         }
-        Durations { n: whole.count, mean_s: mean_s(whole), median_s: quantile_s(buckets, whole.count, 50), p90_s: quantile_s(buckets, whole.count, 90) }
+        Durations {
+            n: whole.count,
+            mean_s: mean_s(whole),
+            median_s: quantile_s(buckets, whole.count, 50),
+            p90_s: quantile_s(buckets, whole.count, 90),
+        }
     }
 }
 

@@ -104,8 +104,7 @@ pub async fn recompute(db: &Db, account_id: &str, stretch: Stretch, mend: bool) 
 
 fn differences(counted: Additions, told: Additions) -> Vec<Difference> {
     let counted = by_key(counted);
-    let mut both: BTreeMap<Key, (Amount, Amount)> =
-        by_key(told).into_iter().map(|(key, told)| (key, (Amount::default(), told))).collect();
+    let mut both: BTreeMap<Key, (Amount, Amount)> = by_key(told).into_iter().map(|(key, told)| (key, (Amount::default(), told))).collect();
     for (key, amount) in counted {
         both.entry(key).or_default().0 += amount;
     }

@@ -257,7 +257,8 @@ async fn reports(app: &App, accounts: &[Named], span: &Span, by: By) -> Result<V
             let named = accounts.iter().find(|account| account.id == account_id).zip(span.stretches.get(stretch));
             let Some((account, stretch)) = named else { continue };
             let digest = digest.filter(|digest| !digest.is_empty());
-            let name = VersionName { plugin_version: digest.as_ref().and_then(|digest| versions.get(digest).cloned()), plugin_digest: digest };
+            let name =
+                VersionName { plugin_version: digest.as_ref().and_then(|digest| versions.get(digest).cloned()), plugin_digest: digest };
             reports.push(report(account, *stretch, Some(name), sums.figures(Receipts::of(app, &account.channel_type), None)));
         }
         return Ok(reports);

@@ -119,7 +119,8 @@ fn empty() -> ApiError {
 fn zone(name: Option<&str>) -> Result<TimeZone, ApiError> {
     let Some(name) = name else { return Ok(TimeZone::UTC) };
     TimeZone::get(name).map_err(|_| {
-        bad(format!("time_zone: there is no time zone “{name}”.")).hint("Write a name of the IANA database, like Africa/Cairo or Asia/Kolkata.")
+        bad(format!("time_zone: there is no time zone “{name}”."))
+            .hint("Write a name of the IANA database, like Africa/Cairo or Asia/Kolkata.")
     })
 }
 

@@ -50,17 +50,26 @@ fn step() -> impl Strategy<Value = Step> {
     let (conversation, number, delivery, ago) = (0..3_u8, 0..6_u8, 0..3_u8, 0..90_i64);
     prop_oneof![
         (0..2000_i64).prop_map(|minutes| Step::Pass { minutes }),
-        (conversation.clone(), number.clone(), delivery.clone())
-            .prop_map(|(conversation, number, delivery)| Step::Receive { conversation, number, delivery }),
-        (conversation.clone(), number.clone(), ago.clone())
-            .prop_map(|(conversation, number, minutes_ago)| Step::Native { conversation, number, minutes_ago }),
+        (conversation.clone(), number.clone(), delivery.clone()).prop_map(|(conversation, number, delivery)| Step::Receive {
+            conversation,
+            number,
+            delivery
+        }),
+        (conversation.clone(), number.clone(), ago.clone()).prop_map(|(conversation, number, minutes_ago)| Step::Native {
+            conversation,
+            number,
+            minutes_ago
+        }),
         (conversation.clone(), delivery.clone()).prop_map(|(conversation, delivery)| Step::Press { conversation, delivery }),
         (prop::option::of(conversation.clone()), number.clone()).prop_map(|(conversation, number)| Step::Queue { conversation, number }),
         (number.clone(), prop::sample::select(states.to_vec())).prop_map(|(number, state)| Step::Settle { number, state }),
         (number.clone(), prop::sample::select(receipts.to_vec()), ago.clone(), delivery.clone())
             .prop_map(|(number, state, minutes_ago, delivery)| Step::Receipt { number, state, minutes_ago, delivery }),
-        (conversation.clone(), ago, delivery.clone())
-            .prop_map(|(conversation, minutes_ago, delivery)| Step::ReadUpTo { conversation, minutes_ago, delivery }),
+        (conversation.clone(), ago, delivery.clone()).prop_map(|(conversation, minutes_ago, delivery)| Step::ReadUpTo {
+            conversation,
+            minutes_ago,
+            delivery
+        }),
         (number, delivery.clone()).prop_map(|(number, delivery)| Step::Echo { number, delivery }),
         (conversation.clone(), conversation, delivery).prop_map(|(from, to, delivery)| Step::Move { from, to, delivery }),
     ]
@@ -116,7 +125,10 @@ impl World {
             }
             Step::Press { conversation, delivery } => {
                 let choice = Choice { id: "x".to_owned(), title: "X".to_owned(), target: None, answer_ref: None };
-                let fact = Fact { conversation: Some(reference(*conversation)), ..self.fact(format!("press-{conversation}/{delivery}"), Happening::Chose(choice)) };
+                let fact = Fact {
+                    conversation: Some(reference(*conversation)),
+                    ..self.fact(format!("press-{conversation}/{delivery}"), Happening::Chose(choice))
+                };
                 inbox::apply(tx, OWNER, &fact, Some("in"), &self.ids, self.now).await.unwrap();
             }
             Step::Queue { conversation, number } => self.queue(tx, *conversation, *number).await,
@@ -172,8 +184,7 @@ impl World {
             }
             None => None,
         };
-        let message =
-            Message { conversation_id, ..blank_message(id, OWNER, Direction::Outbound, MessageState::Queued, self.now) };
+        let message = Message { conversation_id, ..blank_message(id, OWNER, Direction::Outbound, MessageState::Queued, self.now) };
         messages::insert(tx, &message).await.unwrap();
     }
 

@@ -97,7 +97,16 @@ fn what_was_sent_is_counted_when_it_was_and_what_became_of_it_then_too() {
     world.observe(Some(&delivered), Message { state: MessageState::Read, read_at: Some(at(31)), ..delivered.clone() }, 31);
     assert_eq!(
         world.counts(),
-        ["active @0", "attempted @0 1", "conversations_new @0 1", "delivered @1 1", "delivered_of_sent @0 1", "read @2 1", "read_of_sent @0 1", "sent @0 1"]
+        [
+            "active @0",
+            "attempted @0 1",
+            "conversations_new @0 1",
+            "delivered @1 1",
+            "delivered_of_sent @0 1",
+            "read @2 1",
+            "read_of_sent @0 1",
+            "sent @0 1"
+        ]
     );
 }
 
@@ -181,7 +190,9 @@ fn a_reply_is_timed_at_the_reply_and_the_first_of_an_episode_apart() {
     world.receive(21);
     world.send(22);
     let counts = world.counts();
-    for expected in ["episodes @0 1", "episodes_answered @0 1", "first_response 1200 s @1 1", "reply_time 1200 s @1 1", "reply_time 60 s @1 1"] {
+    for expected in
+        ["episodes @0 1", "episodes_answered @0 1", "first_response 1200 s @1 1", "reply_time 1200 s @1 1", "reply_time 60 s @1 1"]
+    {
         assert!(counts.contains(&expected.to_owned()), "{expected}: {counts:?}");
     }
 }
@@ -191,11 +202,7 @@ fn what_the_gateway_sends_by_itself_answers_nobody_and_a_native_message_does() {
     let mut world = World::default();
     world.receive(0);
     let automatic = Message { origin: Some("follow_up".to_owned()), ..world.blank(Direction::Outbound, MessageState::Queued, 1) };
-    let sent = world.observe(
-        Some(&automatic),
-        Message { state: MessageState::Sent, sent_at: Some(at(1)), ..automatic.clone() },
-        1,
-    );
+    let sent = world.observe(Some(&automatic), Message { state: MessageState::Sent, sent_at: Some(at(1)), ..automatic.clone() }, 1);
     assert_eq!(sent.measures.answers_since, None);
     let echo = world.blank(Direction::Outbound, MessageState::Sent, 6);
     let native = Message { echo: true, origin: Some("direct".to_owned()), sent_at: Some(at(5)), ..echo };
