@@ -92,6 +92,8 @@ async fn what_happened_is_counted_exactly(database: Database) {
         let sums = ["messages_received", "messages_sent", "uncertain", "conversations_new"].map(|figure| total(&rows, figure));
         assert_eq!(sums, [3, 2, 1, 2], "{steps}: {rows:#?}");
     }
+    let month = bench.stats("?granularity=hour&from=2025-10-01&to=2025-11-01&").await;
+    assert_eq!((month.len(), total(&month, "messages_received")), (744, 0), "the longest span");
     let versions = bench.stats("/summary?by=version&").await;
     let [version] = versions.as_slice() else { panic!("{versions:#?}") };
     assert_eq!(

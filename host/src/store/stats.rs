@@ -179,7 +179,8 @@ fn stretch_of(row: &Row) -> Result<usize> {
     usize::try_from(number).map_err(|_| StoreError::Corrupt { column: "stretch", reason: format!("{number}") })
 }
 
-/// The stretches as a table that others are joined with.
+/// The stretches as a table. It stands first in a CROSS JOIN, by which SQLite keeps to the order: each stretch looks up its part of
+/// the other table, rather than each row of that its stretch.
 fn with_stretches(stretches: &[Stretch]) -> Statement {
     let mut statement = sql("WITH stretches (stretch, begins, ends) AS (VALUES ");
     for (n, (begins, ends)) in stretches.iter().enumerate() {
@@ -199,8 +200,8 @@ pub async fn counts(mut db: impl Run + Send, accounts: &[&str], stretches: &[Str
     statement.push(&format!(
         "SELECT s.account_id, t.stretch, CAST({shown} AS TEXT) AS plugin_digest, s.metric, s.label,
                 CAST(SUM(s.count) AS BIGINT) AS count, CAST(SUM(s.sum) AS BIGINT) AS sum
-         FROM stretches t JOIN account_stats s ON s.slot >= t.begins AND s.slot < t.ends
-         WHERE s.account_id IN "
+         FROM stretches t CROSS JOIN account_stats s
+         WHERE s.slot >= t.begins AND s.slot < t.ends AND s.account_id IN "
     ));
     let mut statement = statement.list(accounts.iter().copied());
     statement.push(&format!(" GROUP BY s.account_id, t.stretch, s.metric, s.label{grouped}"));
@@ -224,8 +225,8 @@ pub async fn active(mut db: impl Run + Send, accounts: &[&str], stretches: &[Str
     let mut statement = with_stretches(stretches);
     statement.push(
         "SELECT a.account_id, t.stretch, COUNT(DISTINCT a.conversation_id) AS conversations
-         FROM stretches t JOIN conversation_activity a ON a.slot >= t.begins AND a.slot < t.ends
-         WHERE a.account_id IN ",
+         FROM stretches t CROSS JOIN conversation_activity a
+         WHERE a.slot >= t.begins AND a.slot < t.ends AND a.account_id IN ",
     );
     let mut statement = statement.list(accounts.iter().copied());
     statement.push(" GROUP BY a.account_id, t.stretch");
