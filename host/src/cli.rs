@@ -3,6 +3,7 @@
 mod key;
 mod plugin;
 mod serve;
+mod stats;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -71,6 +72,11 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Checks the statistics' counters against the messages
+    Stats {
+        #[command(subcommand)]
+        command: stats::Command,
+    },
 }
 
 impl Place {
@@ -115,6 +121,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }),
         Command::Plugin { command } => command.run(),
         Command::Key { command } => on_runtime(async move { command.run(&place.load(None)?).await }),
+        Command::Stats { command } => on_runtime(async move { command.run(&place.load(None)?).await }),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod key;
 pub mod media;
 pub mod message;
 pub mod people;
+pub mod stats;
 pub mod webhook;
 
 /// Gives a closed set of words its text, both ways: the database, the JSON and the URL use the same.

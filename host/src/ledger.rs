@@ -21,6 +21,7 @@ use crate::{
     clock::At,
     domain::{account::Standing, media::WantedFile, message::Message},
     ids::Ids,
+    stats::Tally,
     store::{events::Told, outbox::Queued, parked::ParkedFact, people::Owner},
 };
 
@@ -42,12 +43,13 @@ struct Changes {
     standings: Vec<(String, Standing)>,
     merges: Vec<Merge>,
     files: Vec<WantedFile>,
+    tally: Tally,
 }
 
 /// Rows that hold the one id hold the other from now on. What isn't loaded has to follow too.
 enum Merge {
     Contacts { account_id: String, from: String, into: String },
-    Conversations { from: String, into: String },
+    Conversations { account_id: String, from: String, into: String },
 }
 
 /// What a saved ledger set in motion.
@@ -66,9 +68,10 @@ impl Ledger {
 
     /// The account's people and messages. `inbox` says whether its conversations belong in an inbox of people: a channel that
     /// only notifies has none.
-    pub fn page<'a>(&'a mut self, owner: Owner<'a>, inbox: bool) -> Page<'a> {
+    /// `plugin_digest` is the version of the plugin at work.
+    pub fn page<'a>(&'a mut self, owner: Owner<'a>, inbox: bool, plugin_digest: Option<&'a str>) -> Page<'a> {
         let book = self.books.entry(owner.account_id.to_owned()).or_default();
-        Page { book, changes: &mut self.changes, ids: &self.ids, now: self.now, owner, inbox }
+        Page { book, changes: &mut self.changes, ids: &self.ids, now: self.now, owner, inbox, plugin_digest }
     }
 
     pub fn message(&self, account_id: &str, id: &str) -> Option<&Message> {

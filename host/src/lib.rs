@@ -21,6 +21,7 @@ pub mod rest;
 pub mod retention;
 pub mod schedule;
 pub mod secrets;
+pub mod stats;
 pub mod store;
 pub mod tasks;
 pub mod verify;

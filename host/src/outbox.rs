@@ -20,6 +20,7 @@ use crate::{
     domain::{
         content::Extras,
         message::{Direction, Message, MessageState},
+        stats::Measures,
     },
     ledger::Page,
     store::{outbox::Queued, people::Owner},
@@ -64,6 +65,7 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
         edited_at: None,
         deleted_at: None,
         created_at: now,
+        measures: Measures::default(),
     }
 }
 
@@ -79,5 +81,5 @@ pub fn queue(page: &mut Page<'_>, message: Message, lane: String, parked: Option
         expires_at: message.expires_at.unwrap_or_else(|| now.plus(FOLLOW_UP_EXPIRES)),
         parked,
     });
-    page.insert(message);
+    page.save(message);
 }

@@ -197,7 +197,8 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }
     let facts = page.events.into_iter().map(convert::fact_in).collect();
-    if let Err(error) = app.inbox.commit(Ingest::of(account, Source::Poll { cursor: page.cursor, job: job.clone() }, facts)).await {
+    let source = Source::Poll { cursor: page.cursor, job: job.clone(), plugin_digest: version.digest.clone() };
+    if let Err(error) = app.inbox.commit(Ingest::of(account, source, facts)).await {
         tracing::error!(account.id = %account.id, %error, "a polled page could not be stored; it is read again");
         return PAUSE;
     }

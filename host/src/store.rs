@@ -18,6 +18,7 @@ pub mod people;
 pub mod plugins;
 pub mod retention;
 pub mod secrets;
+pub mod stats;
 pub mod webhooks;
 
 pub use db::{Db, Record, Row, Run, Statement, Tx, sql};

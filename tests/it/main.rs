@@ -9,4 +9,5 @@ mod inbound;
 mod media;
 mod outbound;
 mod plugins;
+mod statistics;
 mod survival;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     content::{Content, Custom, Extras},
     failure::Failure,
+    stats::Measures,
     words,
 };
 use crate::clock::At;
@@ -164,4 +165,6 @@ pub struct Message {
     pub edited_at: Option<At>,
     pub deleted_at: Option<At>,
     pub created_at: At,
+    #[serde(skip)]
+    pub measures: Measures,
 }

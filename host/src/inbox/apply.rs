@@ -199,7 +199,7 @@ impl<'a> Applying<'a, '_> {
             sent_at: inbound.echo.then_some(provider_at.unwrap_or(self.page.now())),
             ..self.blank_message(direction, state)
         };
-        self.page.insert(message.clone());
+        self.page.save(message.clone());
         self.page.name(&inbound.external_id, &message.id, 0);
         self.page.fetch(wanted(&message));
         message
@@ -274,7 +274,7 @@ impl<'a> Applying<'a, '_> {
             provider_at: self.fact.at,
             ..self.blank_message(Direction::Inbound, MessageState::Received)
         };
-        self.page.insert(message.clone());
+        self.page.save(message.clone());
         self.tell_message(EventType::MessageChoice, &message, None);
     }
 

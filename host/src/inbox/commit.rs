@@ -44,9 +44,21 @@ pub enum Source {
         cursor: Option<Vec<u8>>,
         /// Whose cursor it is: a poll that was taken over moves it no more.
         job: DueJob,
+        plugin_digest: String,
     },
     /// A fact that has waited long enough for the message of that id.
     Overdue(String),
+}
+
+impl Source {
+    /// The version of the plugin that told the facts.
+    fn plugin_digest(&self) -> Option<&str> {
+        match self {
+            Source::Webhook { disposition, .. } | Source::Replay { disposition, .. } => disposition.plugin_digest.as_deref(),
+            Source::Poll { plugin_digest, .. } => Some(plugin_digest),
+            Source::Overdue(_) => None,
+        }
+    }
 }
 
 /// One unit of work: all of it is stored, or nothing.
@@ -177,7 +189,7 @@ impl Committer {
         self.store(&mut tx, group, now).await?;
         for ingest in group {
             let inbox = self.plugins.manifest(&ingest.channel_type).is_none_or(|manifest| manifest.capabilities.inbox);
-            let mut page = ledger.page(ingest.owner(), inbox);
+            let mut page = ledger.page(ingest.owner(), inbox, ingest.source.plugin_digest());
             for fact in &ingest.facts {
                 match &ingest.source {
                     Source::Overdue(_) => apply_overdue(&mut page, fact),
@@ -202,7 +214,7 @@ impl Committer {
                     }
                 }
                 Source::Replay { webhook_id, disposition } => store::webhooks::set_disposition(tx, webhook_id, disposition, now).await?,
-                Source::Poll { cursor, job } => {
+                Source::Poll { cursor, job, .. } => {
                     if store::jobs::is_held(tx, job).await? {
                         store::accounts::set_poll_cursor(tx, &ingest.account_id, cursor.clone()).await?;
                     }

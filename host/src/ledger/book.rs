@@ -7,39 +7,30 @@ use crate::{
         event::Fact,
         message::Message,
         people::{Contact, Conversation, Identity},
+        stats::ConversationClock,
     },
     store::messages::Reference,
 };
 
-/// A row, and how it was before: none where it is new or didn't change.
+/// A row, and whether it has to be written.
 pub(super) struct Kept<T> {
-    pub(super) before: Option<T>,
     pub(super) now: T,
     pub(super) changed: bool,
 }
 
 impl<T> Kept<T> {
     pub(super) fn loaded(row: T) -> Kept<T> {
-        Kept { before: None, now: row, changed: false }
+        Kept { now: row, changed: false }
     }
 
     pub(super) fn made(row: T) -> Kept<T> {
-        Kept { before: None, now: row, changed: true }
+        Kept { now: row, changed: true }
     }
 
     /// The row, to be changed.
     pub(super) fn change(&mut self) -> &mut T {
         self.changed = true;
         &mut self.now
-    }
-
-    /// Another row in its place.
-    pub(super) fn replace(&mut self, row: T) {
-        let before = std::mem::replace(&mut self.now, row);
-        if !self.changed {
-            self.before = Some(before);
-        }
-        self.changed = true;
     }
 }
 
@@ -48,6 +39,7 @@ pub(super) struct Talk {
     pub(super) conversation: Conversation,
     /// What the plugin wants back with the next message out, where it said so now.
     pub(super) reply_context: Option<Vec<u8>>,
+    pub(super) clock: ConversationClock,
 }
 
 /// Whose an identity is.

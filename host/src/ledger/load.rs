@@ -7,7 +7,7 @@ use super::{
     book::{Book, Holder, Kept, Talk},
 };
 use crate::{
-    domain::{message::Message, people::Conversation},
+    domain::{message::Message, people::Conversation, stats::ConversationClock},
     store::{Result, Tx, events, messages, outbox, parked, people},
 };
 
@@ -61,8 +61,8 @@ impl Ledger {
             }
         }
         if !wanted.conversations.is_empty() {
-            for conversation in people::conversations_by_external_id(tx, &wanted.conversations).await? {
-                self.book(&conversation.channel_account_id).hold_conversation(conversation);
+            for (conversation, clock) in people::conversations_by_external_id(tx, &wanted.conversations).await? {
+                self.book(&conversation.channel_account_id).hold_conversation(conversation, clock);
             }
         }
         Ok(())
@@ -98,9 +98,8 @@ impl Ledger {
             book.messages.entry(message.id.clone()).or_insert_with(|| Kept::loaded(message));
         }
         if !of.is_empty() {
-            let of: Vec<&str> = of.iter().map(String::as_str).collect();
-            for conversation in people::conversations_by_id(&mut *tx, &of).await?.into_values() {
-                self.book(&conversation.channel_account_id).hold_conversation(conversation);
+            for (conversation, clock) in people::conversations_with_clocks(tx, &of).await? {
+                self.book(&conversation.channel_account_id).hold_conversation(conversation, clock);
             }
         }
         Ok(())
@@ -136,9 +135,9 @@ impl Ledger {
 }
 
 impl Book {
-    pub(super) fn hold_conversation(&mut self, conversation: Conversation) {
+    pub(super) fn hold_conversation(&mut self, conversation: Conversation, clock: ConversationClock) {
         self.by_external_id.entry(conversation.external_id.clone()).or_insert_with(|| conversation.id.clone());
-        self.conversations.entry(conversation.id.clone()).or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None }));
+        self.conversations.entry(conversation.id.clone()).or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock }));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
         media::WantedFile,
         message::{Direction, Message, MessageState},
         people::{Contact, Conversation, ConversationKind, ConversationRef, Identity, Party},
+        stats::ConversationClock,
     },
     ids::Ids,
     store::{
@@ -35,6 +36,7 @@ pub struct Page<'a> {
     pub(super) now: At,
     pub(super) owner: Owner<'a>,
     pub(super) inbox: bool,
+    pub(super) plugin_digest: Option<&'a str>,
 }
 
 /// What an event is about.
@@ -184,7 +186,7 @@ impl Page<'_> {
             created_at: self.now,
         };
         self.book.by_external_id.insert(reference.external_id.clone(), id.clone());
-        self.book.conversations.insert(id.clone(), Kept::made(Talk { conversation, reply_context: None }));
+        self.book.conversations.insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default() }));
         id
     }
 
@@ -224,8 +226,14 @@ impl Page<'_> {
         for message in self.book.messages.values_mut().filter(|message| message.now.conversation_id.as_ref() == Some(&old)) {
             message.now.conversation_id = Some(new.clone());
         }
-        self.book.conversations.remove(&old);
-        self.changes.merges.push(Merge::Conversations { from: old, into: new.clone() });
+        if let Some(gone) = self.book.conversations.remove(&old)
+            && let Some(talk) = self.book.conversations.get_mut(&new)
+        {
+            let talk = talk.change();
+            talk.clock = talk.clock.join(gone.now.clock);
+        }
+        let account_id = self.owner.account_id.to_owned();
+        self.changes.merges.push(Merge::Conversations { account_id, from: old, into: new.clone() });
         Some(new)
     }
 
@@ -279,17 +287,26 @@ impl Page<'_> {
         self.book.in_flight.contains(external_id)
     }
 
-    /// A message that is new.
-    pub fn insert(&mut self, message: Message) {
-        self.book.messages.insert(message.id.clone(), Kept::made(message));
-    }
-
-    /// A message as it stands now.
-    pub fn save(&mut self, message: Message) {
-        match self.book.messages.get_mut(&message.id) {
-            Some(kept) => kept.replace(message),
-            None => self.insert(message),
+    /// A message as it stands now, new or not; what it counts for is counted.
+    pub fn save(&mut self, mut message: Message) {
+        let Book { messages, conversations, .. } = &mut *self.book;
+        let before = messages.get(&message.id).map(|kept| &kept.now);
+        if let Some(before) = before {
+            // Whoever changed the message may have taken it before these were noted.
+            message.measures = before.measures.clone();
         }
+        let talk = message.conversation_id.as_ref().and_then(|id| conversations.get_mut(id));
+        match talk {
+            Some(talk) => {
+                let mut clock = talk.now.clock;
+                self.changes.tally.observe(before, &mut message, Some(&mut clock), self.plugin_digest, self.now);
+                if clock != talk.now.clock {
+                    talk.change().clock = clock;
+                }
+            }
+            None => self.changes.tally.observe(before, &mut message, None, self.plugin_digest, self.now),
+        }
+        messages.insert(message.id.clone(), Kept::made(message));
     }
 
     /// Notes an id by which the provider speaks of the message, and frees the facts that waited for it. Answers false where it

@@ -1,7 +1,7 @@
 //! Writing what changed: one statement, or a few, for each kind of row.
 
 use super::{Applied, Ledger, Merge};
-use crate::store::{Result, Tx, accounts, events, media, messages, outbox, parked, people};
+use crate::store::{Result, Tx, accounts, events, media, messages, outbox, parked, people, stats};
 
 impl Ledger {
     /// Writes everything. Answers what it set in motion.
@@ -14,7 +14,10 @@ impl Ledger {
         for merge in &self.changes.merges {
             match merge {
                 Merge::Contacts { account_id, from, into } => people::merge_contacts(tx, account_id, from, into, now).await?,
-                Merge::Conversations { from, into } => people::merge_conversations(tx, from, into).await?,
+                Merge::Conversations { account_id, from, into } => {
+                    people::merge_conversations(tx, from, into).await?;
+                    stats::join(tx, account_id, from, into).await?;
+                }
             }
         }
         parked::insert(tx, &self.changes.parked).await?;
@@ -26,6 +29,7 @@ impl Ledger {
         for (account_id, standing) in &self.changes.standings {
             accounts::set_standing(tx, account_id, standing, now).await?;
         }
+        stats::add(tx, &self.changes.tally.into_rows()).await?;
         outbox::insert(tx, self.changes.queued).await?;
         events::append_all(tx, self.changes.told).await?;
         Ok(applied)
@@ -42,9 +46,9 @@ impl Ledger {
             let given = book.identities.iter().filter(|(_, holder)| holder.changed);
             identities.extend(given.map(|(identity, holder)| (account_id.as_str(), identity, holder.contact_id.as_str())));
             let talks = book.conversations.values().filter(|kept| kept.changed).map(|kept| &kept.now);
-            conversations.extend(talks.map(|talk| (&talk.conversation, talk.reply_context.as_ref())));
+            conversations.extend(talks.map(|talk| (&talk.conversation, talk.reply_context.as_ref(), talk.clock)));
         }
-        conversations.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+        conversations.sort_by(|(one, ..), (other, ..)| one.id.cmp(&other.id));
         people::put_identities(tx, &identities).await?;
         people::put_conversations(tx, &conversations).await
     }

@@ -58,7 +58,7 @@ async fn set_cancelled(
     }
     let mut ledger = Ledger::new(std::sync::Arc::clone(&app.ids), now);
     ledger.load(tx, &wanted).await?;
-    let mut page = ledger.page(owner, true);
+    let mut page = ledger.page(owner, true, None);
     let mut cancelled = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(known) = page.message(id).cloned() else { continue };

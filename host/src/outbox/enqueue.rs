@@ -172,7 +172,7 @@ async fn insert(app: &App, tx: &mut Tx, owner: Owner<'_>, message: &Message, now
     wanted.conversation(owner.account_id, to);
     let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
     ledger.load(tx, &wanted).await?;
-    let mut page = ledger.page(owner, true);
+    let mut page = ledger.page(owner, true, None);
     page.tell_message(EventType::MessageQueued, message, None, About::default(), None);
     queue(&mut page, message.clone(), store::outbox::lane(owner.account_id, to), parked);
     ledger.save(tx).await?;

@@ -116,7 +116,7 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
         ledger.load(&mut tx, &wanted_by(&message)).await?;
         let owner = Owner { organization_id: &message.organization_id, account_id: &claim.account_id };
         let inbox = version.is_none_or(|version| version.manifest.capabilities.inbox);
-        let mut page = ledger.page(owner, inbox);
+        let mut page = ledger.page(owner, inbox, version.map(|version| version.digest.as_str()));
         keep(&mut page, message.clone(), accepted, next);
         for fact in facts {
             inbox::apply(&mut page, fact);

@@ -451,10 +451,12 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
     (4, "webhook deliveries", include_str!("../../../migrations/sqlite/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/sqlite/0006_media.sql")),
+    (9, "statistics", include_str!("../../../migrations/sqlite/0009_statistics.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
     (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     (4, "webhook deliveries", include_str!("../../../migrations/postgres/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/postgres/0006_media.sql")),
+    (9, "statistics", include_str!("../../../migrations/postgres/0009_statistics.sql")),
 ];

@@ -8,7 +8,10 @@ use super::{
     db::{written, written_option},
     sql,
 };
-use crate::{clock::At, domain::message::Message};
+use crate::{
+    clock::At,
+    domain::{message::Message, stats::Measures},
+};
 
 impl Record for Message {
     fn from_row(row: &Row) -> std::result::Result<Message, StoreError> {
@@ -44,6 +47,7 @@ impl Record for Message {
             edited_at: row.at_option("edited_at")?,
             deleted_at: row.at_option("deleted_at")?,
             created_at: row.at("created_at")?,
+            measures: Measures::from_row(row)?,
         })
     }
 }
@@ -53,13 +57,17 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
     const PUT: &str = "INSERT INTO messages
        (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
         content, origin, echo, reply_to, reactions, votes, extras, state, failure, attempts, provider_at, send_at, expires_at, sent_at,
-        delivered_at, read_at, played_at, failed_at, edited_at, deleted_at, created_at)";
+        delivered_at, read_at, played_at, failed_at, edited_at, deleted_at, created_at,
+        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since)";
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        conversation_id = excluded.conversation_id, contact_id = excluded.contact_id, external_id = excluded.external_id,
        content = excluded.content, reactions = excluded.reactions, votes = excluded.votes, extras = excluded.extras,
        state = excluded.state, failure = excluded.failure, attempts = excluded.attempts, expires_at = excluded.expires_at,
        sent_at = excluded.sent_at, delivered_at = excluded.delivered_at, read_at = excluded.read_at, played_at = excluded.played_at,
-       failed_at = excluded.failed_at, edited_at = excluded.edited_at, deleted_at = excluded.deleted_at";
+       failed_at = excluded.failed_at, edited_at = excluded.edited_at, deleted_at = excluded.deleted_at,
+       plugin_digest = excluded.plugin_digest, uncertain_at = excluded.uncertain_at,
+       starts_conversation = excluded.starts_conversation, opens_episode = excluded.opens_episode,
+       answers_since = excluded.answers_since, responds_since = excluded.responds_since";
     bulk::write(tx, PUT, messages.iter().map(|message| values_of(message)).collect(), AGAIN).await?;
     Ok(())
 }
@@ -97,6 +105,12 @@ fn values_of(message: &Message) -> Values {
         message.edited_at,
         message.deleted_at,
         message.created_at,
+        message.measures.plugin_digest.clone(),
+        message.measures.uncertain_at,
+        message.measures.starts_conversation,
+        message.measures.opens_episode,
+        message.measures.answers_since,
+        message.measures.responds_since,
     ]
 }
 

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     clock::At,
-    domain::people::{Contact, Conversation, Identity},
+    domain::{
+        people::{Contact, Conversation, Identity},
+        stats::ConversationClock,
+    },
 };
 
 impl Record for Conversation {
@@ -122,18 +125,26 @@ pub async fn merge_conversations(tx: &mut Tx, from: &str, into: &str) -> Result<
     Ok(())
 }
 
-/// Conversations by their external ids, each with its account.
-pub async fn conversations_by_external_id(tx: &mut Tx, named: &BTreeSet<(&str, &str)>) -> Result<Vec<Conversation>> {
+/// Conversations by their external ids, each named with its account; with their clocks.
+pub async fn conversations_by_external_id(tx: &mut Tx, named: &BTreeSet<(&str, &str)>) -> Result<Vec<(Conversation, ConversationClock)>> {
     const FIND: &str = "WITH named (named_account, named_id) AS (";
     const THEM: &str = ") SELECT c.* FROM named n CROSS JOIN conversations c
        WHERE c.account_id = n.named_account AND c.external_id = n.named_id";
     let rows = bulk::read(tx, FIND, named.iter().map(|(account_id, id)| values![*account_id, *id]).collect(), THEM).await?;
-    rows.iter().map(Conversation::from_row).collect()
+    rows.iter().map(|row| Ok((Conversation::from_row(row)?, ConversationClock::from_row(row)?))).collect()
+}
+
+/// Conversations by id, with their clocks.
+pub async fn conversations_with_clocks(tx: &mut Tx, ids: &BTreeSet<String>) -> Result<Vec<(Conversation, ConversationClock)>> {
+    const FIND: &str = "WITH named (named_id) AS (";
+    const THEM: &str = ") SELECT c.* FROM named n CROSS JOIN conversations c WHERE c.id = n.named_id";
+    let rows = bulk::read(tx, FIND, ids.iter().map(|id| values![id]).collect(), THEM).await?;
+    rows.iter().map(|row| Ok((Conversation::from_row(row)?, ConversationClock::from_row(row)?))).collect()
 }
 
 /// Writes conversations as they stand, each with what the plugin wants back with the next message out, where that is new.
-pub async fn put_conversations(tx: &mut Tx, conversations: &[(&Conversation, Option<&Vec<u8>>)]) -> Result<()> {
-    let rows = conversations.iter().map(|(conversation, reply_context)| {
+pub async fn put_conversations(tx: &mut Tx, conversations: &[(&Conversation, Option<&Vec<u8>>, ConversationClock)]) -> Result<()> {
+    let rows = conversations.iter().map(|(conversation, reply_context, clock)| {
         values![
             &conversation.id,
             &conversation.organization_id,
@@ -145,13 +156,18 @@ pub async fn put_conversations(tx: &mut Tx, conversations: &[(&Conversation, Opt
             reply_context.cloned(),
             conversation.last_message_at,
             conversation.created_at,
+            clock.waiting_since,
+            clock.episode_since,
+            clock.last_active_at,
         ]
     });
     const PUT: &str = "INSERT INTO conversations
-       (id, organization_id, account_id, external_id, kind, title, contact_id, reply_context, last_message_at, created_at)";
+       (id, organization_id, account_id, external_id, kind, title, contact_id, reply_context, last_message_at, created_at,
+        waiting_since, episode_since, last_active_at)";
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        external_id = excluded.external_id, kind = excluded.kind, title = excluded.title, contact_id = excluded.contact_id,
-       reply_context = COALESCE(excluded.reply_context, conversations.reply_context), last_message_at = excluded.last_message_at";
+       reply_context = COALESCE(excluded.reply_context, conversations.reply_context), last_message_at = excluded.last_message_at,
+       waiting_since = excluded.waiting_since, episode_since = excluded.episode_since, last_active_at = excluded.last_active_at";
     bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
     Ok(())
 }

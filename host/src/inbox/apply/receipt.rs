@@ -110,6 +110,10 @@ fn after(mut message: Message, state: ReceiptState, at: At, failure: Option<&Fai
         return None;
     }
     *stamp = Some(at);
+    if matches!(shown, MessageState::Delivered | MessageState::Read | MessageState::Played) {
+        // What arrived was sent, whatever came of the answer to the send.
+        message.sent_at.get_or_insert(at);
+    }
     // A provider that takes a message and fails it later has failed it: `sent` was only its word of having it.
     let fails_sent = shown == MessageState::Failed && message.state == MessageState::Sent;
     if shown.rank() > message.state.rank() || fails_sent {

@@ -131,10 +131,10 @@ async fn database(folder: &std::path::Path) -> Db {
     store::accounts::insert(&mut tx, &account).await.unwrap();
     let ids = Arc::new(Ids::default());
     let mut ledger = Ledger::new(Arc::clone(&ids), seconds(0));
-    let mut page = ledger.page(OWNER, true);
+    let mut page = ledger.page(OWNER, true, None);
     for id in OURS {
         let blank = outbox::blank_message(id.into(), OWNER, Direction::Outbound, MessageState::Queued, seconds(0));
-        page.insert(Message { content: text(id), to: Some("talk".into()), ..blank });
+        page.save(Message { content: text(id), to: Some("talk".into()), ..blank });
     }
     ledger.save(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
@@ -165,7 +165,7 @@ async fn commit(db: &Db, ids: &Arc<Ids>, group: &[Step]) {
     }
     let mut ledger = Ledger::new(Arc::clone(ids), seconds(100));
     ledger.load(&mut tx, &wanted).await.unwrap();
-    let mut page = ledger.page(OWNER, true);
+    let mut page = ledger.page(OWNER, true, None);
     for step in group {
         match step {
             Step::Fact(fact) => apply(&mut page, fact),
