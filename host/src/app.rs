@@ -5,8 +5,8 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::Db,
-    tasks::Tasks, wake::Wake,
+    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, logbook::Logbook, metrics::Metrics,
+    plugins::Registry, secrets::Keyring, store::Db, tasks::Tasks, wake::Wake,
 };
 
 pub struct App {
@@ -22,6 +22,8 @@ pub struct App {
     pub sandbox: Sandbox,
     pub plugins: Registry,
     pub inbox: Inbox,
+    pub logbook: Arc<Logbook>,
+    pub metrics: Arc<Metrics>,
     pub wake: Wake,
     pub tasks: Tasks,
 }

@@ -10,12 +10,14 @@ use tokio::net::TcpListener;
 use crate::{
     app::App,
     blobs::Blobs,
-    clock::SystemClock,
+    clock::{Clock as _, SystemClock},
     config::Config,
     domain::key::Scope,
     egress::{Egress, EgressSettings},
     ids::Ids,
     inbox::Inbox,
+    logbook::Logbook,
+    metrics::Metrics,
     outbox,
     plugins::{self, Registry},
     rest, schedule,
@@ -102,7 +104,22 @@ impl Gateway {
         let clock = Arc::new(SystemClock);
         let ids = Arc::new(Ids::default());
         let (wake, tasks) = (Wake::default(), Tasks::default());
-        let inbox = Inbox::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), wake.clone());
+        let metrics = Arc::new(Metrics::new(clock.now()));
+        let logbook = Arc::new(Logbook::start(
+            db.clone(),
+            Arc::clone(&clock) as Arc<_>,
+            Arc::clone(&ids),
+            config.logs.level,
+            metrics.log_entries_lost.clone(),
+        ));
+        let inbox = Inbox::start(
+            db.clone(),
+            Arc::clone(&clock) as Arc<_>,
+            Arc::clone(&ids),
+            wake.clone(),
+            Arc::clone(&logbook),
+            Arc::clone(&metrics),
+        );
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
             live: config.sandbox.hot_instances,
@@ -120,6 +137,8 @@ impl Gateway {
             ids,
             sandbox,
             inbox,
+            logbook,
+            metrics,
             wake,
             tasks,
         });
@@ -141,9 +160,12 @@ impl Gateway {
         app.tasks.spawn(schedule::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         let tasks = app.tasks.clone();
+        let drain = Duration::from_millis(app.config.http.drain_ms);
         let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
             stop.await;
             tracing::info!("shutting down");
+            tasks.drain();
+            tokio::time::sleep(drain).await;
             tasks.stop();
         });
         let ended = async {
@@ -162,6 +184,7 @@ impl Gateway {
             }
         }
         app.inbox.close().await;
+        app.logbook.close().await;
         app.db.close().await;
         Ok(())
     }

@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use axum::http::{HeaderName, HeaderValue};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::domain::log::LogLevel;
 
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -23,6 +26,10 @@ pub struct Config {
     pub egress: Egress,
     pub outbox: Outbox,
     pub log: Log,
+    pub logs: Logs,
+    pub retention: Retention,
+    pub metrics: Metrics,
+    pub otlp: Otlp,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +39,7 @@ pub struct Http {
     pub public_url: String,
     pub max_body_kb: usize,
     pub max_media_mb: usize,
+    pub drain_ms: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -93,6 +101,34 @@ pub struct Outbox {
 pub struct Log {
     pub level: String,
     pub format: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    pub level: LogLevel,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub account_logs_days: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    pub public: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    pub endpoint: String,
+    pub headers: BTreeMap<String, String>,
+    pub service_name: String,
+    pub sample_ratio: f64,
+    pub timeout_ms: u64,
 }
 
 /// What the command line sets above everything else.
@@ -161,6 +197,7 @@ impl Config {
             ("outbox.lease_s", self.outbox.lease_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
+            ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {
                 problems.push(format!("{name}: must be at least 1"));
@@ -175,6 +212,7 @@ impl Config {
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(format!("log.format: “{}” is neither text nor json", self.log.format));
         }
+        self.otlp.find_problems(&mut problems);
         problems
     }
 
@@ -193,6 +231,10 @@ impl Config {
     /// As TOML, with what is secret blanked.
     pub fn redacted(&self) -> String {
         let mut shown = self.clone();
+        // A collector's headers are credentials, as a rule.
+        for value in shown.otlp.headers.values_mut() {
+            "(set)".clone_into(value);
+        }
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
         }
@@ -203,6 +245,28 @@ impl Config {
             shown.database.url = url.to_string();
         }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+impl Otlp {
+    fn find_problems(&self, problems: &mut Vec<String>) {
+        if !self.endpoint.is_empty() {
+            match Url::parse(&self.endpoint) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
+                _ => problems.push(format!("otlp.endpoint: “{}” is no http(s) URL, like http://127.0.0.1:4318", self.endpoint)),
+            }
+        }
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            problems.push(format!("otlp.sample_ratio: {} isn't between 0 and 1", self.sample_ratio));
+        }
+        if self.timeout_ms == 0 {
+            problems.push("otlp.timeout_ms: must be at least 1".to_owned());
+        }
+        for (name, value) in &self.headers {
+            if HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err() {
+                problems.push(format!("otlp.headers: “{name}” and its value make no HTTP header"));
+            }
+        }
     }
 }
 
@@ -226,9 +290,22 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once_by_name() {
-        let problems = load("[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n").unwrap_err();
+        let problems = load(
+            "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
+             [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n",
+        )
+        .unwrap_err();
         let text = problems.join("\n");
-        for name in ["http.public_url", "outbox.workers", "outbox.lease_s", "log.format"] {
+        let names = [
+            "http.public_url",
+            "outbox.workers",
+            "outbox.lease_s",
+            "log.format",
+            "retention.account_logs_days",
+            "otlp.endpoint",
+            "otlp.sample_ratio",
+        ];
+        for name in names {
             assert!(text.contains(name), "{name} in {text}");
         }
     }
@@ -247,8 +324,12 @@ mod tests {
 
     #[test]
     fn what_is_shown_holds_no_secret() {
-        let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n").unwrap();
+        let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
+                           [otlp.headers]\nauthorization = \"Bearer qwerty\"\n")
+        .unwrap();
         let shown = config.redacted();
-        assert!(!shown.contains("hunter2") && !shown.contains("abcdef"), "{shown}");
+        for secret in ["hunter2", "abcdef", "qwerty"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 }

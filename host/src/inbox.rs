@@ -4,6 +4,7 @@
 mod apply;
 mod commit;
 mod media;
+mod note;
 mod replay;
 
 pub use apply::{Applied, apply};

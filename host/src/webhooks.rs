@@ -11,38 +11,78 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::{
     accounts,
     app::App,
     domain::{
         account::Account,
+        log::{LogKind, LogLevel, Note},
         webhook::{Fields, Webhook},
     },
     error::ApiError,
     inbox::{self, Proof, ReceiveError, Reply},
     manifest::{Verify, WebhookSpec},
-    store,
+    store, traces,
     verify::{self, Refusal},
 };
 
 /// What a provider is asked to wait when the gateway can't take a webhook in, in seconds.
 const RETRY_AFTER_S: &str = "10";
 
+/// The channel type that the metrics tell where no account is known.
+const UNKNOWN: &str = "unknown";
+
 pub fn router() -> Router<Arc<App>> {
     Router::new().route("/webhooks/{account}", post(receive))
 }
 
 async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Result<Response, ApiError> {
+    let began = Instant::now();
+    let account = match store::accounts::find(&app.db, &id).await {
+        Ok(Some(account)) => account,
+        Ok(None) => {
+            app.metrics.webhook_answered(UNKNOWN, "unknown_address", began.elapsed());
+            return Err(ApiError::not_found("webhook address", &id));
+        }
+        Err(error) => {
+            app.metrics.webhook_answered(UNKNOWN, "unavailable", began.elapsed());
+            return Err(later(&error));
+        }
+    };
+    let span = traces::span!("webhook", account.id = %account.id, channel.type = %account.channel_type);
+    traces::follow(&span, request.headers());
+    let answer = take_in(&app, &account, request).instrument(span).await;
+    app.metrics.webhook_answered(&account.channel_type, result_word(&account, &answer), began.elapsed());
+    answer
+}
+
+/// How the metrics call what a webhook was answered.
+fn result_word(account: &Account, answer: &Result<Response, ApiError>) -> &'static str {
+    match answer {
+        Ok(_) if account.is_active => "accepted",
+        Ok(_) => "held",
+        Err(error) => match error.status {
+            StatusCode::UNAUTHORIZED => "refused",
+            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            _ => "unreadable",
+        },
+    }
+}
+
+async fn take_in(app: &Arc<App>, account: &Account, request: Request) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let account = store::accounts::find(&app.db, &id).await.map_err(|error| later(&error))?;
-    let account = account.ok_or_else(|| ApiError::not_found("webhook address", &id))?;
-    let spec = webhook_spec(&app, &account)?;
+    let spec = webhook_spec(app, account)?;
     let body = bounded(body, &parts.headers, &spec).await?;
-    let secrets = accounts::open_secrets(&app, &account).await.map_err(|error| later(&error))?;
+    let secrets = accounts::open_secrets(app, account).await.map_err(|error| later(&error))?;
     let now = app.clock.now();
-    if let Err(refusal) = verify::verify(&spec.verify, &parts.headers, &body, &secrets, now.millis() / 1000) {
-        return Err(refuse(&app, &account, &spec.verify, refusal).await);
+    let verified = traces::span!("verify")
+        .in_scope(|| verify::verify(&spec.verify, &parts.headers, &body, &secrets, now.millis() / 1000));
+    if let Err(refusal) = verified {
+        return Err(refuse(app, account, &spec.verify, refusal).await);
     }
     let webhook = Webhook {
         id: app.ids.next(now),
@@ -55,7 +95,7 @@ async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
         body: body.to_vec(),
     };
     let proof = Proof { verified_by: spec.verify.name(), secrets };
-    match inbox::receive(&app, &account, webhook, proof).await {
+    match inbox::receive(app, account, webhook, proof).await {
         Ok(reply) => Ok(answer(reply)),
         Err(ReceiveError::Unreadable(failure)) => Err(ApiError::bad_request("unreadable", failure.message)
             .hint("The request is kept as failed; it can be replayed when a plugin understands it.")),
@@ -90,6 +130,8 @@ async fn bounded(body: Body, headers: &HeaderMap, spec: &WebhookSpec) -> Result<
 /// 401, counted on the account: who reads it there sees that somebody sends with a wrong secret.
 async fn refuse(app: &App, account: &Account, recipe: &Verify, refusal: Refusal) -> ApiError {
     tracing::warn!(account.id = %account.id, recipe = recipe.name().unwrap_or("none"), %refusal, "a webhook was refused");
+    let text = format!("A webhook was refused: {refusal}.");
+    app.logbook.count(Note::new(account, LogKind::Webhook, LogLevel::Warn, "unverified", text));
     let count = async {
         let mut tx = app.db.begin().await?;
         store::accounts::count_refusal(&mut tx, &account.id).await?;

@@ -5,6 +5,8 @@
 mod accounts;
 mod harness;
 mod inbound;
+mod logs;
 mod outbound;
 mod plugins;
 mod survival;
+mod traces;

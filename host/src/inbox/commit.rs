@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use super::apply::{Applied, apply};
+use super::{
+    apply::{Applied, apply},
+    note,
+};
 use crate::{
     accounts::RELEASE,
     clock::{At, Clock},
@@ -15,8 +22,11 @@ use crate::{
         webhook::{Webhook, WebhookState},
     },
     ids::Ids,
+    logbook::Logbook,
+    metrics::Metrics,
     store::{self, Db, StoreError, Tx, jobs::DueJob, webhooks::Disposition},
     tasks::Tasks,
+    traces,
     wake::Wake,
 };
 
@@ -74,6 +84,7 @@ pub struct Inbox {
     queue: mpsc::Sender<Waiting>,
     closing: CancellationToken,
     committer: Tasks,
+    logbook: Arc<Logbook>,
 }
 
 struct Committer {
@@ -81,15 +92,16 @@ struct Committer {
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
     wake: Wake,
+    metrics: Arc<Metrics>,
 }
 
 impl Inbox {
     /// Starts the committer. It outlives the gateway's other tasks, which may have something to store to the last: see
     /// [`Inbox::close`].
-    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, wake: Wake) -> Inbox {
+    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, wake: Wake, logbook: Arc<Logbook>, metrics: Arc<Metrics>) -> Inbox {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default() };
-        let committer = Committer { db, clock, ids, wake };
+        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default(), logbook };
+        let committer = Committer { db, clock, ids, wake, metrics };
         inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
         inbox
     }
@@ -103,9 +115,17 @@ impl Inbox {
     /// Stores the unit; answers after the commit.
     pub async fn commit(&self, ingest: Ingest) -> Result<(), StoreError> {
         let stopped = || StoreError::Open("the gateway is shutting down".to_owned());
+        let note = note::note(&ingest);
         let (done, answer) = oneshot::channel();
-        self.queue.send(Waiting { ingest, done }).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        let commit = async {
+            self.queue.send(Waiting { ingest, done }).await.map_err(|_| stopped())?;
+            answer.await.map_err(|_| stopped())?
+        };
+        commit.instrument(traces::span!("commit")).await?;
+        if let Some(note) = note {
+            self.logbook.note(note);
+        }
+        Ok(())
     }
 }
 
@@ -129,7 +149,9 @@ impl Committer {
     }
 
     async fn commit(&self, group: Vec<Waiting>) {
+        let (began, size) = (Instant::now(), group.len());
         if let Ok(applied) = self.try_commit(group.iter().map(|waiting| &waiting.ingest)).await {
+            self.metrics.committed(size, began.elapsed());
             self.tell(&applied);
             for waiting in group {
                 // A door that no longer waits has lost its connection; the work is stored all the same.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use super::{enqueue::tell, retry};
 use crate::{
     accounts,
@@ -16,6 +18,7 @@ use crate::{
     inbox,
     plugins::Version,
     store::{self, Tx, messages, outbox::AttemptEnd, outbox::Claim, people::Owner},
+    traces,
 };
 
 /// A plugin that faults on a message is asked once more, in case another call was to blame.
@@ -59,7 +62,7 @@ enum Next {
 pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>) -> store::Result<()> {
     let mut waits = SETTLE_WAITS.iter();
     loop {
-        match (try_settle(app, claim, outcome, version).await, waits.next()) {
+        match (try_settle(app, claim, outcome, version).instrument(traces::span!("settle")).await, waits.next()) {
             (Err(error), Some(wait)) => {
                 tracing::warn!(%error, message.id = %claim.message_id, "an outcome could not be written; once more in {wait:?}");
                 tokio::time::sleep(*wait).await;

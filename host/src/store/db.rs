@@ -324,6 +324,15 @@ impl Db {
     pub fn is_postgres(&self) -> bool {
         matches!(self, Db::Postgres(_))
     }
+
+    /// How many connections are busy, by what they are for.
+    pub fn busy(&self) -> Vec<(&'static str, usize)> {
+        let of = |size: u32, idle: usize| usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(idle);
+        match self {
+            Db::Sqlite { read, write } => vec![("read", of(read.size(), read.num_idle())), ("write", of(write.size(), write.num_idle()))],
+            Db::Postgres(pool) => vec![("all", of(pool.size(), pool.num_idle()))],
+        }
+    }
 }
 
 impl Tx {
@@ -392,5 +401,11 @@ impl Run for Tx {
     }
 }
 
-const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql"))];
-const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql"))];
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql")),
+    (7, "account logs", include_str!("../../../migrations/sqlite/0007_account_logs.sql")),
+];
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
+    (7, "account logs", include_str!("../../../migrations/postgres/0007_account_logs.sql")),
+];

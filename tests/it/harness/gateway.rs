@@ -44,6 +44,8 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     pub(crate) key: String,
     pub(crate) data: PathBuf,
+    /// The setting `database.url`.
+    database_url: String,
     client: Client,
     child: Child,
     /// Holds the data folder; removed with the test.
@@ -85,8 +87,10 @@ impl Gateway {
         std::os::unix::fs::symlink(&compiled, data.join("compiled")).unwrap();
         let mut config = format!("data = {data:?}\n");
         config += &settings.lines.join("\n");
-        config += "\n[http]\nbind = \"127.0.0.1:0\"\n";
-        config += &format!("[database]\nurl = \"{}\"\nconnections = 8\n", database.make_url());
+        let database_url = database.make_url();
+        // With their whole paths: a test may add settings of the same tables.
+        config += "\nhttp.bind = \"127.0.0.1:0\"\n";
+        config += &format!("database.url = \"{database_url}\"\ndatabase.connections = 8\n");
         if !settings.redirects.is_empty() {
             config += "[egress.redirect]\n";
             for (host, url) in &settings.redirects {
@@ -98,7 +102,7 @@ impl Gateway {
         static TLS: Once = Once::new();
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Gateway { url, key: key.expect("the first start tells a key"), data, client, child, folder }
+        Gateway { url, key: key.expect("the first start tells a key"), data, database_url, client, child, folder }
     }
 
     /// The process.
@@ -120,11 +124,31 @@ impl Gateway {
         self.url = url;
     }
 
-    /// Asks it to stop and waits until it has.
-    pub(crate) fn stop(&mut self) {
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.terminate();
+        self.stopped();
+    }
+
+    /// Waits until it has stopped.
+    pub(crate) fn stopped(&mut self) {
         assert!(self.child.wait().unwrap().success(), "a stop that was asked for is no failure");
+    }
+
+    /// Takes its database away.
+    pub(crate) fn drop_database(&self) {
+        Database::drop_url(&self.database_url);
+    }
+
+    /// A request that the test sends itself.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
