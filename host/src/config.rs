@@ -324,8 +324,10 @@ mod tests {
 
     #[test]
     fn what_is_shown_holds_no_secret() {
-        let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
-                           [otlp.headers]\nauthorization = \"Bearer qwerty\"\n")
+        let config = load(
+            "[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
+                           [otlp.headers]\nauthorization = \"Bearer qwerty\"\n",
+        )
         .unwrap();
         let shown = config.redacted();
         for secret in ["hunter2", "abcdef", "qwerty"] {

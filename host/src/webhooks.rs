@@ -79,8 +79,7 @@ async fn take_in(app: &Arc<App>, account: &Account, request: Request) -> Result<
     let body = bounded(body, &parts.headers, &spec).await?;
     let secrets = accounts::open_secrets(app, account).await.map_err(|error| later(&error))?;
     let now = app.clock.now();
-    let verified = traces::span!("verify")
-        .in_scope(|| verify::verify(&spec.verify, &parts.headers, &body, &secrets, now.millis() / 1000));
+    let verified = traces::span!("verify").in_scope(|| verify::verify(&spec.verify, &parts.headers, &body, &secrets, now.millis() / 1000));
     if let Err(refusal) = verified {
         return Err(refuse(app, account, &spec.verify, refusal).await);
     }

@@ -106,7 +106,9 @@ async fn the_log_is_filtered_paged_and_its_organizations_own(database: Database)
     assert!(!logs(&bench, &format!("&until={middle}")).await.contains(&all[1]));
     let kinds = logs(&bench, "&kind=connection,send").await;
     assert!(!kinds.is_empty() && kinds.iter().all(|entry| entry["kind"] == "connection"), "{kinds:#?}");
-    for (filter, named) in [("kind=postcard", "connection"), ("level=loud", "warn"), ("since=yesterday", "RFC 3339"), ("colour=red", "since")] {
+    for (filter, named) in
+        [("kind=postcard", "connection"), ("level=loud", "warn"), ("since=yesterday", "RFC 3339"), ("colour=red", "since")]
+    {
         let error = bench.gateway.get(&format!("/rest/v1/account_logs?{filter}")).await.expect_status(400);
         assert!(error["hint"].as_str().unwrap().contains(named), "{error:#}");
     }
@@ -248,7 +250,7 @@ async fn a_gateway_that_stops_says_so_first_and_goes_on_meanwhile(database: Data
     assert!(told["checks"][0]["reason"].as_str().unwrap().contains("shutting down"), "{told:#}");
     assert_eq!(bench.gateway.get("/healthz").await.expect_status(200), "ok");
     bench.push(update(1, "still taken")).await;
-    bench.gateway.stop();
+    bench.gateway.stopped().await;
     bench.gateway.start_again();
     assert_eq!(bench.messages("inbound").await.len(), 1);
     let entries = logs(&bench, "&kind=webhook").await;
@@ -301,7 +303,7 @@ async fn a_stop_under_load_loses_nothing_and_sends_nothing_twice(database: Datab
             bench.gateway.terminate();
         }
     }
-    bench.gateway.stopped();
+    bench.gateway.stopped().await;
     bench.gateway.start_again();
     let kept: Vec<String> =
         bench.messages("inbound").await.iter().map(|message| message["content"][0]["text"].as_str().unwrap().to_owned()).collect();

@@ -4,9 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::any_value::Value as AnyValue,
-    trace::v1::Span,
+    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value as AnyValue, trace::v1::Span,
 };
 use prost::Message as _;
 use serde_json::json;
@@ -69,7 +67,8 @@ async fn a_webhook_and_a_send_are_traced_from_end_to_end() {
     assert!(answer.status().is_success());
     let sent = bench.send(json!({"to": MONA.to_string(), "content": {"type": "text", "text": "out"}})).await;
     // A stop exports what waits.
-    bench.gateway.stop();
+    bench.gateway.terminate();
+    bench.gateway.stopped().await;
 
     let spans = eventually("the spans arrive", || async {
         let spans = collector.spans();

@@ -34,7 +34,11 @@ fn start_log(config: &Config, traces: Option<&Traces>) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // Spans are the traces' alone: the log's lines name what they are about themselves.
     let filter = filter.and(filter_fn(|metadata| metadata.target() != traces::TARGET));
-    let log = if config.log.format == "json" { log.json().with_filter(filter).boxed() } else { log.with_target(false).with_filter(filter).boxed() };
+    let log = if config.log.format == "json" {
+        log.json().with_filter(filter).boxed()
+    } else {
+        log.with_target(false).with_filter(filter).boxed()
+    };
     tracing_subscriber::registry().with(log).with(traces.map(Traces::layer)).init();
     Ok(())
 }

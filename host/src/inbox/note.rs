@@ -24,8 +24,9 @@ pub(super) fn note(ingest: &Ingest) -> Option<Note> {
             let (level, text) = told("A webhook that had waited", disposition);
             Some(dressed(new(LogKind::Webhook, level, disposition.state.as_str(), text), disposition).of_webhook(webhook_id))
         }
-        Source::Poll { .. } => (events > 0)
-            .then(|| new(LogKind::Connection, LogLevel::Info, "polled", format!("A poll brought {events} events.")).detail("events", events)),
+        Source::Poll { .. } => (events > 0).then(|| {
+            new(LogKind::Connection, LogLevel::Info, "polled", format!("A poll brought {events} events.")).detail("events", events)
+        }),
     }
 }
 

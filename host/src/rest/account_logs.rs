@@ -55,8 +55,10 @@ async fn history(
 fn words<T: FromStr>(query: &mut ListQuery, name: &str, known: &[&str]) -> Result<Vec<T>, ApiError> {
     let Some(given) = query.take(name) else { return Ok(Vec::new()) };
     let list = given.strip_prefix("in.(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(&given);
-    let unknown =
-        |word: &str| ApiError::bad_request("bad_query", format!("{name}: “{word}” is none of its words.")).hint(format!("There are: {}.", known.join(", ")));
+    let unknown = |word: &str| {
+        ApiError::bad_request("bad_query", format!("{name}: “{word}” is none of its words."))
+            .hint(format!("There are: {}.", known.join(", ")))
+    };
     list.split(',').map(str::trim).map(|word| word.parse().map_err(|_| unknown(word))).collect()
 }
 

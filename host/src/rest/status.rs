@@ -70,7 +70,9 @@ fn plugins(app: &App) -> Check {
         .plugins
         .type_names()
         .into_iter()
-        .filter_map(|channel_type| app.plugins.problem(&channel_type).map(|problem| format!("{channel_type} can't run: {}", problem.reason)))
+        .filter_map(|channel_type| {
+            app.plugins.problem(&channel_type).map(|problem| format!("{channel_type} can't run: {}", problem.reason))
+        })
         .collect();
     Check { name: "plugins", ok: true, reason: (!broken.is_empty()).then(|| broken.join("; ")) }
 }

@@ -133,12 +133,20 @@ impl Gateway {
     /// Asks it to stop and waits until it has.
     pub(crate) fn stop(&mut self) {
         self.terminate();
-        self.stopped();
+        assert!(self.child.wait().unwrap().success(), "a stop that was asked for is no failure");
     }
 
-    /// Waits until it has stopped.
-    pub(crate) fn stopped(&mut self) {
-        assert!(self.child.wait().unwrap().success(), "a stop that was asked for is no failure");
+    /// Waits until it has stopped, while the test's own servers go on answering it.
+    pub(crate) async fn stopped(&mut self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it didn't stop");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        };
+        assert!(status.success(), "a stop that was asked for is no failure");
     }
 
     /// Takes its database away.
