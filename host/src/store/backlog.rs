@@ -24,7 +24,7 @@ pub async fn outbox(mut db: impl Run + Send) -> Result<Outbox> {
     let mut counts = [0; 3];
     let conditions = ["leased_until IS NULL AND parked IS NULL", "leased_until IS NOT NULL", "parked IS NOT NULL AND leased_until IS NULL"];
     for (count, condition) in counts.iter_mut().zip(conditions) {
-        let statement = sql(format!("SELECT count(*) AS n FROM (SELECT 1 AS one FROM outbox WHERE {condition} LIMIT $1) AS some"));
+        let statement = sql(format!("SELECT count(*) AS n FROM (SELECT 1 AS one FROM outbox WHERE {condition} LIMIT $1) AS counted"));
         if let Some(row) = db.rows(statement.bind(COUNTED_MAX)).await?.first() {
             *count = row.get("n")?;
         }
@@ -36,7 +36,7 @@ pub async fn outbox(mut db: impl Run + Send) -> Result<Outbox> {
 
 /// Webhooks that aren't processed, by their state.
 pub async fn webhooks(mut db: impl Run + Send) -> Result<Vec<(String, i64)>> {
-    let statement = sql("SELECT state, count(*) AS n FROM (SELECT state FROM webhooks WHERE state <> 'processed' LIMIT $1) AS some
+    let statement = sql("SELECT state, count(*) AS n FROM (SELECT state FROM webhooks WHERE state <> 'processed' LIMIT $1) AS counted
              GROUP BY state")
     .bind(COUNTED_MAX);
     db.rows(statement).await?.iter().map(|row| Ok((row.get("state")?, row.get("n")?))).collect()
@@ -45,7 +45,7 @@ pub async fn webhooks(mut db: impl Run + Send) -> Result<Vec<(String, i64)>> {
 /// Accounts by channel type and connection.
 pub async fn accounts(mut db: impl Run + Send) -> Result<Vec<(String, String, i64)>> {
     let statement = sql("SELECT type, connection, count(*) AS n
-             FROM (SELECT type, connection FROM channel_accounts WHERE deleted_at IS NULL LIMIT $1) AS some
+             FROM (SELECT type, connection FROM channel_accounts WHERE deleted_at IS NULL LIMIT $1) AS counted
              GROUP BY type, connection")
     .bind(COUNTED_MAX);
     db.rows(statement).await?.iter().map(|row| Ok((row.get("type")?, row.get("connection")?, row.get("n")?))).collect()
