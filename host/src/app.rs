@@ -12,7 +12,9 @@ use crate::{
     egress::Egress,
     ids::Ids,
     inbox::{Inbox, TurnedAway},
+    logbook::Logbook,
     media::Links,
+    metrics::Metrics,
     plugins::Registry,
     secrets::Keyring,
     store::{Db, group::Group},
@@ -38,6 +40,8 @@ pub struct App {
     pub group: Group,
     pub known: KnownAccounts,
     pub turned_away: TurnedAway,
+    pub logbook: Arc<Logbook>,
+    pub metrics: Arc<Metrics>,
     pub wake: Wake,
     pub tasks: Tasks,
 }

@@ -11,13 +11,15 @@ use crate::{
     accounts::KnownAccounts,
     app::App,
     blobs::{BlobError, Blobs, S3Settings},
-    clock::SystemClock,
+    clock::{Clock as _, SystemClock},
     config::Config,
     domain::key::Scope,
     egress::{Egress, EgressSettings},
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
+    logbook::Logbook,
     media::{self, Links},
+    metrics::Metrics,
     outbox,
     plugins::{self, Registry},
     rest, schedule,
@@ -121,7 +123,23 @@ impl Gateway {
         let ids = Arc::new(Ids::default());
         let (wake, tasks) = (Wake::default(), Tasks::default());
         let plugins = Arc::new(Registry::default());
-        let inbox = Inbox::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), Arc::clone(&plugins), wake.clone());
+        let metrics = Arc::new(Metrics::new(clock.now()));
+        let logbook = Arc::new(Logbook::start(
+            db.clone(),
+            Arc::clone(&clock) as Arc<_>,
+            Arc::clone(&ids),
+            config.logs.level,
+            metrics.log_entries_lost.clone(),
+        ));
+        let inbox = Inbox::start(
+            db.clone(),
+            Arc::clone(&clock) as Arc<_>,
+            Arc::clone(&ids),
+            Arc::clone(&plugins),
+            wake.clone(),
+            Arc::clone(&logbook),
+            Arc::clone(&metrics),
+        );
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
             live: config.sandbox.hot_instances,
@@ -144,6 +162,8 @@ impl Gateway {
             db,
             inbox,
             turned_away: TurnedAway::default(),
+            logbook,
+            metrics,
             wake,
             tasks,
         });
@@ -168,9 +188,12 @@ impl Gateway {
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         let tasks = app.tasks.clone();
+        let drain = Duration::from_millis(app.config.http.drain_ms);
         let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
             stop.await;
             tracing::info!("shutting down");
+            tasks.drain();
+            tokio::time::sleep(drain).await;
             tasks.stop();
         });
         let ended = async {
@@ -191,6 +214,7 @@ impl Gateway {
         inbox::flush_turned_away(&app).await;
         app.group.close().await;
         app.inbox.close().await;
+        app.logbook.close().await;
         app.db.close().await;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use axum::http::{HeaderName, HeaderValue};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -9,7 +10,7 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::domain::webhook::REDELIVERY;
+use crate::domain::{log::LogLevel, webhook::REDELIVERY};
 
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -29,6 +30,9 @@ pub struct Config {
     pub blobs: Blobs,
     pub retention: Retention,
     pub log: Log,
+    pub logs: Logs,
+    pub metrics: Metrics,
+    pub otlp: Otlp,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +41,7 @@ pub struct Http {
     pub bind: SocketAddr,
     pub public_url: String,
     pub max_body_kb: usize,
+    pub drain_ms: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -129,6 +134,7 @@ pub struct Retention {
     pub webhooks_unprocessed_days: f64,
     pub attempts_days: f64,
     pub events_days: f64,
+    pub account_logs_days: u32,
     pub media_days: u64,
 }
 
@@ -188,6 +194,28 @@ fn days(days: f64) -> Duration {
 pub struct Log {
     pub level: String,
     pub format: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    pub level: LogLevel,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    pub public: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    pub endpoint: String,
+    pub headers: BTreeMap<String, String>,
+    pub service_name: String,
+    pub sample_ratio: f64,
+    pub timeout_ms: u64,
 }
 
 /// What the command line sets above everything else.
@@ -256,6 +284,7 @@ impl Config {
             ("outbox.lease_s", self.outbox.lease_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
+            ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {
                 problems.push(format!("{name}: must be at least 1"));
@@ -273,6 +302,7 @@ impl Config {
         if !matches!(self.log.format.as_str(), "text" | "json") {
             problems.push(format!("log.format: “{}” is neither text nor json", self.log.format));
         }
+        self.otlp.find_problems(&mut problems);
         problems
     }
 
@@ -291,6 +321,10 @@ impl Config {
     /// As TOML, with what is secret blanked.
     pub fn redacted(&self) -> String {
         let mut shown = self.clone();
+        // A collector's headers are credentials, as a rule.
+        for value in shown.otlp.headers.values_mut() {
+            "(set)".clone_into(value);
+        }
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
         }
@@ -357,6 +391,28 @@ impl Blobs {
     }
 }
 
+impl Otlp {
+    fn find_problems(&self, problems: &mut Vec<String>) {
+        if !self.endpoint.is_empty() {
+            match Url::parse(&self.endpoint) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
+                _ => problems.push(format!("otlp.endpoint: “{}” is no http(s) URL, like http://127.0.0.1:4318", self.endpoint)),
+            }
+        }
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            problems.push(format!("otlp.sample_ratio: {} isn't between 0 and 1", self.sample_ratio));
+        }
+        if self.timeout_ms == 0 {
+            problems.push("otlp.timeout_ms: must be at least 1".to_owned());
+        }
+        for (name, value) in &self.headers {
+            if HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err() {
+                problems.push(format!("otlp.headers: “{name}” and its value make no HTTP header"));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,11 +435,12 @@ mod tests {
     fn all_problems_are_told_at_once_by_name() {
         let problems = load(
             "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
-             [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n",
+             [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n\
+             [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n",
         )
         .unwrap_err();
         let text = problems.join("\n");
-        for name in [
+        let names = [
             "http.public_url",
             "outbox.workers",
             "outbox.lease_s",
@@ -392,7 +449,11 @@ mod tests {
             "media.url_ttl_s",
             "blobs.url",
             "blobs: give",
-        ] {
+            "retention.account_logs_days",
+            "otlp.endpoint",
+            "otlp.sample_ratio",
+        ];
+        for name in names {
             assert!(text.contains(name), "{name} in {text}");
         }
     }
@@ -413,11 +474,12 @@ mod tests {
     fn what_is_shown_holds_no_secret() {
         let config = load(
             "[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
-             [blobs]\naccess_key_id = \"me\"\nsecret_access_key = \"s3cret\"\n",
+             [blobs]\naccess_key_id = \"me\"\nsecret_access_key = \"s3cret\"\n\
+             [otlp.headers]\nauthorization = \"Bearer qwerty\"\n",
         )
         .unwrap();
         let shown = config.redacted();
-        assert!(!shown.contains("hunter2") && !shown.contains("abcdef") && !shown.contains("s3cret"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("abcdef") && !shown.contains("s3cret") && !shown.contains("qwerty"), "{shown}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod content;
 pub mod event;
 pub mod failure;
 pub mod key;
+pub mod log;
 pub mod media;
 pub mod message;
 pub mod people;

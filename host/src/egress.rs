@@ -36,7 +36,7 @@ use exchange::Exchange;
 pub use fetch::FetchError;
 use guard::Gate;
 use request::Plan;
-use scan::Scanner;
+pub(crate) use scan::Scanner;
 
 /// An idle connection that is kept longer is likelier to be closed by the server just as it is used again, which leaves
 /// a request in doubt.
@@ -246,6 +246,23 @@ fn tls() -> Result<ClientConfig, EgressError> {
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| EgressError(format!("TLS can't be set up: {error}")))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A client for an address that the operator has configured, not a plugin: it may be on this machine. It follows no redirects.
+///
+/// # Errors
+/// TLS can't be set up.
+#[expect(clippy::disallowed_methods, reason = "this is the room that guards addresses, sizes and times")]
+pub fn operators_client(timeout: Duration) -> Result<Client, EgressError> {
+    Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .timeout(timeout)
+        .user_agent(EgressSettings::default().user_agent)
+        .build()
+        .map_err(|error| EgressError(error.to_string()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the room that guards addresses, sizes and times")]

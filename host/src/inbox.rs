@@ -3,6 +3,7 @@
 
 mod apply;
 mod commit;
+mod note;
 mod overdue;
 mod replay;
 mod turned_away;

@@ -4,10 +4,12 @@
 mod compiler;
 pub mod convert;
 pub mod folder;
+mod http_trace;
 mod install;
 mod registry;
 mod services;
 mod version;
+mod watch;
 
 pub use compiler::compile_to;
 pub use install::{InstallError, Installed, activate, digest_of, install, roll_back};

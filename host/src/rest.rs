@@ -1,5 +1,6 @@
 //! The door for REST clients: `/rest/v1` and `/admin/v1`. A handler extracts, authorises, calls one verb and renders.
 
+mod account_logs;
 mod auth;
 mod channel_account_stats;
 mod channel_accounts;
@@ -30,6 +31,7 @@ use crate::{app::App, error::ApiError};
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     const KIB: usize = 1024;
     let rest = Router::new()
+        .merge(account_logs::router())
         .merge(channel_accounts::router())
         .merge(channel_account_stats::router())
         .merge(channel_types::router())
@@ -69,7 +71,7 @@ async fn wrong_method(request: Request) -> ApiError {
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, channel_types, messages, conversations, contacts, media, events.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, conversations, contacts, media, events.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

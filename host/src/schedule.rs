@@ -9,6 +9,7 @@ use crate::{
     clock::At,
     domain::account::{Account, Connection},
     inbox::{self, Ingest, Progress, Source},
+    logbook,
     plugins::{self, convert},
     retention,
     store::{self, jobs::DueJob},
@@ -26,14 +27,14 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// Runs until the gateway stops.
 pub async fn run(app: Arc<App>) {
     app.tasks.spawn(retention::run(Arc::clone(&app)));
-    let mut swept = app.clock.now();
+    let mut swept: Option<At> = None;
     while !app.tasks.is_stopping() {
         if let Err(error) = start_due(&app).await {
             tracing::error!(%error, "jobs could not be read");
         }
         let now = app.clock.now();
-        if now.since(swept).is_none_or(|since| since >= SWEEP_EVERY) {
-            swept = now;
+        if swept.and_then(|swept| now.since(swept)).is_none_or(|since| since >= SWEEP_EVERY) {
+            swept = Some(now);
             if let Err(error) = sweep(&app, now).await {
                 tracing::error!(%error, "what has expired could not be swept");
             }
@@ -56,7 +57,8 @@ async fn sweep(app: &App, now: At) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::kv::sweep(&mut tx, now).await?;
     tx.commit().await?;
-    inbox::tell_overdue(app).await
+    inbox::tell_overdue(app).await?;
+    logbook::sweep(app, now).await
 }
 
 async fn start_due(app: &Arc<App>) -> store::Result<()> {

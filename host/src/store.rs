@@ -1,8 +1,11 @@
 //! The database: every statement stands here, beside the function that runs it. Reads take anything that [`Run`]s, writes a
 //! [`Tx`]; functions take values (`now`, ids), never a clock. Start at [`db`], then one file for each family of tables.
 
+pub mod account_health;
+pub mod account_logs;
 pub mod accounts;
 pub mod api_keys;
+pub mod backlog;
 pub mod bulk;
 pub mod db;
 pub mod events;

@@ -6,6 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 #[derive(Clone, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
+    drain: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -28,6 +29,15 @@ impl Tasks {
         answer.await.ok()
     }
 
+    /// The gateway was told to stop: it goes on, but whoever asks whether it is ready hears no.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+
     /// Ends when the gateway shuts down.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
@@ -39,6 +49,7 @@ impl Tasks {
 
     /// Tells every task to end.
     pub fn stop(&self) {
+        self.drain.cancel();
         self.stop.cancel();
     }
 

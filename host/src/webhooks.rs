@@ -11,6 +11,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::{
     accounts::Known,
@@ -18,12 +20,13 @@ use crate::{
     clock::At,
     domain::{
         account::Account,
+        log::{LogKind, LogLevel, Note},
         webhook::{Fields, Request, Stray, Webhook},
     },
     error::ApiError,
     inbox::{self, ReceiveError, Reply},
     manifest::{Verify, WebhookSpec},
-    store,
+    store, traces,
     verify::{self, Refusal},
 };
 
@@ -32,25 +35,64 @@ const RETRY_AFTER_S: &str = "10";
 /// The largest request to an unknown address that is kept, in bytes.
 const STRAY_MAX: usize = 64 * 1024;
 
+/// The channel type that the metrics tell where no account is known.
+const UNKNOWN: &str = "unknown";
+
 pub fn router() -> Router<Arc<App>> {
     Router::new().route("/webhooks/{account}", post(receive))
 }
 
 async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: HttpRequest) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    let Some(mut known) = app.known.find(&app, &id).await.map_err(|error| later(&error))? else {
-        return turn_away(&app, &id, &parts, body).await;
+    let began = Instant::now();
+    let known = match app.known.find(&app, &id).await {
+        Ok(Some(known)) => known,
+        Ok(None) => {
+            app.metrics.webhook_answered(UNKNOWN, "unknown_address", began.elapsed());
+            let (parts, body) = request.into_parts();
+            return turn_away(&app, &id, &parts, body).await;
+        }
+        Err(error) => {
+            app.metrics.webhook_answered(UNKNOWN, "unavailable", began.elapsed());
+            return Err(later(&error));
+        }
     };
-    let spec = webhook_spec(&app, &known.account)?;
+    let span = traces::span!("webhook", account.id = %id, channel.type = %known.account.channel_type);
+    traces::follow(&span, request.headers());
+    let answer = take_in(&app, Arc::clone(&known), request).instrument(span).await;
+    app.metrics.webhook_answered(&known.account.channel_type, result_word(&known.account, &answer), began.elapsed());
+    answer
+}
+
+/// How the metrics call what a webhook was answered.
+fn result_word(account: &Account, answer: &Result<Response, ApiError>) -> &'static str {
+    match answer {
+        Ok(_) if account.is_active => "accepted",
+        Ok(_) => "held",
+        Err(error) => match error.status {
+            StatusCode::UNAUTHORIZED => "refused",
+            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            _ => "unreadable",
+        },
+    }
+}
+
+async fn take_in(app: &Arc<App>, mut known: Arc<Known>, request: HttpRequest) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let spec = webhook_spec(app, &known.account)?;
     let body = bounded(body, &parts.headers, &spec).await?;
     let now = app.clock.now();
-    let verify = |known: &Known| verify::verify(&spec.verify, &parts.headers, &body, &known.secrets, now.millis() / 1000);
+    let verify = |known: &Known| {
+        let check = || verify::verify(&spec.verify, &parts.headers, &body, &known.secrets, now.millis() / 1000);
+        traces::span!("verify").in_scope(check)
+    };
     if verify(&known).is_err() {
         // Its secret may be newer than what we know.
-        let newest = app.known.read(&app, &id).await.map_err(|error| later(&error))?;
+        let id = known.account.id.clone();
+        let newest = app.known.read(app, &id).await.map_err(|error| later(&error))?;
         known = newest.ok_or_else(|| ApiError::not_found("webhook address", &id))?;
         if let Err(refusal) = verify(&known) {
-            return Err(refuse(&app, &known.account, &spec.verify, refusal));
+            return Err(refuse(app, &known.account, &spec.verify, refusal));
         }
     }
     let account = &known.account;
@@ -62,7 +104,7 @@ async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: H
         verified_by: spec.verify.name().map(str::to_owned),
         request: kept_request(&parts, header_fields(&parts.headers, &spec.verify), &body),
     };
-    match inbox::receive(&app, account, webhook, known.secrets.clone()).await {
+    match inbox::receive(app, account, webhook, known.secrets.clone()).await {
         Ok(reply) => Ok(answer(reply)),
         Err(ReceiveError::Plugin(reason)) => {
             Err(retry_after(ApiError::unavailable("plugin", reason).hint("The request is kept; deliver it again.")))
@@ -145,6 +187,8 @@ async fn bounded(body: Body, headers: &HeaderMap, spec: &WebhookSpec) -> Result<
 fn refuse(app: &App, account: &Account, recipe: &Verify, refusal: Refusal) -> ApiError {
     tracing::warn!(account.id = %account.id, recipe = recipe.name().unwrap_or("none"), %refusal, "a webhook was refused");
     app.turned_away.refuse(&account.id, app.clock.now());
+    let text = format!("A webhook was refused: {refusal}.");
+    app.logbook.count(Note::new(account, LogKind::Webhook, LogLevel::Warn, "unverified", text));
     let error = ApiError::new(StatusCode::UNAUTHORIZED, "unverified", format!("The webhook is refused: {refusal}."));
     match recipe {
         Verify::SecretHeader(recipe) => error.hint(format!(

@@ -25,5 +25,5 @@ pub use engine::SandboxSettings;
 pub use error::{CompileError, Fault, LoadError, SandboxError};
 pub use limits::CallLimits;
 pub use plugin::{Groups, Plugin};
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, SandboxLoad};
 pub use services::{BlobInfo, Services};

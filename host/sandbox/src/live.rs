@@ -42,6 +42,11 @@ impl LivePlaces {
         LivePlaces { instances: Arc::new(Semaphore::new(instances)), memory: Arc::new(Semaphore::new(pages)) }
     }
 
+    /// Instances that could be kept besides those that are.
+    pub(crate) fn free(&self) -> u32 {
+        u32::try_from(self.instances.available_permits()).unwrap_or(u32::MAX)
+    }
+
     fn take(&self, memory: usize) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         let pages = u32::try_from(memory.div_ceil(PAGE)).ok()?;
         let instance = Arc::clone(&self.instances).try_acquire_owned().ok()?;

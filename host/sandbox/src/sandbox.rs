@@ -15,6 +15,15 @@ use crate::load;
 use crate::plugin::Plugin;
 use crate::ticker::{self, Sweep};
 
+/// How busy the sandbox is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SandboxLoad {
+    /// Calls that run.
+    pub calls: u32,
+    /// Live instances kept between calls.
+    pub live: u32,
+}
+
 /// Runs plugins. One for each process is enough: it reserves address space (not memory) for all its calls at once.
 pub struct Sandbox {
     engine: Engine,
@@ -59,6 +68,12 @@ impl Sandbox {
         let live = Arc::new(Live::new(&self.settings, self.live.clone()));
         self.sweep.add(&live);
         Ok(Plugin::new(linked, Arc::clone(&self.calls), self.settings.calls_per_plugin, live))
+    }
+
+    /// What runs and what is kept at this moment.
+    pub fn load_now(&self) -> SandboxLoad {
+        let free = u32::try_from(self.calls.available_permits()).unwrap_or(u32::MAX);
+        SandboxLoad { calls: self.settings.calls.saturating_sub(free), live: self.settings.live.saturating_sub(self.live.free()) }
     }
 
     /// Names what compiled code depends on (wasmtime's version and configuration): a part of the artefact cache's key.

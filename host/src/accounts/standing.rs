@@ -12,6 +12,7 @@ use crate::{
         account::{Account, Connection, Standing},
         event::{Event, EventType},
         failure::{Failure, FailureClass},
+        log::{LogKind, LogLevel, Note},
     },
     store::{self, Tx, people::Owner},
 };
@@ -33,9 +34,12 @@ pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing
         store::outbox::park(tx, &account.id, "not_connected").await?;
         store::jobs::cancel(tx, &account.id, POLL).await?;
     }
-    if account.standing == *standing {
+    // The words may change while the matter stays: that is no news.
+    let is_news = account.standing.connection != standing.connection || account.standing.reason_code != standing.reason_code;
+    if !is_news {
         return Ok(());
     }
+    app.logbook.note_in(tx, note(&account, standing)).await?;
     tracing::info!(
         account.id = %account.id, from = %account.standing.connection, to = %standing.connection,
         reason = standing.reason.as_deref().unwrap_or_default(), "connection changed"
@@ -53,6 +57,24 @@ pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing
         seq: 0,
     };
     store::events::append(tx, &event, None, now).await
+}
+
+fn note(account: &Account, to: &Standing) -> Note {
+    let from = account.standing.connection;
+    let level = match to.connection {
+        Connection::Error | Connection::NeedsReauth => LogLevel::Error,
+        Connection::Degraded => LogLevel::Warn,
+        _ => LogLevel::Info,
+    };
+    let text = match &to.reason {
+        Some(reason) => format!("The connection went from {from} to {}: {reason}", to.connection),
+        None => format!("The connection went from {from} to {}.", to.connection),
+    };
+    let code = to.reason_code.clone().unwrap_or_else(|| to.connection.as_str().to_owned());
+    Note::new(account, LogKind::Connection, level, code, text)
+        .detail("from", from.as_str())
+        .detail("to", to.connection.as_str())
+        .detail("user_action", to.user_action.clone())
 }
 
 async fn schedule_jobs(app: &App, tx: &mut Tx, account: &Account, now: At) -> store::Result<()> {

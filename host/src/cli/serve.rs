@@ -4,25 +4,42 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
-use crate::{boot::Gateway, config::Config};
+use crate::{
+    boot::Gateway,
+    config::Config,
+    traces::{self, Traces},
+};
 
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
-    start_log(&config)?;
+    let traces = Traces::start(&config.otlp)?;
+    start_log(&config, traces.as_ref())?;
     let gateway = Gateway::build(config).await?;
     announce(&gateway)?;
-    gateway.run(stopped()?).await
+    let ended = gateway.run(stopped()?).await;
+    if let Some(traces) = traces {
+        traces.close().await;
+    }
+    ended
 }
 
-fn start_log(config: &Config) -> anyhow::Result<()> {
+fn start_log(config: &Config, traces: Option<&Traces>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log.level).context("log.level")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    if config.log.format == "json" {
-        log.json().init();
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Spans are the traces' alone: the log's lines name what they are about themselves.
+    let filter = filter.and(filter_fn(|metadata| metadata.target() != traces::TARGET));
+    let log = if config.log.format == "json" {
+        log.json().with_filter(filter).boxed()
     } else {
-        log.with_target(false).init();
-    }
+        log.with_target(false).with_filter(filter).boxed()
+    };
+    tracing_subscriber::registry().with(log).with(traces.map(Traces::layer)).init();
     Ok(())
 }
 

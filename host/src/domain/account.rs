@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::words;
+use super::{failure::FailureClass, words};
 use crate::clock::At;
 
 words! {
@@ -78,6 +78,24 @@ pub struct Account {
 /// What the last look at the account found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
+    pub ok: bool,
+    pub checks: Vec<HealthCheck>,
+    /// Why the checks could not be made at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureClass>,
+}
+
+impl HealthReport {
+    /// Whether the provider could not be asked: that says nothing of the account yet.
+    pub fn is_unreached(&self) -> bool {
+        matches!(self.failure, Some(FailureClass::Unavailable | FailureClass::Limited | FailureClass::Uncertain))
+    }
+}
+
+/// What a look at the account found, as its history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HealthRecord {
+    pub at: At,
     pub ok: bool,
     pub checks: Vec<HealthCheck>,
 }

@@ -13,10 +13,10 @@ use crate::secrets::Secret;
 /// A shorter value would be found by chance.
 const LENGTH_MIN: usize = 8;
 
-pub(super) struct Scanner(Vec<(String, Finder<'static>)>);
+pub(crate) struct Scanner(Vec<(String, Finder<'static>)>);
 
 impl Scanner {
-    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a Secret)>) -> Self {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a Secret)>) -> Self {
         let mut forms = BTreeSet::new();
         for (name, secret) in secrets {
             if secret.expose().len() >= LENGTH_MIN {
@@ -45,7 +45,7 @@ impl Scanner {
         }
     }
 
-    pub(super) fn blank_text(&self, text: String) -> String {
+    pub(crate) fn blank_text(&self, text: String) -> String {
         let mut bytes = text.into_bytes();
         self.blank(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()

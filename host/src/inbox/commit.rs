@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use super::apply::{apply, apply_overdue};
+use super::{
+    apply::{apply, apply_overdue},
+    note,
+};
 use crate::{
     accounts::RELEASE,
     clock::{At, Clock},
@@ -16,9 +23,12 @@ use crate::{
     },
     ids::Ids,
     ledger::{Applied, Ledger, Wanted},
+    logbook::Logbook,
+    metrics::Metrics,
     plugins::Registry,
     store::{self, Db, StoreError, Tx, jobs::DueJob, people::Owner, webhooks::Disposition},
     tasks::Tasks,
+    traces,
     wake::Wake,
 };
 
@@ -101,6 +111,7 @@ pub struct Inbox {
     queue: mpsc::Sender<Waiting>,
     closing: CancellationToken,
     committer: Tasks,
+    logbook: Arc<Logbook>,
 }
 
 struct Committer {
@@ -109,15 +120,24 @@ struct Committer {
     ids: Arc<Ids>,
     plugins: Arc<Registry>,
     wake: Wake,
+    metrics: Arc<Metrics>,
 }
 
 impl Inbox {
     /// Starts the committer. It outlives the gateway's other tasks, which may have something to store to the last: see
     /// [`Inbox::close`].
-    pub fn start(db: Db, clock: Arc<dyn Clock>, ids: Arc<Ids>, plugins: Arc<Registry>, wake: Wake) -> Inbox {
+    pub fn start(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        plugins: Arc<Registry>,
+        wake: Wake,
+        logbook: Arc<Logbook>,
+        metrics: Arc<Metrics>,
+    ) -> Inbox {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default() };
-        let committer = Committer { db, clock, ids, plugins, wake };
+        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default(), logbook };
+        let committer = Committer { db, clock, ids, plugins, wake, metrics };
         inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
         inbox
     }
@@ -131,9 +151,17 @@ impl Inbox {
     /// Stores the unit; answers after the commit.
     pub async fn commit(&self, ingest: Ingest) -> Result<(), StoreError> {
         let stopped = || StoreError::Open("the gateway is shutting down".to_owned());
+        let note = note::note(&ingest);
         let (done, answer) = oneshot::channel();
-        self.queue.send(Waiting { ingest, done }).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        let commit = async {
+            self.queue.send(Waiting { ingest, done }).await.map_err(|_| stopped())?;
+            answer.await.map_err(|_| stopped())?
+        };
+        commit.instrument(traces::span!("commit")).await?;
+        if let Some(note) = note {
+            self.logbook.note(note);
+        }
+        Ok(())
     }
 }
 
@@ -157,7 +185,9 @@ impl Committer {
     }
 
     async fn commit(&self, group: Vec<Waiting>) {
+        let (began, size) = (Instant::now(), group.len());
         if let Ok(applied) = self.try_commit(&group.iter().map(|waiting| &waiting.ingest).collect::<Vec<_>>()).await {
+            self.metrics.committed(size, began.elapsed());
             self.tell(&applied);
             for waiting in group {
                 // A door that no longer waits has lost its connection; the work is stored all the same.

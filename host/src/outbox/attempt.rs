@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use patchbay_sandbox::{Fault, contract::messages as wit};
+use tracing::{Instrument as _, Span};
 
 use super::settle::{Outcome, settle};
 use crate::{
@@ -19,11 +20,15 @@ use crate::{
     egress::Dispatch,
     plugins::{Version, convert},
     store::{self, outbox::Claim},
+    traces,
 };
 
 /// Sends what was claimed and settles it. A failure of the database leaves the claim to the sweep.
-pub(super) async fn attempt(app: &Arc<App>, claim: Claim) {
-    if let Err(error) = try_attempt(app, &claim).await {
+pub(super) async fn attempt(app: &Arc<App>, claim: Claim, claimed_in: &Span) {
+    let span = traces::span!("attempt", message.id = %claim.message_id, account.id = %claim.account_id, attempt = claim.attempts + 1);
+    // The claim is one for many: a link, not a parent.
+    span.follows_from(claimed_in);
+    if let Err(error) = try_attempt(app, &claim).instrument(span).await {
         tracing::error!(%error, message.id = %claim.message_id, "an attempt could not be settled; its lease will run out");
     }
 }

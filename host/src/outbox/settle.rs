@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tracing::Instrument as _;
+
 use super::retry;
 use crate::{
     accounts,
@@ -17,6 +19,7 @@ use crate::{
     ledger::{About, Ledger, Page, Wanted},
     plugins::Version,
     store::{self, Tx, outbox::AttemptEnd, outbox::Claim, people::Owner},
+    traces,
 };
 
 /// A plugin that faults on a message is asked once more, in case another call was to blame.
@@ -60,7 +63,7 @@ enum Next {
 pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>) -> store::Result<()> {
     let mut waits = SETTLE_WAITS.iter();
     loop {
-        match (try_settle(app, claim, outcome, version).await, waits.next()) {
+        match (try_settle(app, claim, outcome, version).instrument(traces::span!("settle")).await, waits.next()) {
             (Err(error), Some(wait)) => {
                 tracing::warn!(%error, message.id = %claim.message_id, "an outcome could not be written; once more in {wait:?}");
                 tokio::time::sleep(*wait).await;

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::{attempt::attempt, sweep::sweep};
-use crate::{app::App, store};
+use crate::{app::App, store, traces};
 
 /// Claimed in one transaction at most.
 const CLAIM_MAX: usize = 32;
@@ -59,14 +60,20 @@ async fn claim(app: &Arc<App>, slots: &Arc<Semaphore>) -> store::Result<bool> {
         return Ok(false);
     }
     let leased_until = now.plus(Duration::from_secs(app.config.outbox.lease_s));
-    let mut tx = app.db.begin().await?;
-    let claims = store::outbox::claim(&mut tx, now, leased_until, u32::try_from(permits.len()).unwrap_or(1)).await?;
-    tx.commit().await?;
+    let span = traces::span!("claim", claims = tracing::field::Empty);
+    let claims = async {
+        let mut tx = app.db.begin().await?;
+        let claims = store::outbox::claim(&mut tx, now, leased_until, u32::try_from(permits.len()).unwrap_or(1)).await?;
+        tx.commit().await?;
+        store::Result::Ok(claims)
+    };
+    let claims = claims.instrument(span.clone()).await?;
+    span.record("claims", claims.len());
     let any = !claims.is_empty();
     for (claim, permit) in claims.into_iter().zip(permits) {
-        let sender = Arc::clone(app);
+        let (sender, span) = (Arc::clone(app), span.clone());
         app.tasks.spawn(async move {
-            attempt(&sender, claim).await;
+            attempt(&sender, claim, &span).await;
             drop(permit);
             // The next of its lane may go.
             sender.wake.outbox.notify_one();

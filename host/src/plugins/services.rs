@@ -15,18 +15,27 @@ use patchbay_sandbox::services::{
 use ring::{digest, hmac};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use super::Version;
+use super::{
+    Version,
+    http_trace::{HttpTrace, HttpTraces},
+};
 use crate::{
     accounts,
     app::App,
     blobs::{BlobError, BlobWriter, Blobs},
     clock::Clock,
-    domain::account::Account,
-    egress::{Dispatch, Errand},
+    domain::{
+        account::Account,
+        log::{self, LogKind, Note},
+    },
+    egress::{Dispatch, Errand, Scanner},
+    logbook::Logbook,
     manifest::Manifest,
     secrets::Secret,
     store::{self, Db},
+    traces,
 };
 
 /// Keys that one account may have in its plugin's store.
@@ -113,6 +122,8 @@ struct Online {
 }
 
 pub struct CallServices {
+    /// Empty where the call belongs to no account.
+    organization_id: String,
     account_id: String,
     manifest: Arc<Manifest>,
     digest: String,
@@ -125,31 +136,34 @@ pub struct CallServices {
     call_blobs: CallBlobs,
     /// Bytes of a file that the plugin may make.
     blob_max: u32,
+    logbook: Arc<Logbook>,
+    traces: HttpTraces,
 }
 
 impl CallServices {
     /// For a call that belongs to no account: nothing to reach, nothing to keep.
     pub fn detached(app: &App, version: &Version) -> CallServices {
-        CallServices::new(app, version, String::new(), BTreeMap::new())
+        CallServices::new(app, version, None, BTreeMap::new())
     }
 
     /// For hooks that only read what they are given; they may still check a hash with the account's secrets.
     pub fn offline(app: &App, version: &Version, account: &Account, secrets: BTreeMap<String, Secret>) -> CallServices {
-        CallServices::new(app, version, account.id.clone(), secrets)
+        CallServices::new(app, version, Some(account), secrets)
     }
 
     /// For hooks that talk to the provider.
     pub async fn for_account(app: &Arc<App>, version: &Version, account: &Account) -> store::Result<CallServices> {
         let secrets = accounts::open_secrets(app, account).await?;
-        let mut services = CallServices::new(app, version, account.id.clone(), secrets);
+        let mut services = CallServices::new(app, version, Some(account), secrets);
         let settings = Value::Object(account.settings.clone());
         services.online = Some(Online { app: Arc::clone(app), settings, dispatch: None });
         Ok(services)
     }
 
-    fn new(app: &App, version: &Version, account_id: String, secrets: BTreeMap<String, Secret>) -> CallServices {
+    fn new(app: &App, version: &Version, account: Option<&Account>, secrets: BTreeMap<String, Secret>) -> CallServices {
         CallServices {
-            account_id,
+            organization_id: account.map(|account| account.organization_id.clone()).unwrap_or_default(),
+            account_id: account.map(|account| account.id.clone()).unwrap_or_default(),
             manifest: Arc::clone(&version.manifest),
             digest: version.digest.clone(),
             db: app.db.clone(),
@@ -160,6 +174,8 @@ impl CallServices {
             captured: Captured::default(),
             call_blobs: CallBlobs::default(),
             blob_max: app.config.media.max_bytes(),
+            logbook: Arc::clone(&app.logbook),
+            traces: HttpTraces::default(),
         }
     }
 
@@ -182,6 +198,23 @@ impl CallServices {
         self.call_blobs.clone()
     }
 
+    /// Where the call's requests can be found after it.
+    pub(super) fn traces(&self) -> HttpTraces {
+        self.traces.clone()
+    }
+
+    /// What the plugin says, in its account's log: without the account's secrets, whatever it had of them.
+    fn log_to_account(&self, level: log::LogLevel, message: &str, fields: &[(String, String)]) {
+        if self.account_id.is_empty() {
+            return;
+        }
+        let scanner = Scanner::new(self.secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
+        let message = scanner.blank_text(message.to_owned());
+        let note = Note::of(self.organization_id.clone(), self.account_id.clone(), LogKind::Plugin, level, "plugin_log", message);
+        let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, scanner.blank_text(value.clone())));
+        self.logbook.note(note.by_plugin(&self.digest));
+    }
+
     fn secret(&self, name: &str) -> Result<&Secret, CryptoProblem> {
         let unknown = || CryptoProblem::UnknownSecret(name.to_owned());
         self.secrets.get(name).ok_or_else(unknown)
@@ -190,9 +223,18 @@ impl CallServices {
 
 #[async_trait]
 impl Services for CallServices {
-    fn log(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]) {
-        let fields = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
+    fn log(&mut self, level: LogLevel, message: &str, given: &[(String, String)]) {
+        let fields = given.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
         let (plugin, account) = (&self.manifest.id, &self.account_id);
+        let kept = match level {
+            LogLevel::Debug => None,
+            LogLevel::Info => Some(log::LogLevel::Info),
+            LogLevel::Warn => Some(log::LogLevel::Warn),
+            LogLevel::Error => Some(log::LogLevel::Error),
+        };
+        if let Some(kept) = kept {
+            self.log_to_account(kept, message, given);
+        }
         match level {
             LogLevel::Debug => tracing::debug!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),
             LogLevel::Info => tracing::info!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),
@@ -262,7 +304,15 @@ impl Services for CallServices {
             deadline: Instant::now() + REQUEST_BOUND,
             dispatch: dispatch.as_mut().map(|dispatch| dispatch.as_mut() as &mut dyn Dispatch),
         };
-        let answer = app.egress.call(errand, request).await.inspect_err(|problem| {
+        let began = HttpTrace::begin(&self.manifest, &errand.settings, &request);
+        let span = traces::span!("http", http.request.method = %began.method, server.address = %began.host, url.path = %began.path, http.response.status_code = tracing::field::Empty);
+        let answer = app.egress.call(errand, request).instrument(span.clone()).await;
+        let trace = began.end(&answer);
+        if let Some(status) = trace.status {
+            span.record("http.response.status_code", status);
+        }
+        self.traces.push(trace);
+        let answer = answer.inspect_err(|problem| {
             if *problem == HttpProblem::Denied(Denial::TooLarge) {
                 self.call_blobs.with(|scratch| scratch.too_large = true);
             }

@@ -7,9 +7,11 @@ use patchbay_sandbox::{
     contract::{channel, messages, polling, types},
 };
 use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use super::{CallServices, Captured};
-use crate::{app::App, config::Config, domain::account::Account, egress::Dispatch, manifest::Manifest, secrets::Secret, store};
+use super::{CallServices, Captured, http_trace::HttpTraces, watch};
+use crate::{app::App, config::Config, domain::account::Account, egress::Dispatch, manifest::Manifest, secrets::Secret, store, traces};
 
 /// Long polls wait at the provider for most of their call.
 const POLL_WALL: Duration = Duration::from_secs(60);
@@ -66,6 +68,10 @@ impl Version {
         types::Call { account, attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: vec![webhook_url, now_ms] }
     }
 
+    fn ended<'a>(&'a self, app: &'a App, account: &'a Account, hook: &'static str, began: Instant, traces: HttpTraces) -> watch::Call<'a> {
+        watch::Call { app, version: self, account, hook, took: began.elapsed(), traces }
+    }
+
     pub async fn configure(&self, services: CallServices, settings: &Value) -> Answer<String> {
         self.plugin.configure(self.limits, Box::new(services), &settings.to_string()).await
     }
@@ -81,7 +87,9 @@ impl Version {
         let services = CallServices::for_account(app, self, account).await?;
         let captured = services.captured();
         let call = self.call_out(app, account, 1, self.limits.wall);
+        let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
+        self.ended(app, account, "connect", began, traces).connected(&answer);
         Ok((answer, captured))
     }
 
@@ -94,7 +102,11 @@ impl Version {
     ) -> Answer<channel::Parsed> {
         let services = CallServices::offline(app, self, account, secrets);
         let hot = self.hot.then_some(account.id.as_str());
-        self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).await
+        let (began, http) = (Instant::now(), services.traces());
+        let span = traces::span!("parse", plugin.version = %self.manifest.version);
+        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).instrument(span).await;
+        self.ended(app, account, "parse", began, http).parsed(&answer);
+        answer
     }
 
     pub async fn send(
@@ -108,20 +120,30 @@ impl Version {
         let services = CallServices::for_account(app, self, account).await?.with_dispatch(dispatch);
         let limits = CallLimits { wall: Duration::from_millis(app.config.outbox.send_ms), ..self.limits };
         let call = self.call_out(app, account, attempt, limits.wall);
-        Ok(self.plugin.send(limits, Box::new(services), &call, message).await)
+        let (began, http) = (Instant::now(), services.traces());
+        let span = traces::span!("send", plugin.version = %self.manifest.version);
+        let answer = self.plugin.send(limits, Box::new(services), &call, message).instrument(span).await;
+        self.ended(app, account, "send", began, http).sent(&message.id, attempt, &answer);
+        Ok(answer)
     }
 
     pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<Vec<channel::Check>>> {
         let services = CallServices::for_account(app, self, account).await?;
         let call = self.call_out(app, account, 1, self.limits.wall);
-        Ok(self.plugin.health(self.limits, Box::new(services), &call).await)
+        let (began, traces) = (Instant::now(), services.traces());
+        let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
+        self.ended(app, account, "health", began, traces).checked(&answer);
+        Ok(answer)
     }
 
     pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {
         let services = CallServices::for_account(app, self, account).await?;
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
         let call = self.call_out(app, account, 1, POLL_WALL);
-        Ok(self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await)
+        let (began, traces) = (Instant::now(), services.traces());
+        let answer = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await;
+        self.ended(app, account, "poll", began, traces).polled(&answer);
+        Ok(answer)
     }
 
     pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Download> {
@@ -129,12 +151,14 @@ impl Version {
         let blobs = services.call_blobs();
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
         let call = self.call_out(app, account, 1, DOWNLOAD_WALL);
+        let (began, traces) = (Instant::now(), services.traces());
         let mut answer = self.plugin.download(limits, Box::new(services), &call, provider_ref).await;
         let kept = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|blob| blob.id.clone());
         if let Err(error) = blobs.settle(&app.blobs, kept.as_deref()).await {
             let detail = types::Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
             answer = Ok(Err(types::Failure::Unavailable(types::Retry { after_ms: None, detail })));
         }
+        self.ended(app, account, "download", began, traces).downloaded(&answer);
         Ok(Download { answer, too_large: blobs.was_too_large() })
     }
 }

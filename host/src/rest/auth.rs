@@ -55,6 +55,16 @@ impl Caller {
         }
     }
 
+    /// # Errors
+    /// 403 but for a key of the operator, of whatever scope: what is told is of all organisations.
+    pub(super) fn oversees(&self) -> Result<(), ApiError> {
+        if self.key.organization_id.is_none() {
+            return Ok(());
+        }
+        Err(ApiError::new(StatusCode::FORBIDDEN, "operator_only", "The key belongs to an organisation; this is the operator's.")
+            .hint("Make a key without one: patchbay key new --scope read"))
+    }
+
     /// Whether the caller may see what belongs to the organisation.
     pub(super) fn sees(&self, organization_id: &str) -> bool {
         self.key.organization_id.as_deref().is_none_or(|own| own == organization_id)

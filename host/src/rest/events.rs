@@ -19,6 +19,7 @@ use crate::{
     app::App,
     domain::{event::Event, key::Scope},
     error::ApiError,
+    metrics::Listening,
     store::{self, events::Filter},
 };
 
@@ -53,7 +54,8 @@ async fn listen(
         let tasks = app.tasks.clone();
         async move { tasks.stopping().await }
     };
-    let listener = Listener { app, filter, after, ready: VecDeque::new() };
+    let counted = app.metrics.listening();
+    let listener = Listener { app, filter, after, ready: VecDeque::new(), _counted: counted };
     let events = stream::unfold(listener, next).take_until(Box::pin(stopping));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
@@ -63,6 +65,7 @@ struct Listener {
     filter: Filter,
     after: i64,
     ready: VecDeque<Event>,
+    _counted: Listening,
 }
 
 async fn next(mut listener: Listener) -> Option<(Result<SseEvent, Infallible>, Listener)> {

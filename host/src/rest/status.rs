@@ -1,19 +1,92 @@
-//! `/healthz` (the process runs) and `/readyz` (it can take work).
+//! For whoever watches the gateway: `/healthz` (the process runs), `/readyz` (it can take work) and `/metrics`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{
+    Json, Router,
+    extract::{FromRequestParts as _, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{app::App, error::ApiError, store};
+use super::auth::Caller;
+use crate::{app::App, error::ApiError, metrics, store};
+
+/// How long the database may take to answer before the gateway calls itself not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What a process does. Every one does both.
+const ROLES: [&str; 2] = ["web", "worker"];
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready)).route("/", get(welcome))
+    Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
+        .route("/", get(welcome))
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    store::events::last_seq(&app.db).await?;
-    Ok(Json(json!({"ready": true, "channel_types": app.plugins.type_names()})))
+/// One thing that has to be right for work to be taken.
+#[derive(Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    /// What is wrong, or worth knowing.
+    reason: Option<String>,
+}
+
+impl Check {
+    fn of(name: &'static str, outcome: Result<(), String>) -> Check {
+        Check { name, ok: outcome.is_ok(), reason: outcome.err() }
+    }
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let running = if app.tasks.is_draining() { Err("the gateway is shutting down".to_owned()) } else { Ok(()) };
+    let checks = [Check::of("running", running), Check::of("database", database(&app).await), plugins(&app)];
+    let ready = checks.iter().all(|check| check.ok);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({"ready": ready, "checks": checks, "roles": ROLES, "channel_types": app.plugins.type_names()});
+    (status, Json(body)).into_response()
+}
+
+async fn database(app: &App) -> Result<(), String> {
+    match tokio::time::timeout(PATIENCE, store::events::last_seq(&app.db)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database doesn't answer");
+            Err("the database doesn't answer; the gateway's log says why".to_owned())
+        }
+        Err(_) => Err(format!("the database didn't answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// A plugin that can't run is told, and no reason to send the other channels' webhooks elsewhere.
+fn plugins(app: &App) -> Check {
+    let broken: Vec<String> = app
+        .plugins
+        .type_names()
+        .into_iter()
+        .filter_map(|channel_type| {
+            app.plugins.problem(&channel_type).map(|problem| format!("{channel_type} can't run: {}", problem.reason))
+        })
+        .collect();
+    Check { name: "plugins", ok: true, reason: (!broken.is_empty()).then(|| broken.join("; ")) }
+}
+
+/// Behind a proxy on the same machine everybody comes from it: where a request comes from proves nothing, so it takes a key.
+async fn show_metrics(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    if !app.config.metrics.public {
+        let (mut parts, _) = request.into_parts();
+        Caller::from_request_parts(&mut parts, &app)
+            .await
+            .map_err(|error| error.hint("Send a key of the operator (patchbay key new --scope read), or set metrics.public = true."))?
+            .oversees()?;
+    }
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], metrics::scrape(&app).await).into_response())
 }
 
 async fn welcome(State(app): State<Arc<App>>) -> Json<Value> {

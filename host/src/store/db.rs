@@ -378,6 +378,15 @@ impl Db {
     pub fn is_postgres(&self) -> bool {
         matches!(self, Db::Postgres(_))
     }
+
+    /// How many connections are busy, by what they are for.
+    pub fn busy(&self) -> Vec<(&'static str, usize)> {
+        let of = |size: u32, idle: usize| usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(idle);
+        match self {
+            Db::Sqlite { read, write } => vec![("read", of(read.size(), read.num_idle())), ("write", of(write.size(), write.num_idle()))],
+            Db::Postgres(pool) => vec![("all", of(pool.size(), pool.num_idle()))],
+        }
+    }
 }
 
 impl Tx {
@@ -451,6 +460,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
     (4, "webhook deliveries", include_str!("../../../migrations/sqlite/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/sqlite/0006_media.sql")),
+    (7, "account logs", include_str!("../../../migrations/sqlite/0007_account_logs.sql")),
     (9, "statistics", include_str!("../../../migrations/sqlite/0009_statistics.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -458,5 +468,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     (4, "webhook deliveries", include_str!("../../../migrations/postgres/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/postgres/0006_media.sql")),
+    (7, "account logs", include_str!("../../../migrations/postgres/0007_account_logs.sql")),
     (9, "statistics", include_str!("../../../migrations/postgres/0009_statistics.sql")),
 ];

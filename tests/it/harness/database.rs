@@ -19,6 +19,12 @@ pub(crate) enum Database {
 }
 
 impl Database {
+    /// Removes the database of that setting although somebody is connected to it.
+    pub(super) fn drop_url(url: &str) {
+        let name = url.rsplit('/').next().unwrap();
+        Cluster::shared().psql(&format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+    }
+
     /// The setting `database.url` for a gateway of its own.
     pub(crate) fn make_url(self) -> String {
         match self {

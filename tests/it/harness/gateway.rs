@@ -45,6 +45,7 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     pub(crate) key: String,
     pub(crate) data: PathBuf,
+    /// The setting `database.url`.
     database_url: String,
     client: Client,
     child: Child,
@@ -87,9 +88,10 @@ impl Gateway {
         std::os::unix::fs::symlink(&compiled, data.join("compiled")).unwrap();
         let mut config = format!("data = {data:?}\n");
         config += &settings.lines.join("\n");
-        config += "\n[http]\nbind = \"127.0.0.1:0\"\n";
         let database_url = database.make_url();
-        config += &format!("[database]\nurl = \"{database_url}\"\nconnections = 8\n");
+        // With their whole paths: a test may add settings of the same tables.
+        config += "\nhttp.bind = \"127.0.0.1:0\"\n";
+        config += &format!("database.url = \"{database_url}\"\ndatabase.connections = 8\n");
         if !settings.redirects.is_empty() {
             config += "[egress.redirect]\n";
             for (host, url) in &settings.redirects {
@@ -135,11 +137,39 @@ impl Gateway {
         self.url = url;
     }
 
-    /// Asks it to stop and waits until it has.
-    pub(crate) fn stop(&mut self) {
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.terminate();
         assert!(self.child.wait().unwrap().success(), "a stop that was asked for is no failure");
+    }
+
+    /// Waits until it has stopped, while the test's own servers go on answering it.
+    pub(crate) async fn stopped(&mut self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it didn't stop");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        };
+        assert!(status.success(), "a stop that was asked for is no failure");
+    }
+
+    /// Takes its database away.
+    pub(crate) fn drop_database(&self) {
+        Database::drop_url(&self.database_url);
+    }
+
+    /// A request that the test sends itself.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

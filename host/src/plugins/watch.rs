@@ -1,0 +1,146 @@
+//! What a version did, into the account's log and the metrics: one function for each hook, called when its answer is there.
+
+use std::time::Duration;
+
+use patchbay_sandbox::{
+    Fault,
+    contract::{channel, messages, types},
+};
+
+use super::{Version, convert, http_trace::HttpTraces};
+use crate::{
+    app::App,
+    domain::{
+        account::Account,
+        failure::{Failure, FailureClass},
+        log::{LogKind, LogLevel, Note},
+    },
+};
+
+/// One call of a hook that has ended.
+pub(super) struct Call<'a> {
+    pub(super) app: &'a App,
+    pub(super) version: &'a Version,
+    pub(super) account: &'a Account,
+    pub(super) hook: &'static str,
+    pub(super) took: Duration,
+    pub(super) traces: HttpTraces,
+}
+
+type Answer<T> = Result<Result<T, types::Failure>, Fault>;
+
+impl Call<'_> {
+    pub(super) fn connected(&self, answer: &Answer<channel::Outcome>) {
+        let note = match answer {
+            Ok(Ok(outcome)) => {
+                let (code, message) = match &outcome.progress {
+                    channel::Progress::Connected(_) => ("connected", "The provider took the connection."),
+                    channel::Progress::Ask(_) => ("questions", "The provider leaves a choice to the user."),
+                    channel::Progress::Scan(_) => ("scan", "A code is to be scanned."),
+                    channel::Progress::Wait(_) => ("waiting", "The provider isn't ready yet."),
+                };
+                self.note(LogKind::Connection, LogLevel::Info, code, message)
+            }
+            Ok(Err(failure)) => self.failed(LogKind::Connection, "The connection failed", failure),
+            Err(fault) => self.faulted(LogKind::Connection, fault),
+        };
+        self.app.logbook.note(note);
+    }
+
+    /// Health is logged where its result changes, by whoever keeps it; a fault is logged here.
+    pub(super) fn checked(&self, answer: &Answer<Vec<channel::Check>>) {
+        if let Err(fault) = answer {
+            self.app.logbook.note(self.faulted(LogKind::Health, fault));
+        }
+    }
+
+    pub(super) fn parsed(&self, answer: &Answer<channel::Parsed>) {
+        self.app.metrics.parsed(&self.account.channel_type, self.took);
+        if let Err(fault) = answer {
+            self.app.logbook.count(self.faulted(LogKind::Webhook, fault));
+        }
+    }
+
+    /// A page that was read is no news.
+    pub(super) fn polled<T>(&self, answer: &Answer<T>) {
+        match answer {
+            Ok(Ok(_)) => {}
+            Ok(Err(failure)) => self.app.logbook.count(self.failed(LogKind::Connection, "A poll failed", failure)),
+            Err(fault) => self.app.logbook.count(self.faulted(LogKind::Connection, fault)),
+        }
+    }
+
+    pub(super) fn downloaded<T>(&self, answer: &Answer<T>) {
+        let note = match answer {
+            Ok(Ok(_)) => self.note(LogKind::Media, LogLevel::Info, "fetched", "A file was fetched from the provider."),
+            Ok(Err(failure)) => self.failed(LogKind::Media, "A file could not be fetched", failure),
+            Err(fault) => self.faulted(LogKind::Media, fault),
+        };
+        self.app.logbook.note(note);
+    }
+
+    pub(super) fn sent(&self, message_id: &str, attempt: u32, answer: &Result<messages::Sent, Fault>) {
+        let (class, note) = match answer {
+            Ok(sent) => match &sent.failed {
+                None => {
+                    let text = format!("Attempt {attempt}: the provider accepted the message.");
+                    ("accepted", self.note(LogKind::Send, LogLevel::Info, "accepted", text))
+                }
+                Some(failure) => {
+                    let accepted = sent.accepted.len();
+                    let what = match accepted {
+                        0 => format!("Attempt {attempt}: the message wasn't sent"),
+                        _ => format!("Attempt {attempt}: a part of the message wasn't sent"),
+                    };
+                    let class = convert::failure_in(failure.clone()).class.as_str();
+                    let word = if accepted > 0 { "partial" } else { class };
+                    (word, self.failed(LogKind::Send, &what, failure))
+                }
+            },
+            Err(fault @ Fault::Busy(_)) => ("busy", self.faulted(LogKind::Send, fault)),
+            Err(fault) => (FailureClass::Fault.as_str(), self.faulted(LogKind::Send, fault)),
+        };
+        self.app.metrics.attempted(&self.account.channel_type, class, self.took);
+        self.app.logbook.note(note.of_message(message_id).detail("attempt", attempt));
+    }
+
+    fn note(&self, kind: LogKind, level: LogLevel, code: impl Into<String>, message: impl Into<String>) -> Note {
+        Note::new(self.account, kind, level, code, message)
+            .by_plugin(&self.version.digest)
+            .detail("elapsed_ms", u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
+            .detail("http", self.traces.shown())
+    }
+
+    fn failed(&self, kind: LogKind, what: &str, failure: &types::Failure) -> Note {
+        let Failure { class, code, message, retry_after_ms, .. } = convert::failure_in(failure.clone());
+        // What waits for better times is no error yet.
+        let level = match class {
+            FailureClass::Limited | FailureClass::Unavailable => LogLevel::Warn,
+            _ => LogLevel::Error,
+        };
+        let note = self.note(kind, level, class.as_str(), format!("{what}: {message}"));
+        note.detail("class", class.as_str()).detail("code", code).detail("retry_after_ms", retry_after_ms)
+    }
+
+    fn faulted(&self, kind: LogKind, fault: &Fault) -> Note {
+        let word = fault_word(fault);
+        self.app.metrics.faulted(&self.account.channel_type, &self.version.manifest.version, self.hook, word);
+        let level = if matches!(fault, Fault::Busy(_)) { LogLevel::Warn } else { LogLevel::Error };
+        self.note(kind, level, "plugin_fault", format!("The plugin gave no answer: {fault}.")).detail("fault", word)
+    }
+}
+
+fn fault_word(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Trap(_) => "trap",
+        Fault::Cpu(_) => "cpu",
+        Fault::Deadline(_) => "deadline",
+        Fault::Memory(_) => "memory",
+        Fault::HostCalls(_) => "host_calls",
+        Fault::HttpRequests(_) => "http_requests",
+        Fault::Output { .. } => "output",
+        Fault::Busy(_) => "busy",
+        Fault::NotExported(_) => "not_exported",
+        Fault::Blob(_) => "blob",
+    }
+}
