@@ -9,6 +9,8 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::manifest::Rates;
+
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,10 +84,14 @@ pub struct Egress {
 #[serde(deny_unknown_fields)]
 pub struct Outbox {
     pub workers: u32,
+    pub workers_per_account: u32,
     pub retry_s: Vec<u64>,
     pub expires_s: u64,
     pub send_ms: u64,
     pub lease_s: u64,
+    pub breaker_failures: u32,
+    pub breaker_s: u64,
+    pub rates: BTreeMap<String, Rates>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -158,7 +164,10 @@ impl Config {
         }
         for (name, zero) in [
             ("outbox.workers", self.outbox.workers == 0),
+            ("outbox.workers_per_account", self.outbox.workers_per_account == 0),
             ("outbox.lease_s", self.outbox.lease_s == 0),
+            ("outbox.breaker_failures", self.outbox.breaker_failures == 0),
+            ("outbox.breaker_s", self.outbox.breaker_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
         ] {

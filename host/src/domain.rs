@@ -1,12 +1,14 @@
 //! Plain types: what the gateway speaks of, with their JSON and their invariants. Touches nothing.
 
 pub mod account;
+pub mod attempt;
 pub mod content;
 pub mod event;
 pub mod failure;
 pub mod key;
 pub mod message;
 pub mod people;
+pub mod sending;
 pub mod webhook;
 
 /// Gives a closed set of words its text, both ways: the database, the JSON and the URL use the same.

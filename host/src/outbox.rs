@@ -2,14 +2,23 @@
 //! claim, send and settle ([`worker`]). The outcome of an attempt has three values: accepted, refused, uncertain.
 
 mod attempt;
+mod breaker;
 mod check;
+mod claim;
+mod crash;
+mod dead_letters;
 mod enqueue;
+mod rates;
 pub mod retry;
 mod settle;
+mod slots;
 mod sweep;
 pub mod worker;
 
-pub use enqueue::{SendRequest, cancel, enqueue};
+pub use breaker::sending;
+pub use dead_letters::{Replayed, Verdict, replay, replay_all, resolve};
+pub use enqueue::{KeptAnswer, Prepared, SendRequest, cancel, enqueue, prepare, store_prepared};
+pub use sweep::{KEPT_FOR, forget};
 
 use std::time::Duration;
 
@@ -17,13 +26,11 @@ use crate::{
     clock::At,
     domain::{
         content::Extras,
-        message::{Direction, Message, MessageState},
+        message::{Direction, Message, MessageState, Priority},
     },
     store::{Result, Tx, messages, outbox, people::Owner},
 };
 
-/// Replies and single messages; campaigns stand behind them with a higher number.
-const PRIORITY: u32 = 0;
 /// A follow-up (the answer to a button press) is worth nothing after this time.
 const FOLLOW_UP_EXPIRES: Duration = Duration::from_secs(60);
 
@@ -66,15 +73,28 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
 
 /// Stores the message and its place in the queue. What shares a lane is sent one after another.
 pub async fn queue(tx: &mut Tx, message: &Message, lane: &str, parked: Option<&str>, now: At) -> Result<()> {
+    queue_behind(tx, message, lane, Priority::Normal, parked, now).await
+}
+
+/// The same with the priority given.
+async fn queue_behind(tx: &mut Tx, message: &Message, lane: &str, priority: Priority, parked: Option<&str>, now: At) -> Result<()> {
     messages::insert(tx, message).await?;
-    let queued = outbox::Queued {
+    outbox::insert(tx, &place(message, lane, priority, parked, now)).await
+}
+
+fn place<'a>(message: &'a Message, lane: &'a str, priority: Priority, parked: Option<&'a str>, now: At) -> outbox::Queued<'a> {
+    outbox::Queued {
         message_id: &message.id,
         account_id: &message.channel_account_id,
         lane,
-        priority: PRIORITY,
+        priority,
         due_at: message.send_at.unwrap_or(now),
         expires_at: message.expires_at.unwrap_or_else(|| now.plus(FOLLOW_UP_EXPIRES)),
         parked,
-    };
-    outbox::insert(tx, &queued).await
+    }
+}
+
+/// The lane of an account's conversation, by the address as the message names it.
+fn lane_of(account_id: &str, to: &str) -> String {
+    format!("{account_id}/{to}")
 }

@@ -9,6 +9,7 @@ use crate::{
     clock::At,
     domain::account::{Account, Connection},
     inbox::{self, Ingest, Released, Source},
+    outbox,
     plugins::{self, convert},
     store::{self, jobs::DueJob},
 };
@@ -53,7 +54,8 @@ pub async fn run(app: Arc<App>) {
 async fn sweep(app: &App, now: At) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::kv::sweep(&mut tx, now).await?;
-    tx.commit().await
+    tx.commit().await?;
+    outbox::forget(app, now).await
 }
 
 async fn start_due(app: &Arc<App>) -> store::Result<()> {

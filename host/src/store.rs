@@ -4,7 +4,9 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod db;
+pub mod dead_letters;
 pub mod events;
+pub mod idempotency;
 pub mod jobs;
 pub mod kv;
 pub mod media;
@@ -13,7 +15,9 @@ pub mod organizations;
 pub mod outbox;
 pub mod people;
 pub mod plugins;
+pub mod rates;
 pub mod secrets;
+pub mod sending;
 pub mod webhooks;
 
 pub use db::{Db, Record, Row, Run, Statement, Tx, sql};

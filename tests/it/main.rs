@@ -6,5 +6,6 @@ mod accounts;
 mod harness;
 mod inbound;
 mod outbound;
+mod outbox;
 mod plugins;
 mod survival;

@@ -55,6 +55,11 @@ impl Caller {
         }
     }
 
+    /// Whose Idempotency-Keys the caller's are: its organisation's; each of the operator's keys has its own.
+    pub(super) fn idempotency_owner(&self) -> String {
+        self.key.organization_id.clone().unwrap_or_else(|| format!("key:{}", self.key.id))
+    }
+
     /// Whether the caller may see what belongs to the organisation.
     pub(super) fn sees(&self, organization_id: &str) -> bool {
         self.key.organization_id.as_deref().is_none_or(|own| own == organization_id)

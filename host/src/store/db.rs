@@ -303,6 +303,16 @@ impl Db {
         Ok(tx)
     }
 
+    /// Begins a claim on the outbox: one at a time over all nodes, since claims share the allowances of rates.
+    pub async fn begin_claim(&self) -> Result<Tx, StoreError> {
+        const LOCK: i64 = 0x636c_6169_6d73; // “claims”
+        let mut tx = self.begin().await?;
+        if matches!(tx, Tx::Postgres { .. }) {
+            tx.rows(sql("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
+        }
+        Ok(tx)
+    }
+
     /// Begins a write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
@@ -392,5 +402,11 @@ impl Run for Tx {
     }
 }
 
-const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql"))];
-const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql"))];
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql")),
+    (3, "outbox", include_str!("../../../migrations/sqlite/0003_outbox.sql")),
+];
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
+    (3, "outbox", include_str!("../../../migrations/postgres/0003_outbox.sql")),
+];
