@@ -76,12 +76,14 @@ pub(super) async fn claim(app: &App, slots: &Slots) -> store::Result<Claimed> {
     let mut room = Room { slots, chosen: HashMap::new(), bulk: 0, total: 0 };
     // Each account its share first; what others leave is there in the second round.
     let share = (slots.free(Priority::Normal).min(CLAIM_MAX) / ready.len()).max(1);
+    let mut exhausted = vec![false; ready.len()];
     for round in [share, CLAIM_MAX] {
-        for (account, priority) in &ready {
+        for ((account, priority), exhausted) in ready.iter().zip(&mut exhausted) {
             let limit = room.of(account, *priority).min(round);
-            if limit > 0 {
+            if limit > 0 && !*exhausted {
                 let chosen = choosing.choose(account, *priority, limit).await?;
                 room.note(account, *priority, chosen);
+                *exhausted = chosen < limit;
             }
         }
     }

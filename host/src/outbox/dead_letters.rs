@@ -113,9 +113,10 @@ pub async fn replay_all(app: &App, filter: &Filter) -> Result<Replayed, ApiError
         let now = app.clock.now();
         let mut tx = app.db.begin_ordered().await?;
         for id in &ids {
-            match revive(app, &mut tx, id, now).await? {
-                true => done.replayed += 1,
-                false => done.skipped += 1,
+            if revive(app, &mut tx, id, now).await? {
+                done.replayed += 1;
+            } else {
+                done.skipped += 1;
             }
         }
         tx.commit().await?;

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{FromRequest, FromRequestParts, OriginalUri, Request, State},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -65,12 +65,11 @@ async fn answer(app: &Arc<App>, request: Request, next: Next) -> Result<Response
     let key = key_of(&request)?;
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, app).await?;
-    let place = parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |original| original.0.clone());
-    let slot = Slot { owner: caller.idempotency_owner(), route: format!("{} {}", parts.method, place.path()), key };
-    let mut hash = digest::Context::new(&digest::SHA256);
-    hash.update(place.query().unwrap_or_default().as_bytes());
-    hash.update(b"\n");
     let path = parts.uri.path().to_owned();
+    let slot = Slot { owner: caller.idempotency_owner(), route: format!("{} {path}", parts.method), key };
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(parts.uri.query().unwrap_or_default().as_bytes());
+    hash.update(b"\n");
     if path == UPLOADS {
         return upload(app, slot, hash, Request::from_parts(parts, body), next).await;
     }

@@ -85,7 +85,7 @@ pub async fn take(tx: &mut Tx, slot: &Slot, entry: &Entry<'_>, since: At, now: A
     .bind(entry.locked_until)
     .bind(entry.kept.map(|kept| kept.status))
     .bind(entry.kept.map_or_else(|| Value::Object(serde_json::Map::new()), |kept| kept.headers.clone()))
-    .bind(entry.kept.map_or(&[][..], |kept| &kept.body))
+    .bind(entry.kept.map_or_else(Vec::new, |kept| kept.body.clone()))
     .bind(now)
     .bind(since);
     Ok(tx.run(statement).await? > 0)
