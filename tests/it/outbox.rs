@@ -69,7 +69,8 @@ impl Bench {
 
 async fn a_conversations_rate_delays_keeps_the_order_and_costs_no_attempt(database: Database) {
     // Three at once, then one every six seconds.
-    let settings = Settings::default().line("outbox.rates.TELEGRAM = { per_account_per_s = 0, per_conversation_per_s = 0, per_conversation_per_min = 12 }");
+    let settings = Settings::default()
+        .line("outbox.rates.TELEGRAM = { per_account_per_s = 0, per_conversation_per_s = 0, per_conversation_per_min = 12 }");
     let bench = Bench::with(database, json!({}), settings).await;
     let mut ids = Vec::new();
     for n in 0..4 {
@@ -91,7 +92,8 @@ async fn a_conversations_rate_delays_keeps_the_order_and_costs_no_attempt(databa
 }
 
 async fn an_accounts_rate_is_shared_by_its_conversations(database: Database) {
-    let settings = Settings::default().line("outbox.rates.TELEGRAM = { per_account_per_s = 0, per_account_per_min = 12, per_conversation_per_s = 0 }");
+    let settings =
+        Settings::default().line("outbox.rates.TELEGRAM = { per_account_per_s = 0, per_account_per_min = 12, per_conversation_per_s = 0 }");
     let bench = Bench::with(database, json!({}), settings).await;
     let mut ids = Vec::new();
     for n in 0..4 {
@@ -109,8 +111,8 @@ async fn an_accounts_rate_is_shared_by_its_conversations(database: Database) {
 }
 
 async fn a_rate_holds_after_a_kill(database: Database) {
-    let settings = Settings::default()
-        .line("outbox.rates.TELEGRAM = { per_account_per_s = 0, per_account_per_min = 12, per_conversation_per_s = 0 }");
+    let settings =
+        Settings::default().line("outbox.rates.TELEGRAM = { per_account_per_s = 0, per_account_per_min = 12, per_conversation_per_s = 0 }");
     let mut bench = Bench::with(database, json!({}), settings).await;
     let mut first = None;
     for n in 0..3 {
@@ -140,8 +142,7 @@ async fn a_providers_limit_pauses_the_whole_account(database: Database) {
 }
 
 async fn a_breaker_holds_the_account_and_lets_one_probe(database: Database) {
-    let settings =
-        Settings::default().line("outbox.breaker_failures = 3").line("outbox.breaker_s = 3").line("outbox.retry_s = [1]");
+    let settings = Settings::default().line("outbox.breaker_failures = 3").line("outbox.breaker_s = 3").line("outbox.retry_s = [1]");
     let bench = Bench::with(database, json!({}), settings).await;
     // Three that open it, and the first probe.
     bench.telegram.fail(Failure::error("sendMessage", 502, "Bad Gateway").times(4));
@@ -264,7 +265,8 @@ async fn a_reply_passes_a_campaign_that_waits(database: Database) {
 async fn a_slow_account_leaves_slots_to_the_others(database: Database) {
     let settings = Settings::default().line("outbox.workers = 2").line("outbox.workers_per_account = 1");
     let bench = Bench::with(database, json!({}), settings).await;
-    let other = json!({"organization_id": "org-1", "name": "Other", "type": "TELEGRAM", "settings": {"bot_token": OTHER_TOKEN}, "is_active": true});
+    let other =
+        json!({"organization_id": "org-1", "name": "Other", "type": "TELEGRAM", "settings": {"bot_token": OTHER_TOKEN}, "is_active": true});
     let other = bench.gateway.post("/rest/v1/channel_accounts", other).await.expect_status(201)["id"].as_str().unwrap().to_owned();
     bench.gateway.post(&format!("/rest/v1/channel_accounts/{other}/connect"), json!({})).await.expect_status(200);
     let mut slow = Failure::hang("sendMessage", 15_000, Moment::Before).times(2);

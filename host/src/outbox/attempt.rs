@@ -74,10 +74,8 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
 /// Settles a message whose time was over before it could go.
 pub(super) async fn expire(app: &App, claim: &Claim) -> store::Result<()> {
     let last = store::messages::find(&app.db, &claim.message_id).await?.and_then(|message| message.failure);
-    let reason = last.map_or_else(
-        || "It could not be sent in time.".to_owned(),
-        |last| format!("It could not be sent in time. Last: {}", last.message),
-    );
+    let reason = last
+        .map_or_else(|| "It could not be sent in time.".to_owned(), |last| format!("It could not be sent in time. Last: {}", last.message));
     settle(app, claim, &Outcome::Refused(Failure::new(FailureClass::Expired, "expired", reason)), None, "").await
 }
 

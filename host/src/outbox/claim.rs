@@ -109,11 +109,9 @@ impl Room<'_> {
         let of_account = self.slots.free_of(&account.account_id).min(most).saturating_sub(chosen);
         let of_node = match priority {
             Priority::Normal => self.slots.free(Priority::Normal).saturating_sub(self.total),
-            Priority::Bulk => self
-                .slots
-                .free(Priority::Bulk)
-                .saturating_sub(self.bulk)
-                .min(self.slots.free(Priority::Normal).saturating_sub(self.total)),
+            Priority::Bulk => {
+                self.slots.free(Priority::Bulk).saturating_sub(self.bulk).min(self.slots.free(Priority::Normal).saturating_sub(self.total))
+            }
         };
         of_account.min(of_node).min(CLAIM_MAX.saturating_sub(self.total))
     }

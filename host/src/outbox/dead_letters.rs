@@ -52,7 +52,8 @@ pub struct Replayed {
 /// 409 says why it can't be sent again, or not without `force`.
 pub async fn replay(app: &App, message: &Message, force: bool) -> Result<Message, ApiError> {
     let account = store::accounts::find(&app.db, &message.channel_account_id).await?;
-    let account = account.ok_or_else(|| ApiError::conflict("account_deleted", "The message's account was deleted: it can't be sent again."))?;
+    let account =
+        account.ok_or_else(|| ApiError::conflict("account_deleted", "The message's account was deleted: it can't be sent again."))?;
     check_active(&account)?;
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;

@@ -85,14 +85,7 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
 }
 
 /// All of a settlement in the caller's transaction; nothing where the claim was lost.
-async fn write(
-    app: &App,
-    tx: &mut Tx,
-    claim: &Claim,
-    outcome: &Outcome,
-    version: Option<&Version>,
-    host: &str,
-) -> store::Result<()> {
+async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
     let now = app.clock.now();
     let waiting = |due_at: At, parked: Option<&'static str>, failure: Option<&Failure>| Next::Again {
         due_at: due_at.min(claim.expires_at),

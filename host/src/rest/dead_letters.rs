@@ -69,7 +69,9 @@ fn way_out(shown: &Shown) -> String {
             "Look in the provider's own inbox. It arrived: POST /rest/v1/messages/{id}/resolve with {{\"outcome\": \"sent\"}}. \
              It didn't: POST /rest/v1/messages/{id}/replay with {{\"force\": true}}."
         ),
-        MessageState::PartiallySent => format!("{cause} Then send the parts that are missing as a new message: `parts` are those that arrived."),
+        MessageState::PartiallySent => {
+            format!("{cause} Then send the parts that are missing as a new message: `parts` are those that arrived.")
+        }
         MessageState::Expired => format!("POST /rest/v1/messages/{id}/replay sends it with a new time to expire."),
         _ => format!("{cause} Then POST /rest/v1/messages/{id}/replay."),
     }

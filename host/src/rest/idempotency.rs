@@ -96,7 +96,9 @@ async fn answer(app: &Arc<App>, request: Request, next: Next) -> Result<Response
 }
 
 fn key_of(request: &Request) -> Result<String, ApiError> {
-    let bad = |why: String| ApiError::bad_request("idempotency_key", why).hint("Send one Idempotency-Key of 1 to 255 visible ASCII characters, like a UUID.");
+    let bad = |why: String| {
+        ApiError::bad_request("idempotency_key", why).hint("Send one Idempotency-Key of 1 to 255 visible ASCII characters, like a UUID.")
+    };
     let mut given = request.headers().get_all(KEY).iter();
     let (Some(value), None) = (given.next(), given.next()) else { return Err(bad("There is more than one Idempotency-Key.".to_owned())) };
     let key = value.to_str().map_err(|_| bad("The Idempotency-Key holds something else than visible ASCII characters.".to_owned()))?.trim();
@@ -273,7 +275,9 @@ async fn upload(app: &Arc<App>, slot: Slot, mut hash: digest::Context, request: 
 async fn drain(body: Body, mut hash: digest::Context, most: usize) -> Result<Vec<u8>, ApiError> {
     let mut chunks = body.into_data_stream();
     let mut read = 0;
-    while let Some(chunk) = chunks.try_next().await.map_err(|error| ApiError::bad_request("cut_off", format!("The upload broke off: {error}.")))? {
+    while let Some(chunk) =
+        chunks.try_next().await.map_err(|error| ApiError::bad_request("cut_off", format!("The upload broke off: {error}.")))?
+    {
         read += chunk.len();
         if read > most {
             return Err(ApiError::too_large("The file is too large.").hint("http.max_media_mb bounds uploads."));

@@ -49,8 +49,7 @@ pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Resu
 
 /// The ids of those that can be sent again without doubt, oldest first, behind `after`.
 pub async fn replayable(mut db: impl Run + Send, filter: &Filter, after: &str, limit: u32) -> Result<Vec<String>> {
-    let mut statement =
-        sql(format!("SELECT id FROM messages WHERE {DEAD} AND state IN ('failed', 'expired') AND id > $1")).bind(after);
+    let mut statement = sql(format!("SELECT id FROM messages WHERE {DEAD} AND state IN ('failed', 'expired') AND id > $1")).bind(after);
     narrow(&mut statement, filter);
     let limit = statement.add(limit);
     statement.push(&format!(" ORDER BY id LIMIT ${limit}"));

@@ -52,15 +52,16 @@ impl Record for Claim {
 }
 
 pub async fn insert(tx: &mut Tx, queued: &Queued<'_>) -> Result<()> {
-    let statement = sql("INSERT INTO outbox (message_id, account_id, lane, priority, due_at, ready_at, expires_at, fence, attempts, parked)
+    let statement =
+        sql("INSERT INTO outbox (message_id, account_id, lane, priority, due_at, ready_at, expires_at, fence, attempts, parked)
              VALUES ($1, $2, $3, $4, $5, $5, $6, 0, 0, $7)")
-    .bind(queued.message_id)
-    .bind(queued.account_id)
-    .bind(queued.lane)
-    .bind(queued.priority.number())
-    .bind(queued.due_at)
-    .bind(queued.expires_at)
-    .bind(queued.parked);
+        .bind(queued.message_id)
+        .bind(queued.account_id)
+        .bind(queued.lane)
+        .bind(queued.priority.number())
+        .bind(queued.due_at)
+        .bind(queued.expires_at)
+        .bind(queued.parked);
     tx.run(statement).await?;
     Ok(())
 }
@@ -69,8 +70,9 @@ pub async fn insert(tx: &mut Tx, queued: &Queued<'_>) -> Result<()> {
 /// its own record.
 pub async fn insert_again(tx: &mut Tx, queued: &Queued<'_>) -> Result<()> {
     insert(tx, queued).await?;
-    let statement = sql("UPDATE outbox SET fence = (SELECT COALESCE(max(fence), 0) FROM attempts WHERE message_id = $1) WHERE message_id = $1")
-        .bind(queued.message_id);
+    let statement =
+        sql("UPDATE outbox SET fence = (SELECT COALESCE(max(fence), 0) FROM attempts WHERE message_id = $1) WHERE message_id = $1")
+            .bind(queued.message_id);
     tx.run(statement).await?;
     Ok(())
 }

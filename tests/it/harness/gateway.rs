@@ -12,7 +12,7 @@ use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Database, TOKEN, eventually, events::Listener};
+use super::{Database, TOKEN, events::Listener, eventually};
 
 /// Settings that a test changes.
 #[derive(Debug, Clone, Default)]
