@@ -255,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn rates_are_set_by_channel_type() {
+        let config = load("[outbox.rates.EXAMPLE]\nper_account_per_s = 1000\n").unwrap();
+        assert_eq!(config.outbox.rates["EXAMPLE"].per_account_per_s, Some(1000));
+        assert!(config.redacted().contains("[outbox.rates.EXAMPLE]"), "{}", config.redacted());
+        let problems = load("[outbox.rates.EXAMPLE]\nper_hour = 1\n").unwrap_err();
+        assert!(problems.join("\n").contains("per_hour"), "{problems:?}");
+    }
+
+    #[test]
     fn what_is_shown_holds_no_secret() {
         let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n").unwrap();
         let shown = config.redacted();

@@ -57,7 +57,7 @@ pub(super) async fn claim(app: &App, slots: &Slots) -> store::Result<Claimed> {
         .into_iter()
         .flat_map(|priority| waiting.iter().map(move |account| (account, priority)))
         .filter(|(account, priority)| next_of(account, *priority).is_some_and(|at| at <= now))
-        .filter(|(account, priority)| slots.free(*priority) > 0 && slots.free_of(&account.account_id) > 0)
+        .filter(|(account, priority)| slots.free(*priority).min(slots.free_of(&account.account_id, *priority)) > 0)
         .collect();
     let later = waiting
         .iter()
@@ -71,20 +71,29 @@ pub(super) async fn claim(app: &App, slots: &Slots) -> store::Result<Claimed> {
     }
     crash::point(app, crash::Step::Claiming);
     let tx = app.db.begin_claim().await?;
+    // The lock may have taken its time.
+    let now = app.clock.now();
     let leased_until = now.plus(Duration::from_secs(app.config.outbox.lease_s));
     let mut choosing = Choosing { app, tx, now, leased_until, tats: HashMap::new(), changed: Vec::new(), chosen: Vec::new() };
     let mut room = Room { slots, chosen: HashMap::new(), bulk: 0, total: 0 };
-    // Each account its share first; what others leave is there in the second round.
-    let share = (slots.free(Priority::Normal).min(CLAIM_MAX) / ready.len()).max(1);
-    let mut exhausted = vec![false; ready.len()];
-    for round in [share, CLAIM_MAX] {
-        for ((account, priority), exhausted) in ready.iter().zip(&mut exhausted) {
-            let limit = room.of(account, *priority).min(round);
-            if limit > 0 && !*exhausted {
-                let chosen = choosing.choose(account, *priority, limit).await?;
-                room.note(account, *priority, chosen);
-                *exhausted = chosen < limit;
+    for priority in [Priority::Normal, Priority::Bulk] {
+        let mut open: Vec<&Waiting> = ready.iter().filter(|(_, of)| *of == priority).map(|(account, _)| *account).collect();
+        // Each account its share first; what others leave is there in the second round.
+        let share = (slots.free(priority).min(CLAIM_MAX) / open.len().max(1)).max(1);
+        for round in [share, CLAIM_MAX] {
+            let mut more = Vec::new();
+            for account in open {
+                let limit = room.of(account, priority).min(round);
+                if limit == 0 {
+                    continue;
+                }
+                let chosen = choosing.choose(account, priority, limit).await?;
+                room.note(account, priority, chosen);
+                if chosen == limit {
+                    more.push(account);
+                }
             }
+            open = more;
         }
     }
     let claims = choosing.lease().await?;
@@ -96,7 +105,8 @@ pub(super) async fn claim(app: &App, slots: &Slots) -> store::Result<Claimed> {
 /// What can still be chosen.
 struct Room<'a> {
     slots: &'a Slots,
-    chosen: HashMap<String, usize>,
+    /// Of each account and priority.
+    chosen: HashMap<(String, Priority), usize>,
     bulk: usize,
     total: usize,
 }
@@ -105,8 +115,13 @@ impl Room<'_> {
     fn of(&self, account: &Waiting, priority: Priority) -> usize {
         // A breaker that is half open lets one message through.
         let most = if account.breaker_open_until.is_some() { 1 } else { usize::MAX };
-        let chosen = self.chosen.get(&account.account_id).copied().unwrap_or(0);
-        let of_account = self.slots.free_of(&account.account_id).min(most).saturating_sub(chosen);
+        let chosen = |priority| self.chosen.get(&(account.account_id.clone(), priority)).copied().unwrap_or(0);
+        let (normal, bulk) = (chosen(Priority::Normal), chosen(Priority::Bulk));
+        let free = self.slots.free_of(&account.account_id, Priority::Normal).min(most).saturating_sub(normal + bulk);
+        let of_account = match priority {
+            Priority::Normal => free,
+            Priority::Bulk => free.min(self.slots.free_of(&account.account_id, Priority::Bulk).saturating_sub(bulk)),
+        };
         let of_node = match priority {
             Priority::Normal => self.slots.free(Priority::Normal).saturating_sub(self.total),
             Priority::Bulk => {
@@ -117,7 +132,7 @@ impl Room<'_> {
     }
 
     fn note(&mut self, account: &Waiting, priority: Priority, chosen: usize) {
-        *self.chosen.entry(account.account_id.clone()).or_default() += chosen;
+        *self.chosen.entry((account.account_id.clone(), priority)).or_default() += chosen;
         self.total += chosen;
         if priority == Priority::Bulk {
             self.bulk += chosen;

@@ -17,9 +17,36 @@ pub(super) struct Slots {
 
 #[derive(Default)]
 struct Busy {
+    all: Count,
+    accounts: HashMap<String, Count>,
+}
+
+#[derive(Default)]
+struct Count {
     total: usize,
     bulk: usize,
-    accounts: HashMap<String, usize>,
+}
+
+impl Count {
+    /// Of so many slots, those that the priority may still take. A quarter stays free of bulk: a reply must not wait for a
+    /// campaign's slow provider.
+    fn free(&self, slots: usize, priority: Priority) -> usize {
+        let free = slots.saturating_sub(self.total);
+        match priority {
+            Priority::Normal => free,
+            Priority::Bulk => free.min((slots - slots.div_ceil(4).min(slots.saturating_sub(1))).saturating_sub(self.bulk)),
+        }
+    }
+
+    fn add(&mut self, priority: Priority) {
+        self.total += 1;
+        self.bulk += usize::from(priority == Priority::Bulk);
+    }
+
+    fn remove(&mut self, priority: Priority) {
+        self.total = self.total.saturating_sub(1);
+        self.bulk = self.bulk.saturating_sub(usize::from(priority == Priority::Bulk));
+    }
 }
 
 /// One message that is being sent; its slot is free again when this is dropped.
@@ -38,27 +65,20 @@ impl Slots {
         Slots { workers: workers as usize, per_account: per_account as usize, busy: Arc::default() }
     }
 
-    /// Slots that messages of the priority may take. A quarter stays free of bulk: a reply must not wait for a campaign's slow
-    /// provider.
+    /// Slots of the node that messages of the priority may take.
     pub(super) fn free(&self, priority: Priority) -> usize {
-        let busy = lock(&self.busy);
-        let free = self.workers.saturating_sub(busy.total);
-        match priority {
-            Priority::Normal => free,
-            Priority::Bulk => free.min((self.workers - self.workers / 4).saturating_sub(busy.bulk)),
-        }
+        lock(&self.busy).all.free(self.workers, priority)
     }
 
-    /// Slots that the account may take besides those it has.
-    pub(super) fn free_of(&self, account_id: &str) -> usize {
-        self.per_account.saturating_sub(lock(&self.busy).accounts.get(account_id).copied().unwrap_or(0))
+    /// Of the account's share, those that its messages of the priority may take.
+    pub(super) fn free_of(&self, account_id: &str, priority: Priority) -> usize {
+        lock(&self.busy).accounts.get(account_id).unwrap_or(&Count::default()).free(self.per_account, priority)
     }
 
     pub(super) fn take(&self, account_id: &str, priority: Priority) -> Slot {
         let mut busy = lock(&self.busy);
-        busy.total += 1;
-        busy.bulk += usize::from(priority == Priority::Bulk);
-        *busy.accounts.entry(account_id.to_owned()).or_default() += 1;
+        busy.all.add(priority);
+        busy.accounts.entry(account_id.to_owned()).or_default().add(priority);
         Slot { busy: Arc::clone(&self.busy), account_id: account_id.to_owned(), priority }
     }
 }
@@ -66,11 +86,10 @@ impl Slots {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut busy = lock(&self.busy);
-        busy.total = busy.total.saturating_sub(1);
-        busy.bulk = busy.bulk.saturating_sub(usize::from(self.priority == Priority::Bulk));
+        busy.all.remove(self.priority);
         if let Some(of_account) = busy.accounts.get_mut(&self.account_id) {
-            *of_account = of_account.saturating_sub(1);
-            if *of_account == 0 {
+            of_account.remove(self.priority);
+            if of_account.total == 0 {
                 busy.accounts.remove(&self.account_id);
             }
         }
@@ -85,9 +104,10 @@ mod tests {
     fn an_account_has_its_share_and_gives_it_back() {
         let slots = Slots::new(8, 2);
         let held = [slots.take("a", Priority::Normal), slots.take("a", Priority::Normal)];
-        assert_eq!((slots.free_of("a"), slots.free_of("b"), slots.free(Priority::Normal)), (0, 2, 6));
+        let free_of = |account_id| slots.free_of(account_id, Priority::Normal);
+        assert_eq!((free_of("a"), free_of("b"), slots.free(Priority::Normal)), (0, 2, 6));
         drop(held);
-        assert_eq!((slots.free_of("a"), slots.free(Priority::Normal)), (2, 8));
+        assert_eq!((free_of("a"), slots.free(Priority::Normal)), (2, 8));
     }
 
     #[test]
@@ -95,6 +115,7 @@ mod tests {
         let slots = Slots::new(8, 8);
         let held: Vec<Slot> = (0..6).map(|_| slots.take("a", Priority::Bulk)).collect();
         assert_eq!((slots.free(Priority::Bulk), slots.free(Priority::Normal)), (0, 2));
+        assert_eq!((slots.free_of("a", Priority::Bulk), slots.free_of("a", Priority::Normal)), (0, 2));
         drop(held);
         assert_eq!(Slots::new(1, 1).free(Priority::Bulk), 1, "one worker sends campaigns too");
     }

@@ -17,7 +17,9 @@ pub struct Filter {
     pub until: Option<At>,
 }
 
-const DEAD: &str = "direction = 'outbound' AND state IN ('failed', 'expired', 'uncertain', 'partially_sent')";
+/// What was worth nothing a moment later is none: nobody sends it again.
+const DEAD: &str = "direction = 'outbound' AND state IN ('failed', 'expired', 'uncertain', 'partially_sent')
+   AND kind NOT IN ('typing', 'mark_read') AND COALESCE(origin, '') <> 'follow_up'";
 
 fn narrow(statement: &mut Statement, filter: &Filter) {
     for (column, value) in [("organization_id", &filter.organization_id), ("account_id", &filter.account_id)] {
