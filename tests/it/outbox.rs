@@ -479,12 +479,13 @@ async fn a_request_in_flight_holds_its_key(database: Database) {
     bench.telegram.fail(Failure::hang("setWebhook", 4_000, Moment::Before));
     let path = format!("/rest/v1/channel_accounts/{}/connect", bench.account);
     let (slow, slow_path) = (std::sync::Arc::clone(&bench), path.clone());
-    let first = tokio::spawn(async move { slow.gateway.post_once(&slow_path, "connect", json!({})).await.0.status });
+    let mut first = tokio::task::JoinSet::new();
+    first.spawn(async move { slow.gateway.post_once(&slow_path, "connect", json!({})).await.0.status });
     bench.telegram.wait_for("setWebhook", 1, PATIENCE).await;
     let (busy, headers) = bench.gateway.post_once(&path, "connect", json!({})).await;
     assert_eq!(busy.expect_status(409)["code"], "idempotency_in_progress");
     assert!(headers.contains_key("retry-after"));
-    assert_eq!(first.await.unwrap(), 200);
+    assert_eq!(first.join_all().await, [200]);
     let (again, headers) = bench.gateway.post_once(&path, "connect", json!({})).await;
     again.expect_status(200);
     assert_eq!(headers["idempotency-replayed"], "true");

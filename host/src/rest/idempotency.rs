@@ -31,8 +31,8 @@ use crate::{
     },
 };
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const KEY: &str = "idempotency-key";
+const REPLAYED: &str = "idempotency-replayed";
 /// Characters of a key.
 const KEY_MAX: usize = 255;
 /// How long a reservation stands whose process is gone.
@@ -40,7 +40,7 @@ const LOCKED_FOR: Duration = Duration::from_secs(300);
 /// Bytes of an answer: more than any POST's.
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Headers that are part of an answer.
-const HEADERS: [HeaderName; 2] = [header::CONTENT_TYPE, header::LOCATION];
+const HEADERS: [&str; 2] = ["content-type", "location"];
 /// The route that stores its answer with what it does.
 const SENDS: &str = "/messages";
 /// The route whose bodies are too large to be held: they are hashed as they come in.
@@ -178,7 +178,7 @@ async fn split(response: Response) -> Result<(Kept, Response), ApiError> {
     let body = to_bytes(body, ANSWER_MAX).await.map_err(|error| ApiError::internal(&error))?;
     let headers: Map<String, Value> = HEADERS
         .iter()
-        .filter_map(|name| Some((name.as_str().to_owned(), Value::String(parts.headers.get(name)?.to_str().ok()?.to_owned()))))
+        .filter_map(|name| Some(((*name).to_owned(), Value::String(parts.headers.get(*name)?.to_str().ok()?.to_owned()))))
         .collect();
     let kept = Kept { status: u32::from(parts.status.as_u16()), headers: Value::Object(headers), body: body.to_vec() };
     Ok((kept, Response::from_parts(parts, Body::from(body))))
