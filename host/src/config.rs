@@ -10,7 +10,10 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::domain::{log::LogLevel, webhook::REDELIVERY};
+use crate::{
+    domain::{log::LogLevel, webhook::REDELIVERY},
+    manifest::Rates,
+};
 
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -92,10 +95,14 @@ pub struct Egress {
 #[serde(deny_unknown_fields)]
 pub struct Outbox {
     pub workers: u32,
+    pub workers_per_account: u32,
     pub retry_s: Vec<u64>,
     pub expires_s: u64,
     pub send_ms: u64,
     pub lease_s: u64,
+    pub breaker_failures: u32,
+    pub breaker_s: u64,
+    pub rates: BTreeMap<String, Rates>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -281,7 +288,10 @@ impl Config {
         }
         for (name, zero) in [
             ("outbox.workers", self.outbox.workers == 0),
+            ("outbox.workers_per_account", self.outbox.workers_per_account == 0),
             ("outbox.lease_s", self.outbox.lease_s == 0),
+            ("outbox.breaker_failures", self.outbox.breaker_failures == 0),
+            ("outbox.breaker_s", self.outbox.breaker_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
             ("retention.account_logs_days", self.retention.account_logs_days == 0),
@@ -468,6 +478,15 @@ mod tests {
     fn a_redirect_keeps_the_dots_of_its_host() {
         let config = load("[egress.redirect]\n\"api.example.com\" = \"http://127.0.0.1:1\"\n").unwrap();
         assert_eq!(config.egress.redirect["api.example.com"], "http://127.0.0.1:1");
+    }
+
+    #[test]
+    fn rates_are_set_by_channel_type() {
+        let config = load("[outbox.rates.EXAMPLE]\nper_account_per_s = 1000\n").unwrap();
+        assert_eq!(config.outbox.rates["EXAMPLE"].per_account_per_s, Some(1000));
+        assert!(config.redacted().contains("[outbox.rates.EXAMPLE]"), "{}", config.redacted());
+        let problems = load("[outbox.rates.EXAMPLE]\nper_hour = 1\n").unwrap_err();
+        assert!(problems.join("\n").contains("per_hour"), "{problems:?}");
     }
 
     #[test]

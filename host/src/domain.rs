@@ -1,6 +1,7 @@
 //! Plain types: what the gateway speaks of, with their JSON and their invariants. Touches nothing.
 
 pub mod account;
+pub mod attempt;
 pub mod content;
 pub mod event;
 pub mod failure;
@@ -9,6 +10,7 @@ pub mod log;
 pub mod media;
 pub mod message;
 pub mod people;
+pub mod sending;
 pub mod stats;
 pub mod webhook;
 

@@ -94,6 +94,9 @@ pub struct Errand<'a> {
 /// Told before the first byte of a request that may change something (neither GET nor HEAD) leaves.
 #[async_trait]
 pub trait Dispatch: Send {
+    /// The provider's host that the next request goes to.
+    fn heading_for(&mut self, _host: &str) {}
+
     /// Called once for each such request, before its first byte. An error keeps the request in.
     async fn about_to_send(&mut self) -> Result<(), String>;
 }

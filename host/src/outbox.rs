@@ -2,16 +2,25 @@
 //! claim, send and settle ([`worker`]). The outcome of an attempt has three values: accepted, refused, uncertain.
 
 mod attempt;
+mod breaker;
 mod cancel;
 mod check;
+mod claim;
+mod crash;
+mod dead_letters;
 mod enqueue;
+mod rates;
 pub mod retry;
 mod settle;
+mod slots;
 mod sweep;
 pub mod worker;
 
+pub use breaker::sending;
 pub use cancel::{cancel, cancel_waiting};
-pub use enqueue::{SendRequest, enqueue};
+pub use dead_letters::{Replayed, Verdict, replay, replay_all, resolve};
+pub use enqueue::{KeptAnswer, Prepared, SendRequest, enqueue, prepare, store_prepared};
+pub use sweep::{KEPT_FOR, forget};
 
 use std::time::Duration;
 
@@ -19,15 +28,13 @@ use crate::{
     clock::At,
     domain::{
         content::Extras,
-        message::{Direction, Message, MessageState},
+        message::{Direction, Message, MessageState, Priority},
         stats::Measures,
     },
     ledger::Page,
     store::{outbox::Queued, people::Owner},
 };
 
-/// Replies and single messages; campaigns stand behind them with a higher number.
-const PRIORITY: u32 = 0;
 /// A follow-up (the answer to a button press) is worth nothing after this time.
 const FOLLOW_UP_EXPIRES: Duration = Duration::from_secs(60);
 
@@ -71,12 +78,17 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
 
 /// Stores the message with its place in the queue. What shares a lane is sent one after another.
 pub fn queue(page: &mut Page<'_>, message: Message, lane: String, parked: Option<&'static str>) {
+    queue_behind(page, message, lane, Priority::Normal, parked);
+}
+
+/// The same with the priority given.
+fn queue_behind(page: &mut Page<'_>, message: Message, lane: String, priority: Priority, parked: Option<&'static str>) {
     let now = page.now();
     page.queue(Queued {
         message_id: message.id.clone(),
         account_id: message.channel_account_id.clone(),
         lane,
-        priority: PRIORITY,
+        priority,
         due_at: message.send_at.unwrap_or(now),
         expires_at: message.expires_at.unwrap_or_else(|| now.plus(FOLLOW_UP_EXPIRES)),
         parked,

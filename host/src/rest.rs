@@ -5,8 +5,10 @@ mod auth;
 mod channel_account_stats;
 mod channel_accounts;
 mod channel_types;
+mod dead_letters;
 mod events;
 mod extract;
+mod idempotency;
 mod media;
 mod messages;
 mod people;
@@ -20,7 +22,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::StatusCode,
-    middleware::Next,
+    middleware::{self, Next},
     response::Response,
 };
 
@@ -36,11 +38,13 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(channel_account_stats::router())
         .merge(channel_types::router())
         .merge(messages::router())
+        .merge(dead_letters::router())
         .merge(people::router())
         .merge(events::router())
         .merge(webhook_deliveries::router())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
+        .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     Router::new()
@@ -71,7 +75,7 @@ async fn wrong_method(request: Request) -> ApiError {
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, conversations, contacts, media, events.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, media, events.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

@@ -9,7 +9,7 @@ use crate::{
     clock::At,
     domain::account::{Account, Connection},
     inbox::{self, Ingest, Progress, Source},
-    logbook,
+    logbook, outbox,
     plugins::{self, convert},
     retention,
     store::{self, jobs::DueJob},
@@ -58,7 +58,8 @@ async fn sweep(app: &App, now: At) -> store::Result<()> {
     store::kv::sweep(&mut tx, now).await?;
     tx.commit().await?;
     inbox::tell_overdue(app).await?;
-    logbook::sweep(app, now).await
+    logbook::sweep(app, now).await?;
+    outbox::forget(app, now).await
 }
 
 async fn start_due(app: &Arc<App>) -> store::Result<()> {

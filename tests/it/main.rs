@@ -9,6 +9,7 @@ mod inbound;
 mod logs;
 mod media;
 mod outbound;
+mod outbox;
 mod plugins;
 mod statistics;
 mod survival;

@@ -126,6 +126,7 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
     let (standing, prompt) = match outcome.progress {
         wit::Progress::Connected(connected) => {
             link(app, &mut tx, account, connected, now).await?;
+            store::sending::clear(&mut tx, &account.id).await?;
             (Standing::plain(Connection::Connected), None)
         }
         wit::Progress::Ask(questions) => (

@@ -38,6 +38,32 @@ words! {
     }
 }
 
+words! {
+    /// Which messages go first where not all can go at once.
+    #[derive(Default)]
+    pub enum Priority {
+        /// Replies and single messages.
+        #[default]
+        Normal = "normal",
+        /// Campaigns: behind what is normal, in every lane and for every slot.
+        Bulk = "bulk",
+    }
+}
+
+impl Priority {
+    /// As the queue orders them: lower goes first.
+    pub const fn number(self) -> i64 {
+        match self {
+            Priority::Normal => 0,
+            Priority::Bulk => 1,
+        }
+    }
+
+    pub const fn from_number(number: i64) -> Priority {
+        if number > 0 { Priority::Bulk } else { Priority::Normal }
+    }
+}
+
 impl MessageState {
     /// The order in which states outrank each other: a late receipt never lowers what is shown.
     pub fn rank(self) -> u8 {

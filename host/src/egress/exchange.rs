@@ -106,6 +106,9 @@ impl Exchange<'_> {
 
     /// A request that changes nothing needs no record, and what becomes of it is of no consequence.
     async fn tell(&self, dispatch: &mut Option<&mut dyn Dispatch>, left: &Left) -> Result<(), Stopped> {
+        if let Some(dispatch) = dispatch {
+            dispatch.heading_for(self.plan.url.host_str().unwrap_or_default());
+        }
         if is_safe(&self.plan.method) {
             left.set();
         } else if let Some(dispatch) = dispatch {

@@ -1,7 +1,7 @@
 //! One try at one message.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use patchbay_sandbox::{Fault, contract::messages as wit};
 use tracing::{Instrument as _, Span};
 
-use super::settle::{Outcome, settle};
+use super::{
+    crash,
+    settle::{Outcome, settle},
+};
 use crate::{
     app::App,
     domain::{
@@ -39,22 +42,26 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     let account = store::accounts::find(&app.db, &claim.account_id).await?;
     let (Some(message), Some(account)) = (message, account) else {
         let failure = Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted.");
-        return settle(app, claim, &Outcome::Refused(failure), None).await;
+        return settle(app, claim, &Outcome::Refused(failure), None, "").await;
     };
     if claim.expires_at <= now {
-        let reason = message.failure.map_or_else(|| "It could not be sent in time.".to_owned(), |last| last.message);
-        return settle(app, claim, &Outcome::Refused(Failure::new(FailureClass::Expired, "expired", reason)), None).await;
+        return expire(app, claim).await;
     }
     if !account.is_active || !account.standing.connection.is_connected() {
-        return settle(app, claim, &Outcome::Parked, None).await;
+        return settle(app, claim, &Outcome::Parked, None, "").await;
     }
     let Some(version) = app.plugins.get(&account.channel_type) else {
         let failure = Failure::new(FailureClass::Fault, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
-        return settle(app, claim, &Outcome::Postponed(failure), None).await;
+        return settle(app, claim, &Outcome::Postponed(failure), None, "").await;
     };
-    let dispatched = Arc::new(AtomicBool::new(false));
-    let dispatch =
-        MarkDispatched { app: Arc::clone(app), claim: claim.clone(), digest: version.digest.clone(), dispatched: Arc::clone(&dispatched) };
+    let (dispatched, host) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));
+    let dispatch = MarkDispatched {
+        app: Arc::clone(app),
+        claim: claim.clone(),
+        digest: version.digest.clone(),
+        dispatched: Arc::clone(&dispatched),
+        host: Arc::clone(&host),
+    };
     let outcome = match send(app, &version, &account, &message, claim, dispatch).await {
         // Nothing was asked of the plugin yet.
         Err(error) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "database", error.to_string())),
@@ -64,7 +71,17 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
         }
         Ok(Err(fault)) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),
     };
-    settle(app, claim, &outcome, Some(&version)).await
+    crash::point(app, crash::Step::Answered);
+    let host = host.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    settle(app, claim, &outcome, Some(&version), &host).await
+}
+
+/// Settles a message whose time was over before it could go.
+pub(super) async fn expire(app: &App, claim: &Claim) -> store::Result<()> {
+    let last = store::messages::find(&app.db, &claim.message_id).await?.and_then(|message| message.failure);
+    let reason = last
+        .map_or_else(|| "It could not be sent in time.".to_owned(), |last| format!("It could not be sent in time. Last: {}", last.message));
+    settle(app, claim, &Outcome::Refused(Failure::new(FailureClass::Expired, "expired", reason)), None, "").await
 }
 
 async fn send(
@@ -112,10 +129,16 @@ struct MarkDispatched {
     claim: Claim,
     digest: String,
     dispatched: Arc<AtomicBool>,
+    /// Where the last request went.
+    host: Arc<Mutex<String>>,
 }
 
 #[async_trait]
 impl Dispatch for MarkDispatched {
+    fn heading_for(&mut self, host: &str) {
+        host.clone_into(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     async fn about_to_send(&mut self) -> Result<(), String> {
         if self.dispatched.load(Ordering::SeqCst) {
             return Ok(());
@@ -129,6 +152,7 @@ impl Dispatch for MarkDispatched {
         match mark.await {
             Ok(true) => {
                 self.dispatched.store(true, Ordering::SeqCst);
+                crash::point(&self.app, crash::Step::Dispatching);
                 Ok(())
             }
             Ok(false) => Err("another worker has taken the message over".to_owned()),

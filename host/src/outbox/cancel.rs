@@ -27,7 +27,7 @@ pub async fn cancel(app: &App, message: Message) -> Result<Message, ApiError> {
     }
     let failure = Failure::new(FailureClass::Cancelled, "cancelled", "It was cancelled before it was sent.");
     let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
-    let cancelled = set_cancelled(app, &mut tx, owner, &[message.id.clone()], &failure, now).await?.pop();
+    let cancelled = set_cancelled(app, &mut tx, owner, std::slice::from_ref(&message.id), &failure, now).await?.pop();
     tx.commit().await?;
     app.wake.events.notify_waiters();
     Ok(cancelled.unwrap_or(message))

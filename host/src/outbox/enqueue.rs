@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::{blank_message, check::check, queue, settle::parking};
+use super::{blank_message, check::check, queue_behind, settle::parking, sweep::KEPT_FOR};
 use crate::{
     app::App,
     clock::At,
@@ -15,13 +15,18 @@ use crate::{
         event::EventType,
         failure::FieldProblem,
         media::MediaFile,
-        message::{Command, Direction, Edit, Message, MessageState, Reaction},
+        message::{Command, Direction, Edit, Message, MessageState, Priority, Reaction},
     },
     error::ApiError,
     ledger::{About, Ledger, Wanted},
     manifest::Capabilities,
     media,
-    store::{self, Tx, people::Owner},
+    store::{
+        self, Tx,
+        idempotency::{Entry, Kept, Slot},
+        outbox::lane,
+        people::Owner,
+    },
 };
 
 /// The extra that names the other parts of a message to delete.
@@ -55,6 +60,9 @@ pub struct SendRequest {
     pub send_at: Option<At>,
     /// Failed if not sent by then.
     pub expires_at: Option<At>,
+    /// `bulk` for campaigns: behind what is normal.
+    #[serde(default)]
+    pub priority: Priority,
 }
 
 impl SendRequest {
@@ -75,6 +83,7 @@ impl SendRequest {
             extras: Extras::new(),
             send_at: None,
             expires_at: None,
+            priority: Priority::Normal,
         }
     }
 }
@@ -106,15 +115,33 @@ struct Destination {
     contact_id: Option<String>,
 }
 
-/// Checks the request and queues it.
+/// A request that was checked, as it will be stored.
+pub struct Prepared {
+    pub message: Message,
+    lane: String,
+    priority: Priority,
+}
+
+/// The answer to keep for the request's Idempotency-Key.
+pub struct KeptAnswer<'a> {
+    pub slot: &'a Slot,
+    pub fingerprint: &'a [u8],
+    pub kept: Kept,
+}
+
+/// Checks the request and queues it: see [`prepare`] for the errors.
+pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Result<Message, ApiError> {
+    let prepared = prepare(app, account, request).await?;
+    store_prepared(app, &prepared, None).await?;
+    Ok(prepared.message)
+}
+
+/// Checks the request; nothing is stored.
 ///
 /// # Errors
 /// 404 for an unknown account or conversation, 409 for an inactive account, 422 with each bad field.
-pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Result<Message, ApiError> {
-    if !account.is_active {
-        return Err(ApiError::conflict("account_inactive", format!("The account “{}” is inactive: nothing is sent.", account.name))
-            .hint(format!("PATCH /rest/v1/channel_accounts/{} with {{\"is_active\": true}}", account.id)));
-    }
+pub async fn prepare(app: &App, account: &Account, request: SendRequest) -> Result<Prepared, ApiError> {
+    check_active(account)?;
     let Some(manifest) = app.plugins.manifest(&account.channel_type) else {
         return Err(ApiError::unavailable("plugin_missing", format!("No plugin for {} is loaded.", account.channel_type))
             .hint("GET /admin/v1/plugins says why; install one with POST /admin/v1/plugins."));
@@ -134,6 +161,7 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
         None => None,
     };
     let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+    let lane = lane(&account.id, &destination.to);
     let mut extras = request.extras;
     if let Some(reference) = &request.delete {
         extras.extend(other_parts(app, account, reference).await?.map(|others| (ALSO.to_owned(), others)));
@@ -155,28 +183,57 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
         Command::Message(content) => message.content = content,
         command => message.command = Some(command),
     }
+    Ok(Prepared { message, lane, priority: request.priority })
+}
+
+/// # Errors
+/// 409 for an inactive account.
+pub(super) fn check_active(account: &Account) -> Result<(), ApiError> {
+    if account.is_active {
+        return Ok(());
+    }
+    Err(ApiError::conflict("account_inactive", format!("The account “{}” is inactive: nothing is sent.", account.name)).hint(format!(
+        "PATCH /rest/v1/channel_accounts/{} with {{\"is_active\": true}}, then send again: an inactive account queues nothing, not even with send_at.",
+        account.id
+    )))
+}
+
+/// Stores the message with its place in the queue and, where there is one, the answer to its Idempotency-Key: all or nothing.
+/// Answers false where another request with that key was stored meanwhile; then nothing is.
+pub async fn store_prepared(app: &App, prepared: &Prepared, answer: Option<&KeptAnswer<'_>>) -> Result<bool, ApiError> {
+    let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
-    use_media(&mut tx, &message, now).await?;
-    insert(app, &mut tx, owner, &message, now).await?;
+    if !write(app, &mut tx, prepared, answer, now).await? {
+        return Ok(false);
+    }
     tx.commit().await?;
     app.wake.outbox.notify_one();
     app.wake.events.notify_waiters();
-    Ok(message)
+    Ok(true)
 }
 
-/// The message and its place in the queue, into the database.
-async fn insert(app: &App, tx: &mut Tx, owner: Owner<'_>, message: &Message, now: At) -> store::Result<()> {
-    let to = message.to.as_deref().unwrap_or_default();
+/// All of an enqueue in the caller's transaction. Answers false, and has written nothing, where the key is taken.
+async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&KeptAnswer<'_>>, now: At) -> store::Result<bool> {
+    if let Some(answer) = answer {
+        let entry =
+            Entry { holder: &prepared.message.id, fingerprint: Some(answer.fingerprint), locked_until: now, kept: Some(&answer.kept) };
+        if !store::idempotency::take(tx, answer.slot, &entry, now.minus(KEPT_FOR), now).await? {
+            return Ok(false);
+        }
+    }
+    let Prepared { message, lane, priority } = prepared;
+    let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
+    use_media(tx, message, now).await?;
     let parked = parking(tx, owner.account_id).await?;
     let mut wanted = Wanted::default();
-    wanted.conversation(owner.account_id, to);
+    wanted.conversation(owner.account_id, message.to.as_deref().unwrap_or_default());
     let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
     ledger.load(tx, &wanted).await?;
     let mut page = ledger.page(owner, true, None);
     page.tell_message(EventType::MessageQueued, message, None, About::default(), None);
-    queue(&mut page, message.clone(), store::outbox::lane(owner.account_id, to), parked);
+    queue_behind(&mut page, message.clone(), lane.clone(), *priority, parked);
     ledger.save(tx).await?;
-    Ok(())
+    Ok(true)
 }
 
 fn command_of(request: &SendRequest) -> Result<Command, ApiError> {

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::Instrument as _;
 
-use super::retry;
+use super::{
+    breaker::{self, Signal},
+    crash, retry,
+};
 use crate::{
     accounts,
     app::App,
@@ -59,11 +62,11 @@ enum Next {
 }
 
 /// Writes the outcome; the database may be away for a moment, and then the outcome must not be lost: without it the message
-/// would be uncertain.
-pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>) -> store::Result<()> {
+/// would be uncertain. `host` is the provider's that the message went to; empty where it went nowhere.
+pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
     let mut waits = SETTLE_WAITS.iter();
     loop {
-        match (try_settle(app, claim, outcome, version).instrument(traces::span!("settle")).await, waits.next()) {
+        match (try_settle(app, claim, outcome, version, host).instrument(traces::span!("settle")).await, waits.next()) {
             (Err(error), Some(wait)) => {
                 tracing::warn!(%error, message.id = %claim.message_id, "an outcome could not be written; once more in {wait:?}");
                 tokio::time::sleep(*wait).await;
@@ -73,7 +76,17 @@ pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version:
     }
 }
 
-async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>) -> store::Result<()> {
+async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
+    let mut tx = app.db.begin_ordered().await?;
+    write(app, &mut tx, claim, outcome, version, host).await?;
+    crash::point(app, crash::Step::Settling);
+    tx.commit().await?;
+    app.wake.events.notify_waiters();
+    Ok(())
+}
+
+/// All of a settlement in the caller's transaction; nothing where the claim was lost.
+async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
     let now = app.clock.now();
     let waiting = |due_at: At, parked: Option<&'static str>, failure: Option<&Failure>| Next::Again {
         due_at: due_at.min(claim.expires_at),
@@ -81,7 +94,6 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
         parked,
         failure: failure.cloned(),
     };
-    let mut tx = app.db.begin_ordered().await?;
     let (accepted, facts, failure): (&[Accepted], &[Fact], Option<&Failure>) = match outcome {
         Outcome::Sent { accepted, failure, facts } => (accepted, facts, failure.as_ref()),
         Outcome::Refused(failure) | Outcome::Postponed(failure) => (&[], &[], Some(failure)),
@@ -93,7 +105,7 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
             next_after(app, claim, version, !accepted.is_empty(), failure.clone(), now)
         }
         // As the account stands in this transaction: what let it wait may be over.
-        Outcome::Parked => waiting(now, parking(&mut tx, &claim.account_id).await?, None),
+        Outcome::Parked => waiting(now, parking(tx, &claim.account_id).await?, None),
         Outcome::Postponed(failure) => waiting(now.plus(PAUSE), None, Some(failure)),
         Outcome::Released => waiting(now, None, None),
     };
@@ -104,19 +116,19 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
     };
 
     let held = match &next {
-        Next::Finish { .. } => store::outbox::finish(&mut tx, claim).await?,
-        Next::Again { due_at, attempts, parked, .. } => store::outbox::put_back(&mut tx, claim, *due_at, *attempts, *parked).await?,
+        Next::Finish { .. } => store::outbox::finish(tx, claim).await?,
+        Next::Again { due_at, attempts, parked, .. } => store::outbox::put_back(tx, claim, *due_at, *attempts, *parked).await?,
     };
     if !held {
         tracing::warn!(message.id = %claim.message_id, "an attempt ended after its message was taken over; nothing of it is written");
         return Ok(());
     }
     let end = AttemptEnd { outcome: word, failure, plugin_digest: version.map(|version| version.digest.as_str()) };
-    store::outbox::end_attempt(&mut tx, claim, &end, now).await?;
+    store::outbox::end_attempt(tx, claim, &end, now).await?;
     let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
-    ledger.load(&mut tx, &wanted(claim, accepted, facts)).await?;
+    ledger.load(tx, &wanted(claim, accepted, facts)).await?;
     if let Some(message) = ledger.message(&claim.account_id, &claim.message_id).cloned() {
-        ledger.load(&mut tx, &wanted_by(&message)).await?;
+        ledger.load(tx, &wanted_by(&message)).await?;
         let owner = Owner { organization_id: &message.organization_id, account_id: &claim.account_id };
         let inbox = version.is_none_or(|version| version.manifest.capabilities.inbox);
         let mut page = ledger.page(owner, inbox, version.map(|version| version.digest.as_str()));
@@ -124,14 +136,16 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
         for fact in facts {
             inbox::apply(&mut page, fact);
         }
-        ledger.save(&mut tx).await?;
+        ledger.save(tx).await?;
         if let Some(standing) = failure.and_then(accounts::standing_after) {
-            accounts::stand(app, &mut tx, owner, &standing, now).await?;
+            accounts::stand(app, tx, owner, &standing, now).await?;
         }
     }
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
-    Ok(())
+    let signal = match outcome {
+        Outcome::Sent { .. } | Outcome::Refused(_) if version.is_some() => Signal::of(failure, PAUSE),
+        _ => Signal::Nothing,
+    };
+    breaker::note(app, tx, &claim.account_id, host, &signal, now).await
 }
 
 /// What the outcome is written into.
@@ -235,7 +249,7 @@ fn keep_effect(page: &mut Page<'_>, done: &Message) {
 }
 
 /// A message to somebody who never wrote opens the conversation.
-fn join_conversation(page: &mut Page<'_>, message: &mut Message, accepted: &[Accepted]) {
+pub(super) fn join_conversation(page: &mut Page<'_>, message: &mut Message, accepted: &[Accepted]) {
     if message.kind != "message" {
         return;
     }

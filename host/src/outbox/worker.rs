@@ -2,22 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
-use super::{attempt::attempt, sweep::sweep};
+use super::{attempt::attempt, claim::claim, slots::Slots, sweep::sweep};
 use crate::{app::App, store, traces};
 
-/// Claimed in one transaction at most.
-const CLAIM_MAX: usize = 32;
-/// How long a worker sleeps at most when nothing wakes it.
-const IDLE: Duration = Duration::from_secs(1);
-/// How often claims of workers that are gone are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long a worker sleeps where the database failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often claims of workers that are gone, and messages whose time is over, are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until the gateway stops; what is being sent then is finished.
 pub async fn run(app: Arc<App>) {
-    let slots = Arc::new(Semaphore::new(app.config.outbox.workers as usize));
+    let slots = Slots::new(app.config.outbox.workers, app.config.outbox.workers_per_account);
     let mut swept = app.clock.now();
     while !app.tasks.is_stopping() {
         let now = app.clock.now();
@@ -27,12 +24,26 @@ pub async fn run(app: Arc<App>) {
                 tracing::error!(%error, "claims of workers that are gone could not be looked for");
             }
         }
-        let wait = match claim(&app, &slots).await {
-            Ok(true) => continue,
-            Ok(false) => until_next_due(&app).await,
+        let span = traces::span!("claim", claims = field::Empty);
+        let wait = match claim(&app, &slots).instrument(span.clone()).await {
+            Ok(claimed) if claimed.claims.is_empty() => claimed.wait,
+            Ok(claimed) => {
+                span.record("claims", claimed.claims.len());
+                for claim in claimed.claims {
+                    let slot = slots.take(&claim.account_id, claim.priority);
+                    let (sender, span) = (Arc::clone(&app), span.clone());
+                    app.tasks.spawn(async move {
+                        attempt(&sender, claim, &span).await;
+                        drop(slot);
+                        // The next of its lane may go.
+                        sender.wake.outbox.notify_one();
+                    });
+                }
+                continue;
+            }
             Err(error) => {
                 tracing::error!(%error, "the outbox could not be read");
-                IDLE
+                PAUSE
             }
         };
         tokio::select! {
@@ -40,52 +51,6 @@ pub async fn run(app: Arc<App>) {
             () = tokio::time::sleep(wait) => {}
             () = app.tasks.stopping() => {}
         }
-    }
-}
-
-/// Claims what the free slots can take; answers whether anything was claimed.
-async fn claim(app: &Arc<App>, slots: &Arc<Semaphore>) -> store::Result<bool> {
-    // At least one slot before anything is claimed: a claimed message must not wait for one while its lease runs.
-    let Ok(first) = Arc::clone(slots).acquire_owned().await else { return Ok(false) };
-    let mut permits = vec![first];
-    while permits.len() < CLAIM_MAX {
-        match Arc::clone(slots).try_acquire_owned() {
-            Ok(permit) => permits.push(permit),
-            Err(_) => break,
-        }
-    }
-    // A look without the writer first: an idle gateway must not write.
-    let now = app.clock.now();
-    if store::outbox::next_due(&app.db).await?.is_none_or(|due| due > now) {
-        return Ok(false);
-    }
-    let leased_until = now.plus(Duration::from_secs(app.config.outbox.lease_s));
-    let span = traces::span!("claim", claims = tracing::field::Empty);
-    let claims = async {
-        let mut tx = app.db.begin().await?;
-        let claims = store::outbox::claim(&mut tx, now, leased_until, u32::try_from(permits.len()).unwrap_or(1)).await?;
-        tx.commit().await?;
-        store::Result::Ok(claims)
-    };
-    let claims = claims.instrument(span.clone()).await?;
-    span.record("claims", claims.len());
-    let any = !claims.is_empty();
-    for (claim, permit) in claims.into_iter().zip(permits) {
-        let (sender, span) = (Arc::clone(app), span.clone());
-        app.tasks.spawn(async move {
-            attempt(&sender, claim, &span).await;
-            drop(permit);
-            // The next of its lane may go.
-            sender.wake.outbox.notify_one();
-        });
-    }
-    Ok(any)
-}
-
-async fn until_next_due(app: &App) -> Duration {
-    match store::outbox::next_due(&app.db).await {
-        Ok(Some(due)) => due.since(app.clock.now()).unwrap_or(IDLE).clamp(Duration::from_millis(10), IDLE),
-        _ => IDLE,
     }
 }
 
@@ -97,6 +62,7 @@ pub async fn recover(app: &App) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::outbox::expire_leases(&mut tx, app.clock.now()).await?;
     store::jobs::expire_leases(&mut tx).await?;
+    store::idempotency::expire_locks(&mut tx).await?;
     tx.commit().await?;
     sweep(app).await
 }

@@ -65,6 +65,11 @@ impl Caller {
             .hint("Make a key without one: patchbay key new --scope read"))
     }
 
+    /// Whose Idempotency-Keys the caller's are: its organisation's; each of the operator's keys has its own.
+    pub(super) fn idempotency_owner(&self) -> String {
+        self.key.organization_id.clone().unwrap_or_else(|| format!("key:{}", self.key.id))
+    }
+
     /// Whether the caller may see what belongs to the organisation.
     pub(super) fn sees(&self, organization_id: &str) -> bool {
         self.key.organization_id.as_deref().is_none_or(|own| own == organization_id)

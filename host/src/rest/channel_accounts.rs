@@ -24,6 +24,7 @@ use crate::{
         account::{Account, HealthReport, SecretHint},
         content::{Content, Text, TextFormat},
         key::Scope,
+        sending::Sending,
     },
     error::ApiError,
     outbox::{self, SendRequest},
@@ -173,10 +174,19 @@ async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<Value>, ApiE
     for (account_id, name, last4) in store::secrets::hints(&app.db, &ids).await? {
         hints.entry(account_id).or_default().push((name, SecretHint { set: true, last4 }));
     }
-    Ok(accounts.into_iter().map(|account| render(app, &account, hints.remove(&account.id).unwrap_or_default())).collect())
+    let now = app.clock.now();
+    let account_ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let holds = store::sending::holds(&app.db, &account_ids, now).await?;
+    Ok(accounts
+        .into_iter()
+        .map(|account| {
+            let sending = outbox::sending(&account, &holds, now);
+            render(app, &account, hints.remove(&account.id).unwrap_or_default(), &sending)
+        })
+        .collect())
 }
 
-fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>) -> Value {
+fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>, sending: &Sending) -> Value {
     let mut settings = account.settings.clone();
     for (name, hint) in hints {
         settings.insert(name, json!(hint));
@@ -193,6 +203,7 @@ fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>) -> Val
         "reason_code": account.standing.reason_code,
         "reason": account.standing.reason,
         "user_action": account.standing.user_action,
+        "sending": sending,
         "external_id": account.external_id,
         "display_name": account.display_name,
         "facts": account.facts,

@@ -1,6 +1,6 @@
 //! Requests as types, with errors that name the field.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use axum::{
     body::Bytes,
@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{error::ApiError, store::Page};
+use crate::{clock::At, error::ApiError, store::Page};
 
 /// Rows of a list unless asked otherwise, and at most.
 const LIMIT: u32 = 100;
@@ -117,6 +117,19 @@ impl ListQuery {
             Some("false" | "is.false") => Ok(Some(false)),
             Some(other) => Err(ApiError::bad_request("bad_query", format!("{name}: “{other}” is neither true nor false."))),
         }
+    }
+
+    pub(super) fn take_time(&mut self, name: &str) -> Result<Option<At>, ApiError> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        let time = serde_json::from_value(serde_json::Value::String(text));
+        time.map(Some).map_err(|error| ApiError::bad_request("bad_query", format!("{name}: {error}.")))
+    }
+
+    /// One of an enum's words.
+    pub(super) fn take_word<T: FromStr>(&mut self, name: &str, words: &[&str]) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.take(name) else { return Ok(None) };
+        let unknown = || ApiError::bad_request("bad_query", format!("{name}: “{text}” is none of {}.", words.join(", ")));
+        text.parse().map(Some).map_err(|_| unknown())
     }
 
     /// # Errors

@@ -8,22 +8,24 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Extension, Path, State},
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     auth::Caller,
     extract::{Json, ListQuery},
+    idempotency::{self, Reserved},
     media,
 };
 use crate::{
     app::App,
     domain::{
+        attempt::Attempt,
         content::Source,
         key::Scope,
         message::{Direction, Message},
@@ -31,7 +33,7 @@ use crate::{
     },
     error::ApiError,
     outbox,
-    outbox::SendRequest,
+    outbox::{KeptAnswer, SendRequest, Verdict},
     store::{self, messages::Filter},
 };
 
@@ -40,11 +42,19 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/messages", get(list).post(send))
         .route("/messages/{id}", get(show))
         .route("/messages/{id}/cancel", post(cancel))
+        .route("/messages/{id}/replay", post(replay))
+        .route("/messages/{id}/resolve", post(resolve))
+        .route("/messages/{id}/attempts", get(attempts))
         .route("/messages/{id}/media/{index}", get(file))
 }
 
 /// 202: the message is stored and will be sent; its state is at its own address.
-async fn send(State(app): State<Arc<App>>, caller: Caller, Json(request): Json<SendRequest>) -> Result<Response, ApiError> {
+async fn send(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    reserved: Option<Extension<Reserved>>,
+    Json(request): Json<SendRequest>,
+) -> Result<Response, ApiError> {
     caller.may(Scope::Send)?;
     let account =
         store::accounts::find(&app.db, &request.channel_account_id).await?.filter(|account| caller.sees(&account.organization_id));
@@ -54,9 +64,20 @@ async fn send(State(app): State<Arc<App>>, caller: Caller, Json(request): Json<S
             format!("there is no channel account “{}”", request.channel_account_id),
         ));
     };
-    let message = outbox::enqueue(&app, &account, request).await?;
-    let place = format!("/rest/v1/messages/{}", message.id);
-    Ok((StatusCode::ACCEPTED, [("location", place)], axum::Json(shown(&app, message).await?)).into_response())
+    let prepared = outbox::prepare(&app, &account, request).await?;
+    let place = format!("/rest/v1/messages/{}", prepared.message.id);
+    let shown = shown(&app, prepared.message.clone()).await?;
+    let Some(Extension(reserved)) = reserved else {
+        outbox::store_prepared(&app, &prepared, None).await?;
+        return Ok((StatusCode::ACCEPTED, [("location", place)], axum::Json(shown)).into_response());
+    };
+    // The answer is stored with the message: a crash can't come between the two.
+    let kept = idempotency::json_answer(StatusCode::ACCEPTED, Some(&place), &shown)?;
+    let answer = KeptAnswer { slot: &reserved.slot, fingerprint: &reserved.fingerprint, kept };
+    if outbox::store_prepared(&app, &prepared, Some(&answer)).await? {
+        return Ok(idempotency::response(&answer.kept));
+    }
+    idempotency::known_answer(&app, &reserved).await
 }
 
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Shown>>, ApiError> {
@@ -86,6 +107,48 @@ async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Stri
     let message = find(&app, &caller, &id, Scope::Send).await?;
     let message = outbox::cancel(&app, message).await?;
     Ok(axum::Json(shown(&app, message).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayRequest {
+    /// An uncertain message, too.
+    #[serde(default)]
+    force: bool,
+}
+
+/// 202: the message is queued again under its own id.
+async fn replay(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(request): Json<ReplayRequest>,
+) -> Result<(StatusCode, axum::Json<Shown>), ApiError> {
+    let message = find(&app, &caller, &id, Scope::Send).await?;
+    let message = outbox::replay(&app, &message, request.force).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(shown(&app, message).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResolveRequest {
+    outcome: Verdict,
+}
+
+async fn resolve(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(request): Json<ResolveRequest>,
+) -> Result<axum::Json<Shown>, ApiError> {
+    let message = find(&app, &caller, &id, Scope::Send).await?;
+    let message = outbox::resolve(&app, &message, request.outcome).await?;
+    Ok(axum::Json(shown(&app, message).await?))
+}
+
+async fn attempts(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Vec<Attempt>>, ApiError> {
+    let message = find(&app, &caller, &id, Scope::Read).await?;
+    Ok(axum::Json(store::outbox::attempts_of(&app.db, &[&message.id]).await?))
 }
 
 /// The bytes of a message's n-th file, fetched first if they aren't stored yet: the provider's own addresses may hold its token.
@@ -121,10 +184,10 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Mess
 
 /// A message as clients see it.
 #[derive(Serialize)]
-struct Shown {
+pub(super) struct Shown {
     /// With the state of its files.
     #[serde(flatten)]
-    message: Value,
+    pub(super) message: Value,
     /// Every id by which the provider speaks of it: a long text is several of its messages.
     parts: Vec<Part>,
     conversation: Option<Conversation>,
@@ -143,7 +206,7 @@ async fn shown(app: &App, message: Message) -> Result<Shown, ApiError> {
 }
 
 /// Messages with their conversation and their contact.
-async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<Shown>, ApiError> {
+pub(super) async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<Shown>, ApiError> {
     let conversation_ids: BTreeSet<&str> = messages.iter().filter_map(|message| message.conversation_id.as_deref()).collect();
     let contact_ids: BTreeSet<&str> = messages.iter().filter_map(|message| message.contact_id.as_deref()).collect();
     let conversations = store::people::conversations_by_id(&app.db, &Vec::from_iter(conversation_ids)).await?;

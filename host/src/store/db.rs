@@ -357,6 +357,16 @@ impl Db {
         Ok(tx)
     }
 
+    /// Begins a claim on the outbox: one at a time over all nodes, since claims share the allowances of rates.
+    pub async fn begin_claim(&self) -> Result<Tx, StoreError> {
+        const LOCK: i64 = 0x636c_6169_6d73; // “claims”
+        let mut tx = self.begin().await?;
+        if matches!(tx, Tx::Postgres { .. }) {
+            tx.rows(sql("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
+        }
+        Ok(tx)
+    }
+
     /// Begins a write.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
@@ -458,6 +468,7 @@ impl Run for Tx {
 const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql")),
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
+    (3, "outbox", include_str!("../../../migrations/sqlite/0003_outbox.sql")),
     (4, "webhook deliveries", include_str!("../../../migrations/sqlite/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/sqlite/0006_media.sql")),
     (7, "account logs", include_str!("../../../migrations/sqlite/0007_account_logs.sql")),
@@ -466,6 +477,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
     (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
+    (3, "outbox", include_str!("../../../migrations/postgres/0003_outbox.sql")),
     (4, "webhook deliveries", include_str!("../../../migrations/postgres/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/postgres/0006_media.sql")),
     (7, "account logs", include_str!("../../../migrations/postgres/0007_account_logs.sql")),

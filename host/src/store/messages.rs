@@ -62,7 +62,7 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        conversation_id = excluded.conversation_id, contact_id = excluded.contact_id, external_id = excluded.external_id,
        content = excluded.content, reactions = excluded.reactions, votes = excluded.votes, extras = excluded.extras,
-       state = excluded.state, failure = excluded.failure, attempts = excluded.attempts, expires_at = excluded.expires_at,
+       state = excluded.state, failure = excluded.failure, attempts = excluded.attempts, send_at = excluded.send_at, expires_at = excluded.expires_at,
        sent_at = excluded.sent_at, delivered_at = excluded.delivered_at, read_at = excluded.read_at, played_at = excluded.played_at,
        failed_at = excluded.failed_at, edited_at = excluded.edited_at, deleted_at = excluded.deleted_at,
        plugin_digest = excluded.plugin_digest, uncertain_at = excluded.uncertain_at,

@@ -77,7 +77,7 @@ async fn plain() {
 }
 
 async fn gateway(database: Database) {
-    let bench = Arc::new(Bench::with(database, json!({}), Settings::default()).await);
+    let bench = Arc::new(Bench::with(database, json!({}), Settings::default().line("outbox.workers_per_account = 32")).await);
     bench.telegram.set_recording(Recording::Off);
     bench.telegram.set_latency(LATENCY);
     let before = bench.telegram.request_count();

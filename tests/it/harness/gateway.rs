@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
-use super::{Database, TOKEN, events::Listener};
+use super::{Database, TOKEN, events::Listener, eventually};
 
 /// Settings that a test changes.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +88,10 @@ impl Gateway {
         std::os::unix::fs::symlink(&compiled, data.join("compiled")).unwrap();
         let mut config = format!("data = {data:?}\n");
         config += &settings.lines.join("\n");
+        if !settings.lines.iter().any(|line| line.starts_with("outbox.rates")) {
+            // The tests are faster than Telegram lets a bot be; those of the rates set their own.
+            config += "\noutbox.rates.TELEGRAM = { per_account_per_s = 0, per_conversation_per_s = 0, per_group_per_min = 0 }";
+        }
         let database_url = database.make_url();
         // With their whole paths: a test may add settings of the same tables.
         config += "\nhttp.bind = \"127.0.0.1:0\"\n";
@@ -178,6 +182,36 @@ impl Gateway {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// With an Idempotency-Key; answers the headers too.
+    pub(crate) async fn post_once(&self, path: &str, key: &str, body: Value) -> (Answer, HeaderMap) {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.key).header("idempotency-key", key).json(&body);
+        let response = request.send().await.unwrap();
+        let headers = response.headers().clone();
+        (Answer::of(response).await, headers)
+    }
+
+    pub(crate) async fn upload_once(&self, path: &str, key: &str, bytes: Vec<u8>) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.key).header("idempotency-key", key);
+        Answer::of(request.header("content-type", "image/png").body(bytes).send().await.unwrap()).await
+    }
+
+    /// Has the process die at that step of an attempt: see `outbox/crash.rs`.
+    pub(crate) fn crash_at(&self, step: &str) {
+        std::fs::write(self.data.join("crash-at"), step).unwrap();
+    }
+
+    /// Posts to a process that may die of it.
+    pub(crate) async fn post_and_crash(&mut self, path: &str, body: Value) {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.key).json(&body);
+        // Its answer may be lost with the process.
+        let _ = request.send().await;
+        eventually("the process dies", || {
+            let ended = self.child.try_wait().unwrap();
+            async move { ended }
+        })
+        .await;
     }
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {

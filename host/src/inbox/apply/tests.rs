@@ -123,6 +123,7 @@ async fn database(folder: &std::path::Path) -> Db {
         health: None,
         health_at: None,
         webhook_refusals: 0,
+        last_refused_at: None,
         poll_cursor: None,
         created_at: seconds(0),
         updated_at: seconds(0),

@@ -1,0 +1,108 @@
+//! `/rest/v1/dead_letters`: messages that went wrong for good, or perhaps did, with the way out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    auth::Caller,
+    extract::{self, ListQuery},
+    messages::{Shown, all_shown},
+    to_the_end,
+};
+use crate::{
+    app::App,
+    clock::At,
+    domain::{attempt::Attempt, failure::FailureClass, key::Scope, message::MessageState},
+    error::ApiError,
+    outbox::{self, Replayed},
+    store::{self, dead_letters::Filter},
+};
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new().route("/dead_letters", get(list)).route("/dead_letters/replay", post(replay))
+}
+
+#[derive(Serialize)]
+struct DeadLetter {
+    #[serde(flatten)]
+    shown: Shown,
+    attempt_log: Vec<Attempt>,
+    /// What can be done about it now.
+    way_out: String,
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<DeadLetter>>, ApiError> {
+    caller.may(Scope::Read)?;
+    let filter = Filter {
+        organization_id: caller.narrow(query.take("organization_id"))?,
+        account_id: query.take("channel_account_id"),
+        class: query.take_word("class", FailureClass::WORDS)?,
+        since: query.take_time("since")?,
+        until: query.take_time("until")?,
+    };
+    let page = query.finish("organization_id, channel_account_id, class, since, until")?;
+    let messages = store::dead_letters::list(&app.db, &filter, &page).await?;
+    let ids: Vec<&str> = messages.iter().map(|message| message.id.as_str()).collect();
+    let mut attempts: HashMap<String, Vec<Attempt>> = HashMap::new();
+    for attempt in store::outbox::attempts_of(&app.db, &ids).await? {
+        attempts.entry(attempt.message_id.clone()).or_default().push(attempt);
+    }
+    let letters = all_shown(&app, messages).await?.into_iter().map(|shown| DeadLetter {
+        attempt_log: attempts.remove(&shown.message.id).unwrap_or_default(),
+        way_out: way_out(&shown),
+        shown,
+    });
+    Ok(Json(letters.collect()))
+}
+
+fn way_out(shown: &Shown) -> String {
+    let id = &shown.message.id;
+    let cause = shown.message.failure.as_ref().map(|failure| failure.way_out.as_str()).unwrap_or_default();
+    match shown.message.state {
+        MessageState::Uncertain => format!(
+            "Look in the provider's own inbox. It arrived: POST /rest/v1/messages/{id}/resolve with {{\"outcome\": \"sent\"}}. \
+             It didn't: POST /rest/v1/messages/{id}/replay with {{\"force\": true}}."
+        ),
+        MessageState::PartiallySent => {
+            format!("{cause} Then send the parts that are missing as a new message: `parts` are those that arrived.")
+        }
+        MessageState::Expired => format!("POST /rest/v1/messages/{id}/replay sends it with a new time to expire."),
+        _ => format!("{cause} Then POST /rest/v1/messages/{id}/replay."),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayRequest {
+    organization_id: Option<String>,
+    channel_account_id: Option<String>,
+    class: Option<FailureClass>,
+    /// By the time of the failure.
+    since: Option<At>,
+    until: Option<At>,
+}
+
+async fn replay(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    extract::Json(request): extract::Json<ReplayRequest>,
+) -> Result<Json<Replayed>, ApiError> {
+    caller.may(Scope::Send)?;
+    let filter = Filter {
+        organization_id: caller.narrow(request.organization_id)?,
+        account_id: request.channel_account_id,
+        class: request.class,
+        since: request.since,
+        until: request.until,
+    };
+    if filter.organization_id.is_none() && filter.account_id.is_none() {
+        return Err(ApiError::invalid_field("/channel_account_id", "is required, or organization_id: not everybody's messages at once"));
+    }
+    Ok(Json(to_the_end(&app, |app| async move { outbox::replay_all(&app, &filter).await }).await?))
+}
