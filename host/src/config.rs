@@ -498,7 +498,10 @@ mod tests {
         )
         .unwrap();
         let shown = config.redacted();
-        assert!(!shown.contains("hunter2") && !shown.contains("abcdef") && !shown.contains("s3cret") && !shown.contains("qwerty"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("abcdef") && !shown.contains("s3cret") && !shown.contains("qwerty"),
+            "{shown}"
+        );
     }
 
     #[test]

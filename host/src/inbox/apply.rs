@@ -119,7 +119,7 @@ impl<'a> Applying<'a, '_> {
             _ => fact.actor.as_ref(),
         };
         let about = self.about();
-        self.page.tell_message(event_type, message, party, about, more);
+        self.page.tell_message(event_type, message, party, &about, more);
     }
 
     /// An event that is about no message, with the conversation and the contact that the fact names.
@@ -176,8 +176,7 @@ impl<'a> Applying<'a, '_> {
 
     fn insert_inbound(&mut self, inbound: &Inbound) -> Message {
         let contact_id = if inbound.echo { None } else { self.page.meet(&inbound.sender) };
-        let conversation_id =
-            self.page.converse(&inbound.conversation, contact_id.as_deref()).map(|conversation| conversation.id.clone());
+        let conversation_id = self.page.converse(&inbound.conversation, contact_id.as_deref()).map(|conversation| conversation.id.clone());
         if let Some(id) = &conversation_id {
             self.page.touch(id, inbound.reply_context.clone());
         }

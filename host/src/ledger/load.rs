@@ -137,7 +137,9 @@ impl Ledger {
 impl Book {
     pub(super) fn hold_conversation(&mut self, conversation: Conversation, clock: ConversationClock) {
         self.by_external_id.entry(conversation.external_id.clone()).or_insert_with(|| conversation.id.clone());
-        self.conversations.entry(conversation.id.clone()).or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock }));
+        self.conversations
+            .entry(conversation.id.clone())
+            .or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock }));
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Page<'a> {
 }
 
 /// What an event is about.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 pub struct About<'a> {
     pub conversation_id: Option<&'a str>,
     pub message_id: Option<&'a str>,
@@ -186,7 +186,9 @@ impl Page<'_> {
             created_at: self.now,
         };
         self.book.by_external_id.insert(reference.external_id.clone(), id.clone());
-        self.book.conversations.insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default() }));
+        self.book
+            .conversations
+            .insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default() }));
         id
     }
 
@@ -439,7 +441,14 @@ struct MessageData<'a> {
 
 impl Page<'_> {
     /// Tells of a message as it stands; `more` are further fields, an object.
-    pub fn tell_message(&mut self, event_type: EventType, message: &Message, party: Option<&Party>, about: About<'_>, more: Option<Value>) {
+    pub fn tell_message(
+        &mut self,
+        event_type: EventType,
+        message: &Message,
+        party: Option<&Party>,
+        about: &About<'_>,
+        more: Option<Value>,
+    ) {
         let conversation = message.conversation_id.as_deref().and_then(|id| self.book.conversations.get(id));
         let data = MessageData {
             message,
@@ -448,7 +457,7 @@ impl Page<'_> {
             more,
         };
         let data = written(&data);
-        let about = About { conversation_id: message.conversation_id.as_deref(), message_id: Some(&message.id), ..about };
+        let about = About { conversation_id: message.conversation_id.as_deref(), message_id: Some(&message.id), ..*about };
         self.append(event_type, &about, data);
     }
 }

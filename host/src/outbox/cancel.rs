@@ -62,10 +62,9 @@ async fn set_cancelled(
     let mut cancelled = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(known) = page.message(id).cloned() else { continue };
-        let message =
-            Message { state: MessageState::Cancelled, failed_at: Some(now), failure: Some(failure.clone()), ..known };
+        let message = Message { state: MessageState::Cancelled, failed_at: Some(now), failure: Some(failure.clone()), ..known };
         page.save(message.clone());
-        page.tell_message(EventType::MessageFailed, &message, None, About::default(), None);
+        page.tell_message(EventType::MessageFailed, &message, None, &About::default(), None);
         cancelled.push(message);
     }
     ledger.save(tx).await?;

@@ -102,7 +102,7 @@ async fn requeue(app: &App, tx: &mut Tx, account: &Account, message: Message, pr
     let mut page = ledger.page(owner, true, None);
     let lane = lane(&account.id, message.to.as_deref().unwrap_or(&message.id));
     queue_behind(&mut page, message.clone(), lane, priority, parked);
-    page.tell_message(EventType::MessageQueued, &message, None, About::default(), None);
+    page.tell_message(EventType::MessageQueued, &message, None, &About::default(), None);
     ledger.save(tx).await?;
     store::outbox::continue_attempts(tx, &message.id).await?;
     Ok(message)
@@ -195,7 +195,7 @@ pub async fn resolve(app: &App, message: &Message, verdict: Verdict) -> Result<M
         }
     };
     page.save(message.clone());
-    page.tell_message(event, &message, None, About::default(), None);
+    page.tell_message(event, &message, None, &About::default(), None);
     ledger.save(&mut tx).await?;
     tx.commit().await?;
     app.wake.events.notify_waiters();

@@ -203,6 +203,7 @@ pub(super) fn check_active(account: &Account) -> Result<(), ApiError> {
 pub async fn store_prepared(app: &App, prepared: &Prepared, answer: Option<&KeptAnswer<'_>>) -> Result<bool, ApiError> {
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
+    use_media(&mut tx, &prepared.message, now).await?;
     if !write(app, &mut tx, prepared, answer, now).await? {
         return Ok(false);
     }
@@ -223,14 +224,13 @@ async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&Kept
     }
     let Prepared { message, lane, priority } = prepared;
     let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
-    use_media(tx, message, now).await?;
     let parked = parking(tx, owner.account_id).await?;
     let mut wanted = Wanted::default();
     wanted.conversation(owner.account_id, message.to.as_deref().unwrap_or_default());
     let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
     ledger.load(tx, &wanted).await?;
     let mut page = ledger.page(owner, true, None);
-    page.tell_message(EventType::MessageQueued, message, None, About::default(), None);
+    page.tell_message(EventType::MessageQueued, message, None, &About::default(), None);
     queue_behind(&mut page, message.clone(), lane.clone(), *priority, parked);
     ledger.save(tx).await?;
     Ok(true)

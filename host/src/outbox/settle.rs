@@ -226,7 +226,7 @@ fn finish(page: &mut Page<'_>, message: &mut Message, accepted: &[Accepted], sta
         MessageState::Uncertain => EventType::MessageUncertain,
         _ => EventType::MessageFailed,
     };
-    page.tell_message(event, message, None, About::default(), None);
+    page.tell_message(event, message, None, &About::default(), None);
 }
 
 /// What was done to another message shows there.

@@ -254,7 +254,7 @@ async fn upload(app: &Arc<App>, slot: Slot, mut hash: digest::Context, request: 
         if known.kept.is_none() {
             return Err(in_progress());
         }
-        let most = app.config.http.max_media_mb.saturating_mul(1024 * 1024);
+        let most = usize::try_from(app.config.media.max_bytes()).unwrap_or(usize::MAX);
         return answer_of(&known, &drain(body, hash, most).await?);
     }
     let hashing = Arc::new(Mutex::new(Hashing { hash, ended: false }));

@@ -185,9 +185,11 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Mess
 /// A message as clients see it.
 #[derive(Serialize)]
 pub(super) struct Shown {
-    /// With the state of its files.
+    #[serde(skip)]
+    pub(super) message: Message,
+    /// The message with the state of its files.
     #[serde(flatten)]
-    pub(super) message: Value,
+    view: Value,
     /// Every id by which the provider speaks of it: a long text is several of its messages.
     parts: Vec<Part>,
     conversation: Option<Conversation>,
@@ -224,7 +226,8 @@ pub(super) async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<S
             parts: parts.remove(&message.id).unwrap_or_default(),
             conversation: message.conversation_id.as_ref().and_then(|id| conversations.get(id)).cloned(),
             contact: message.contact_id.as_ref().and_then(|id| contacts.get(id)).cloned(),
-            message: view,
+            message,
+            view,
         })
         .collect())
 }

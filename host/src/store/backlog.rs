@@ -30,7 +30,11 @@ pub async fn outbox(mut db: impl Run + Send) -> Result<Outbox> {
         }
     }
     let [queued, leased, parked] = counts;
-    let oldest_due = super::outbox::next_due(db).await?;
+    let statement = sql("SELECT min(due_at) AS due_at FROM outbox WHERE leased_until IS NULL AND parked IS NULL");
+    let oldest_due = match db.rows(statement).await?.first() {
+        Some(row) => row.at_option("due_at")?,
+        None => None,
+    };
     Ok(Outbox { queued, leased, parked, oldest_due })
 }
 

@@ -57,8 +57,7 @@ pub struct Told {
 
 /// Appends events in their order. For the transaction see [`append`].
 pub async fn append_all(tx: &mut Tx, told: Vec<Told>) -> Result<()> {
-    const APPEND: &str =
-        "INSERT INTO events (id, organization_id, account_id, type, dedupe_key, conversation_id, message_id, data, occurred_at, created_at)";
+    const APPEND: &str = "INSERT INTO events (id, organization_id, account_id, type, dedupe_key, conversation_id, message_id, data, occurred_at, created_at)";
     let rows = told.into_iter().map(|event| {
         values![
             event.id,

@@ -22,19 +22,14 @@ pub struct ParkedFact {
 
 impl Record for ParkedFact {
     fn from_row(row: &Row) -> std::result::Result<ParkedFact, StoreError> {
-        Ok(ParkedFact {
-            account_id: row.get("account_id")?,
-            reference: row.get("ref")?,
-            until: row.at("until")?,
-            fact: row.json("fact")?,
-        })
+        Ok(ParkedFact { account_id: row.get("account_id")?, reference: row.get("ref")?, until: row.at("until")?, fact: row.json("fact")? })
     }
 }
 
 pub async fn insert(tx: &mut Tx, parked: &[ParkedFact]) -> Result<()> {
-    let rows = parked.iter().map(|parked| {
-        values![&parked.account_id, &parked.fact.dedupe_key, &parked.reference, written(&parked.fact), parked.until]
-    });
+    let rows = parked
+        .iter()
+        .map(|parked| values![&parked.account_id, &parked.fact.dedupe_key, &parked.reference, written(&parked.fact), parked.until]);
     const INSERT: &str = "INSERT INTO parked_facts (account_id, dedupe_key, ref, fact, until)";
     bulk::write(tx, INSERT, rows.collect(), " ON CONFLICT (account_id, dedupe_key, ref) DO NOTHING").await?;
     Ok(())

@@ -99,9 +99,8 @@ pub async fn put_contacts(tx: &mut Tx, contacts: &[&Contact]) -> Result<()> {
 
 /// Gives identities to contacts, whoever had them: the account, the identity, the contact's id.
 pub async fn put_identities(tx: &mut Tx, identities: &[(&str, &Identity, &str)]) -> Result<()> {
-    let rows = identities
-        .iter()
-        .map(|(account_id, identity, contact_id)| values![*account_id, &identity.scheme, &identity.value, *contact_id]);
+    let rows =
+        identities.iter().map(|(account_id, identity, contact_id)| values![*account_id, &identity.scheme, &identity.value, *contact_id]);
     const PUT: &str = "INSERT INTO contact_identities (account_id, scheme, value, contact_id)";
     const AGAIN: &str = " ON CONFLICT (account_id, scheme, value) DO UPDATE SET contact_id = excluded.contact_id";
     bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
@@ -235,12 +234,13 @@ pub async fn list_contacts(
     account_id: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Contact>> {
-    let statement = sql("SELECT * FROM contacts WHERE merged_into IS NULL AND ($1 IS NULL OR organization_id = $1) AND ($2 IS NULL OR account_id = $2)
+    let statement =
+        sql("SELECT * FROM contacts WHERE merged_into IS NULL AND ($1 IS NULL OR organization_id = $1) AND ($2 IS NULL OR account_id = $2)
              ORDER BY id DESC LIMIT $3 OFFSET $4")
-    .bind(organization_id)
-    .bind(account_id)
-    .bind(page.limit)
-    .bind(page.offset);
+        .bind(organization_id)
+        .bind(account_id)
+        .bind(page.limit)
+        .bind(page.offset);
     let rows: Vec<Contact> = db.all(statement).await?;
     let ids: Vec<&str> = rows.iter().map(|contact| contact.id.as_str()).collect();
     let mut whole = contacts_by_id(db, &ids).await?;

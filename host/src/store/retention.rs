@@ -125,7 +125,7 @@ mod tests {
                 Webhook { id: id_at(at), account_id: "a".into(), organization_id: "o".into(), received_at: at, verified_by: None, request };
             let disposition = Disposition { state, reason: None, plugin_digest: None, events: 0 };
             let mut tx = self.db.begin().await.unwrap();
-            webhooks::insert(&mut tx, &webhook, &disposition).await.unwrap();
+            webhooks::insert(&mut tx, &[(&webhook, &disposition)]).await.unwrap();
             tx.commit().await.unwrap();
             webhook.id
         }

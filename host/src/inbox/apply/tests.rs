@@ -44,14 +44,7 @@ fn talk() -> ConversationRef {
 }
 
 fn fact(key: &str, at: i64, what: Happening) -> Fact {
-    Fact {
-        dedupe_key: key.into(),
-        conversation: Some(talk()),
-        actor: Some(mona()),
-        at: Some(seconds(at)),
-        what,
-        follow_up: None,
-    }
+    Fact { dedupe_key: key.into(), conversation: Some(talk()), actor: Some(mona()), at: Some(seconds(at)), what, follow_up: None }
 }
 
 fn text(text: &str) -> Vec<Content> {

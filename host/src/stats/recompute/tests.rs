@@ -1,5 +1,7 @@
 //! Whatever happens, and in whatever order: the counters are what the messages tell.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -13,9 +15,9 @@ use crate::{
     },
     ids::Ids,
     inbox,
+    ledger::{Ledger, Wanted},
     outbox::blank_message,
-    stats::record,
-    store::{Run, Tx, messages, people::Owner, sql},
+    store::{Run, Tx, people::Owner, sql},
 };
 
 const OWNER: Owner<'_> = Owner { organization_id: "o", account_id: "a" };
@@ -77,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct World {
     db: Db,
-    ids: Ids,
+    ids: Arc<Ids>,
     now: At,
     _folder: tempfile::TempDir,
 }
@@ -94,7 +96,7 @@ impl World {
                  VALUES ('a', 'o', 'T', 'A', '{}', TRUE, 'connected', '{}', $1, 0, 0, 0)");
         tx.run(account.bind(vec![0_u8])).await.unwrap();
         tx.commit().await.unwrap();
-        World { db, ids: Ids::default(), now: At::from_micros(1_795_000_000_000_000), _folder: folder }
+        World { db, ids: Arc::default(), now: At::from_micros(1_795_000_000_000_000), _folder: folder }
     }
 
     fn ago(&self, minutes: i64) -> At {
@@ -129,7 +131,7 @@ impl World {
                     conversation: Some(reference(*conversation)),
                     ..self.fact(format!("press-{conversation}/{delivery}"), Happening::Chose(choice))
                 };
-                inbox::apply(tx, OWNER, &fact, Some("in"), &self.ids, self.now).await.unwrap();
+                self.apply(tx, &fact).await;
             }
             Step::Queue { conversation, number } => self.queue(tx, *conversation, *number).await,
             Step::Settle { number, state } => self.settle(tx, *number, *state).await,
@@ -157,7 +159,7 @@ impl World {
             Step::Move { from, to, delivery } => {
                 let moved = self.fact(format!("move-{from}-{to}/{delivery}"), Happening::Moved(format!("c{to}")));
                 let fact = Fact { conversation: Some(reference(*from)), ..moved };
-                inbox::apply(tx, OWNER, &fact, Some("in"), &self.ids, self.now).await.unwrap();
+                self.apply(tx, &fact).await;
             }
         }
     }
@@ -167,32 +169,51 @@ impl World {
     }
 
     async fn tell(&self, tx: &mut Tx, dedupe_key: String, what: Happening) {
-        let fact = self.fact(dedupe_key, what);
-        inbox::apply(tx, OWNER, &fact, Some("in"), &self.ids, self.now).await.unwrap();
+        self.apply(tx, &self.fact(dedupe_key, what)).await;
+    }
+
+    async fn ledger(&self, tx: &mut Tx, wanted: &Wanted<'_>) -> Ledger {
+        let mut ledger = Ledger::new(Arc::clone(&self.ids), self.now);
+        ledger.load(tx, wanted).await.unwrap();
+        ledger
+    }
+
+    async fn apply(&self, tx: &mut Tx, fact: &Fact) {
+        let mut wanted = Wanted::default();
+        wanted.fact("a", fact);
+        let mut ledger = self.ledger(tx, &wanted).await;
+        inbox::apply(&mut ledger.page(OWNER, true, Some("in")), fact);
+        ledger.save(tx).await.unwrap();
     }
 
     async fn queue(&self, tx: &mut Tx, conversation: Option<u8>, number: u8) {
         let id = format!("ours-{number}");
-        if messages::find(&mut *tx, &id).await.unwrap().is_some() {
+        let conversation = conversation.map(reference);
+        let mut wanted = Wanted::default();
+        wanted.message("a", &id);
+        if let Some(conversation) = &conversation {
+            wanted.conversation("a", &conversation.external_id);
+        }
+        let mut ledger = self.ledger(tx, &wanted).await;
+        let mut page = ledger.page(OWNER, true, None);
+        if page.message(&id).is_some() {
             return;
         }
-        let conversation_id = match conversation {
-            Some(number) => {
-                let new_id = self.ids.next(self.now);
-                let met = crate::store::people::converse(tx, OWNER, &reference(number), None, &new_id, self.now).await.unwrap();
-                Some(met.conversation.id)
-            }
-            None => None,
-        };
-        let message = Message { conversation_id, ..blank_message(id, OWNER, Direction::Outbound, MessageState::Queued, self.now) };
-        messages::insert(tx, &message).await.unwrap();
+        let conversation_id = conversation.and_then(|conversation| page.converse(&conversation, None).map(|it| it.id.clone()));
+        let blank = blank_message(id.clone(), OWNER, Direction::Outbound, MessageState::Queued, self.now);
+        page.save(Message { conversation_id, ..blank });
+        ledger.save(tx).await.unwrap();
     }
 
     /// As the outbox does it: once for each message.
     async fn settle(&self, tx: &mut Tx, number: u8, state: MessageState) {
-        let found = messages::find(&mut *tx, &format!("ours-{number}")).await.unwrap();
-        let Some(before) = found.filter(|message| message.state == MessageState::Queued) else { return };
-        let mut message = before.clone();
+        let (id, external_id) = (format!("ours-{number}"), format!("out-{number}"));
+        let mut wanted = Wanted::default();
+        wanted.message("a", &id);
+        wanted.new_reference("a", &external_id);
+        let mut ledger = self.ledger(tx, &wanted).await;
+        let mut page = ledger.page(OWNER, true, Some("out"));
+        let Some(mut message) = page.message(&id).filter(|message| message.state == MessageState::Queued).cloned() else { return };
         message.state = state;
         match state {
             MessageState::Sent | MessageState::PartiallySent => message.sent_at = Some(self.now),
@@ -202,9 +223,10 @@ impl World {
                 message.failure = Some(Failure::new(FailureClass::Fault, "x", "x"));
             }
         }
-        messages::add_ref(tx, "a", &format!("out-{number}"), &message.id, 0).await.unwrap();
-        record(tx, Some(&before), &mut message, Some("out"), self.now).await.unwrap();
-        messages::save_state(tx, &message).await.unwrap();
+        page.save(message);
+        page.name(&external_id, &id, 0);
+        inbox::apply_freed(&mut page);
+        ledger.save(tx).await.unwrap();
     }
 
     async fn count(&self, condition: &str) -> i64 {
