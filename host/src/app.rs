@@ -5,12 +5,14 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::Db,
-    tasks::Tasks, wake::Wake,
+    blobs::Blobs, clock::Clock, config::Config, domain::node::Node, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry,
+    secrets::Keyring, store::Db, tasks::Tasks, wake::Wake,
 };
 
 pub struct App {
     pub config: Config,
+    /// This process.
+    pub node: Node,
     /// How providers reach the gateway, without a slash at the end.
     pub public_url: String,
     pub db: Db,

@@ -6,6 +6,7 @@ pub mod event;
 pub mod failure;
 pub mod key;
 pub mod message;
+pub mod node;
 pub mod people;
 pub mod webhook;
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod ids;
 pub mod inbox;
 pub mod manifest;
+pub mod nodes;
 pub mod outbox;
 pub mod plugins;
 pub mod rest;

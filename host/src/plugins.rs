@@ -4,12 +4,14 @@
 mod compiler;
 pub mod convert;
 pub mod folder;
+mod follow;
 mod install;
 mod registry;
 mod services;
 mod version;
 
 pub use compiler::compile_to;
+pub use follow::follow;
 pub use install::{InstallError, Installed, activate, digest_of, install, roll_back};
 pub use registry::{LoadProblem, Registry, sync};
 pub use services::{CallServices, Captured};

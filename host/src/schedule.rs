@@ -9,7 +9,7 @@ use crate::{
     clock::At,
     domain::account::{Account, Connection},
     inbox::{self, Ingest, Released, Source},
-    plugins::{self, convert},
+    plugins::convert,
     store::{self, jobs::DueJob},
 };
 
@@ -35,12 +35,6 @@ pub async fn run(app: Arc<App>) {
             if let Err(error) = sweep(&app, now).await {
                 tracing::error!(%error, "what has expired could not be swept");
             }
-        }
-        // Other nodes activate versions too.
-        if app.db.is_postgres()
-            && let Err(error) = plugins::sync(&app).await
-        {
-            tracing::error!(%error, "active plugins could not be read");
         }
         tokio::select! {
             () = app.wake.jobs.notified() => {}

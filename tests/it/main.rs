@@ -5,6 +5,7 @@
 mod accounts;
 mod harness;
 mod inbound;
+mod nodes;
 mod outbound;
 mod plugins;
 mod survival;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{change::running, standing::stand};
+use super::{
+    change::running,
+    standing::{commit, stand},
+};
 use crate::{
     app::App,
     domain::{
@@ -12,6 +15,7 @@ use crate::{
     error::ApiError,
     plugins::convert,
     store::{self, people::Owner},
+    wake::Topic,
 };
 
 /// Runs the checks; answers them.
@@ -31,15 +35,20 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     let mut tx = app.db.begin_ordered().await?;
     store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     // A check tells of accounts that are connected, or would be again; the first connect is the user's.
-    let now_standing = store::accounts::find(&mut tx, &account.id).await?.map(|account| account.standing.connection);
-    let settled = now_standing.is_some_and(|connection| connection.is_connected() || connection == Connection::NeedsReauth);
+    let stood = store::accounts::find(&mut tx, &account.id).await?.map(|account| account.standing);
+    let settled = stood.as_ref().is_some_and(|stood| stood.connection.is_connected() || stood.connection == Connection::NeedsReauth);
+    let changes = settled && standing.is_some() && standing != stood;
     if let Some(standing) = standing.filter(|_| settled) {
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
         stand(app, &mut tx, owner, &standing, now).await?;
     }
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
-    app.wake.outbox.notify_one();
+    if changes {
+        commit(app, tx, &account.id).await?;
+    } else {
+        // Most checks find what stood before: nobody has to forget the account for that.
+        tx.commit().await?;
+        app.wake.tell(Topic::Outbox);
+    }
     Ok(report)
 }
 

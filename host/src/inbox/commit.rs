@@ -17,7 +17,7 @@ use crate::{
     ids::Ids,
     store::{self, Db, StoreError, Tx, jobs::DueJob, webhooks::Disposition},
     tasks::Tasks,
-    wake::Wake,
+    wake::{Topic, Wake},
 };
 
 /// The most that share one transaction.
@@ -191,10 +191,10 @@ impl Committer {
 
     fn tell(&self, applied: &Applied) {
         if applied.queued > 0 {
-            self.wake.outbox.notify_one();
+            self.wake.tell(Topic::Outbox);
         }
         if applied.events > 0 {
-            self.wake.events.notify_waiters();
+            self.wake.tell(Topic::Events);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     },
     error::ApiError,
     store::{self, Tx, people::Owner},
+    wake::Topic,
 };
 
 /// The extra that names the other parts of a message to delete.
@@ -157,8 +158,8 @@ pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Resu
     queue(&mut tx, &message, &lane, parked, now).await?;
     tell(app, &mut tx, EventType::MessageQueued, &message, now).await?;
     tx.commit().await?;
-    app.wake.outbox.notify_one();
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Outbox);
+    app.wake.tell(Topic::Events);
     Ok(message)
 }
 
@@ -179,7 +180,7 @@ pub async fn cancel(app: &App, mut message: Message) -> Result<Message, ApiError
     store::messages::save_state(&mut tx, &message).await?;
     tell(app, &mut tx, EventType::MessageFailed, &message, now).await?;
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Events);
     Ok(message)
 }
 

@@ -16,6 +16,7 @@ use crate::{
     inbox,
     plugins::Version,
     store::{self, Tx, messages, outbox::AttemptEnd, outbox::Claim, people::Owner},
+    wake::Topic,
 };
 
 /// A plugin that faults on a message is asked once more, in case another call was to blame.
@@ -119,8 +120,11 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
             accounts::stand(app, &mut tx, owner, &standing, now).await?;
         }
     }
+    if failure.and_then(accounts::standing_after).is_some() {
+        return accounts::commit(app, tx, &claim.account_id).await;
+    }
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Events);
     Ok(())
 }
 

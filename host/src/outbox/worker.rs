@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use super::{attempt::attempt, sweep::sweep};
-use crate::{app::App, store};
+use crate::{
+    app::App,
+    store::{self, StoreError},
+};
 
 /// Claimed in one transaction at most.
 const CLAIM_MAX: usize = 32;
-/// How long a worker sleeps at most when nothing wakes it.
+/// How long a worker sleeps where something is due that it can't claim.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often claims of workers that are gone are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -31,7 +34,7 @@ pub async fn run(app: Arc<App>) {
             Ok(false) => until_next_due(&app).await,
             Err(error) => {
                 tracing::error!(%error, "the outbox could not be read");
-                IDLE
+                app.wake.idle()
             }
         };
         tokio::select! {
@@ -60,7 +63,11 @@ async fn claim(app: &Arc<App>, slots: &Arc<Semaphore>) -> store::Result<bool> {
     }
     let leased_until = now.plus(Duration::from_secs(app.config.outbox.lease_s));
     let mut tx = app.db.begin().await?;
-    let claims = store::outbox::claim(&mut tx, now, leased_until, u32::try_from(permits.len()).unwrap_or(1)).await?;
+    let claims = match store::outbox::claim(&mut tx, now, leased_until, u32::try_from(permits.len()).unwrap_or(1)).await {
+        // Another node was faster in one of the lanes, which is seen to be taken from here on.
+        Err(StoreError::Conflict(_)) => return Ok(true),
+        claims => claims?,
+    };
     tx.commit().await?;
     let any = !claims.is_empty();
     for (claim, permit) in claims.into_iter().zip(permits) {
@@ -77,8 +84,8 @@ async fn claim(app: &Arc<App>, slots: &Arc<Semaphore>) -> store::Result<bool> {
 
 async fn until_next_due(app: &App) -> Duration {
     match store::outbox::next_due(&app.db).await {
-        Ok(Some(due)) => due.since(app.clock.now()).unwrap_or(IDLE).clamp(Duration::from_millis(10), IDLE),
-        _ => IDLE,
+        Ok(Some(due)) => due.since(app.clock.now()).unwrap_or(IDLE).clamp(Duration::from_millis(10), app.wake.idle()),
+        _ => app.wake.idle(),
     }
 }
 

@@ -344,6 +344,15 @@ impl Tx {
         }
         Ok(())
     }
+
+    /// From here to its commit no other node does what is done once for a database: several may start at the same time.
+    pub async fn exclude_other_starts(&mut self) -> Result<(), StoreError> {
+        const LOCK: i64 = 0x7061_7463_6863; // “patchc”
+        if let Tx::Postgres { .. } = self {
+            self.rows(sql("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Run for &mut Tx {
@@ -392,5 +401,11 @@ impl Run for Tx {
     }
 }
 
-const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql"))];
-const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[(1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql"))];
+const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/sqlite/0001_main_job.sql")),
+    (8, "nodes", include_str!("../../../migrations/sqlite/0008_nodes.sql")),
+];
+const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
+    (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
+];

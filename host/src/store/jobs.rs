@@ -60,11 +60,13 @@ pub async fn cancel_all(tx: &mut Tx, account_id: &str) -> Result<()> {
 
 /// Claims due jobs until `leased_until`.
 pub async fn claim(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<DueJob>> {
-    let statement = sql("UPDATE account_jobs SET leased_until = $2, fence = fence + 1
-             WHERE (account_id, job) IN (
+    // Chosen once, aside: a subquery in the UPDATE may be run again for each row, and would claim more than asked.
+    let statement = sql("WITH due AS MATERIALIZED (
                SELECT account_id, job FROM account_jobs
                WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
                ORDER BY due_at LIMIT $3 {lock})
+             UPDATE account_jobs SET leased_until = $2, fence = fence + 1
+             WHERE (account_id, job) IN (SELECT account_id, job FROM due)
              RETURNING account_id, job, fence")
     .bind(now)
     .bind(leased_until)

@@ -20,7 +20,7 @@ pub(crate) enum Database {
 
 impl Database {
     /// The setting `database.url` for a gateway of its own.
-    pub(super) fn make_url(self) -> String {
+    pub(crate) fn make_url(self) -> String {
         match self {
             Database::Sqlite => String::new(),
             Database::Postgres => Cluster::shared().make_database(),

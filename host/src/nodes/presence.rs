@@ -1,0 +1,70 @@
+//! The heartbeat: each node's row says that it is there and what it runs.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{running, time};
+use crate::{
+    app::App,
+    clock::At,
+    domain::node::{Running, SeenNode},
+    store,
+};
+
+const BEAT: Duration = Duration::from_secs(5);
+/// A node that wasn't seen for so long is gone.
+const GONE_AFTER: Duration = Duration::from_secs(30);
+/// And nobody asks for it after so long.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Whether the node is there, as far as the others can tell.
+pub fn is_gone(node: &SeenNode, now: At) -> bool {
+    now.since(node.seen_at).is_some_and(|since| since > GONE_AFTER)
+}
+
+/// Tells that this node is there, before anything asks for it.
+pub async fn enter(app: &App) -> store::Result<()> {
+    if !app.db.is_postgres() {
+        // Nobody else can be there: every other row is of a process that is gone.
+        let mut tx = app.db.begin().await?;
+        store::nodes::forget(&mut tx, app.clock.now()).await?;
+        tx.commit().await?;
+    }
+    beat(app, &running(&app.plugins)).await
+}
+
+/// Beats until the gateway stops, and at once when what runs here has changed.
+pub async fn run(app: Arc<App>) {
+    let mut checked = app.clock.now();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = app.plugins.changed() => {}
+            () = app.tasks.stopping() => break,
+        }
+        if let Err(error) = beat(&app, &running(&app.plugins)).await {
+            tracing::warn!(%error, "a heartbeat could not be written");
+        }
+        let now = app.clock.now();
+        if now.since(checked).is_none_or(|since| since >= time::CHECK_EVERY) {
+            checked = now;
+            time::warn_of_skew(&app).await;
+        }
+    }
+    if let Err(error) = leave(&app).await {
+        tracing::warn!(%error, "this node will be listed until it is found to be gone");
+    }
+}
+
+async fn beat(app: &App, plugins: &[Running]) -> store::Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    store::nodes::see(&mut tx, &app.node, plugins, now).await?;
+    store::nodes::forget(&mut tx, now.minus(FORGOTTEN_AFTER)).await?;
+    tx.commit().await
+}
+
+async fn leave(app: &App) -> store::Result<()> {
+    let mut tx = app.db.begin().await?;
+    store::nodes::leave(&mut tx, &app.node.id).await?;
+    tx.commit().await
+}

@@ -1,0 +1,22 @@
+-- The processes that share this database. A row is its node's: written anew with each heartbeat, taken away by a stop.
+CREATE TABLE nodes (
+  id TEXT COLLATE "C" PRIMARY KEY,
+  name TEXT COLLATE "C" NOT NULL,
+  address TEXT COLLATE "C" NOT NULL,
+  roles JSONB NOT NULL,
+  version TEXT COLLATE "C" NOT NULL,
+  -- What runs there for each channel type.
+  plugins JSONB NOT NULL,
+  started_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL
+);
+
+-- A data key that nothing is sealed with: only the master key of this database opens it. One row.
+CREATE TABLE master_key_check (
+  id BIGINT PRIMARY KEY CHECK (id = 1),
+  wrapped BYTEA NOT NULL,
+  made_at BIGINT NOT NULL
+);
+
+-- Two messages of a lane are never on their way at the same time, whoever claims them: the database itself refuses it.
+CREATE UNIQUE INDEX outbox_lane_leased ON outbox (lane) WHERE leased_until IS NOT NULL;

@@ -1,0 +1,22 @@
+-- The process that runs on this database. Its row is written anew with each heartbeat, taken away by a stop.
+CREATE TABLE nodes (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  address TEXT NOT NULL,
+  roles TEXT NOT NULL,
+  version TEXT NOT NULL,
+  -- What runs there for each channel type.
+  plugins TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT;
+
+-- A data key that nothing is sealed with: only the master key of this database opens it. One row.
+CREATE TABLE master_key_check (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  wrapped BLOB NOT NULL,
+  made_at INTEGER NOT NULL
+) STRICT;
+
+-- Two messages of a lane are never on their way at the same time, whoever claims them: the database itself refuses it.
+CREATE UNIQUE INDEX outbox_lane_leased ON outbox (lane) WHERE leased_until IS NOT NULL;
