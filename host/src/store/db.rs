@@ -1,6 +1,6 @@
 //! The only file that knows there are two databases. One portable SQL text runs on both: `$1` placeholders,
 //! `ON CONFLICT`, `RETURNING`, row values. What differs stands in [`Dialect`]; `{lock}` in a statement becomes the row
-//! lock of a claim.
+//! lock of a claim, `{lane_lock}` the condition that no other node claims of the same lane.
 
 use std::{borrow::Cow, path::Path, time::Duration};
 
@@ -109,7 +109,11 @@ impl Statement {
     }
 
     fn dialect_text(&self, lock: &str) -> Cow<'static, str> {
-        if self.text.contains("{lock}") { Cow::Owned(self.text.replace("{lock}", lock)) } else { self.text.clone() }
+        if !self.text.contains("{lock}") {
+            return self.text.clone();
+        }
+        let lane_lock = if lock.is_empty() { "TRUE" } else { POSTGRES_LANE_LOCK };
+        Cow::Owned(self.text.replace("{lock}", lock).replace("{lane_lock}", lane_lock))
     }
 }
 
@@ -236,6 +240,8 @@ where
 
 /// PostgreSQL skips rows that another node is claiming; SQLite has one writer, so that there is nothing to skip.
 const POSTGRES_LOCK: &str = "FOR UPDATE SKIP LOCKED";
+/// True for the one who gets the lane until its transaction ends; nobody waits for it.
+const POSTGRES_LANE_LOCK: &str = "pg_try_advisory_xact_lock(hashtextextended(lane, 0))";
 
 impl Db {
     /// Opens the SQLite file, making it and its folder when absent.

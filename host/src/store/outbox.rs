@@ -62,21 +62,22 @@ pub async fn insert(tx: &mut Tx, queued: &Queued<'_>) -> Result<()> {
 /// whose time hasn't come yet (`fence` 0) doesn't. A lane whose message is on its way waits for it.
 ///
 /// # Errors
-/// [`StoreError::Conflict`](super::StoreError::Conflict) where another node claims of the same lane at this moment: look again.
-/// Two claims don't see each other before they commit, and may not agree on what is due either; the index
-/// `outbox_lane_leased` lets one of them have the lane.
+/// [`StoreError::Conflict`] where another node has claimed of the same lane at this moment: look again. Two claims don't see
+/// each other before they commit, and may not agree on what is due either; the index `outbox_lane_leased` lets one of them
+/// have the lane, and the lock on the lane keeps them from waiting for each other there, which could be for ever.
 pub async fn claim(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<Claim>> {
     // The rows are chosen once, aside: a subquery in the UPDATE may be run again for each row, and would claim more than asked.
     let statement = sql("WITH due AS MATERIALIZED (
-               SELECT o.seq FROM outbox o
+               SELECT o.seq, o.lane FROM outbox o
                WHERE o.leased_until IS NULL AND o.parked IS NULL AND o.due_at <= $1
                  AND NOT EXISTS (
                    SELECT 1 FROM outbox e WHERE e.lane = o.lane AND e.seq < o.seq AND (e.due_at <= $1 OR e.fence > 0))
                  AND NOT EXISTS (SELECT 1 FROM outbox l WHERE l.lane = o.lane AND l.leased_until IS NOT NULL)
                ORDER BY o.priority, o.due_at, o.seq
-               LIMIT $3 {lock})
+               LIMIT $3 {lock}),
+             free AS MATERIALIZED (SELECT seq FROM due WHERE {lane_lock})
              UPDATE outbox SET leased_until = $2, fence = fence + 1
-             WHERE seq IN (SELECT seq FROM due)
+             WHERE seq IN (SELECT seq FROM free)
              RETURNING seq, message_id, account_id, lane, fence, attempts, expires_at")
     .bind(now)
     .bind(leased_until)
