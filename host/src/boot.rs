@@ -189,9 +189,7 @@ impl Gateway {
 
 fn router(app: &Arc<App>) -> Router {
     let doors = if app.node.has(Role::Web) { webhooks::router().merge(rest::router(app)) } else { rest::status_router() };
-    doors
-        .layer(middleware::from_fn_with_state((), rest::answer_panics))
-        .with_state(Arc::clone(app))
+    doors.layer(middleware::from_fn_with_state((), rest::answer_panics)).with_state(Arc::clone(app))
 }
 
 /// What is done once for a database, however many nodes start at the same time: it gets its master key, and the operator's key,

@@ -13,6 +13,6 @@ mod version;
 pub use compiler::compile_to;
 pub use follow::follow;
 pub use install::{InstallError, Installed, activate, digest_of, install, roll_back};
-pub use registry::{LoadProblem, Registry, sync};
+pub use registry::{LoadProblem, Registry, is_current, sync};
 pub use services::{CallServices, Captured};
 pub use version::Version;

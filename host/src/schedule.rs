@@ -9,7 +9,7 @@ use crate::{
     clock::At,
     domain::account::{Account, Connection},
     inbox::{self, Ingest, Released, Source},
-    plugins::convert,
+    plugins::{self, convert},
     store::{self, jobs::DueJob},
 };
 
@@ -19,6 +19,8 @@ const CLAIM_MAX: u32 = 32;
 const LEASE: Duration = Duration::from_secs(90);
 const IDLE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The wait for a plugin that this node is still loading.
+const SOON: Duration = Duration::from_secs(2);
 /// The wait after a job that failed.
 const PAUSE: Duration = Duration::from_secs(15);
 
@@ -120,6 +122,15 @@ async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Option
 async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
     if !account.is_active {
         return None;
+    }
+    match plugins::is_current(app, &account.channel_type).await {
+        Ok(true) => {}
+        // A version that is being replaced would only fail again on what its successor can read.
+        Ok(false) => return Some(if app.plugins.problem(&account.channel_type).is_some() { PAUSE } else { SOON }),
+        Err(error) => {
+            tracing::error!(account.id = %account.id, %error, "the active plugin could not be read");
+            return Some(PAUSE);
+        }
     }
     match inbox::release(app, account).await {
         Ok(Released::All) => None,

@@ -18,7 +18,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, Row, postgres::PgListener};
 
-use crate::harness::{Database, Gateway, MONA, Nodes, Settings, eventually, eventually_within, plugin_file};
+use crate::harness::{Database, Gateway, MONA, Nodes, Settings, both, eventually, eventually_within, plugin_file};
 
 /// Longer than a lease of these tests and the sweep behind it, on a busy machine.
 const LONG: Duration = Duration::from_secs(90);
@@ -124,7 +124,9 @@ async fn survive(nodes: &mut Nodes, telegram: &Telegram, web: &[usize], victim: 
                 let to = (MONA + 1 + i64::try_from(n % 40).unwrap()).to_string();
                 let body = json!({"channel_account_id": account, "to": to, "content": {"type": "text", "text": text}});
                 // Not tried again: without an answer nobody knows whether it was accepted.
-                let Ok(response) = client.post(format!("{url}/rest/v1/messages")).bearer_auth(key).json(&body).send().await else { continue };
+                let Ok(response) = client.post(format!("{url}/rest/v1/messages")).bearer_auth(key).json(&body).send().await else {
+                    continue;
+                };
                 if response.status() == 202 {
                     let message: Value = response.json().await.unwrap();
                     load.accepted.lock().unwrap().insert(text, message["id"].as_str().unwrap().to_owned());
@@ -134,7 +136,9 @@ async fn survive(nodes: &mut Nodes, telegram: &Telegram, web: &[usize], victim: 
     }
     let under_way = |count: usize| {
         let load = Arc::clone(&load);
-        async move { eventually_within(LONG, "the load is under way", || async { (load.count.load(Ordering::SeqCst) >= count).then_some(()) }).await }
+        async move {
+            eventually_within(LONG, "the load is under way", || async { (load.count.load(Ordering::SeqCst) >= count).then_some(()) }).await
+        }
     };
     under_way(WEBHOOKS / 5).await;
     let component = std::fs::read(plugin_file("swap/telegram.wasm")).unwrap();
@@ -199,6 +203,40 @@ async fn survive(nodes: &mut Nodes, telegram: &Telegram, web: &[usize], victim: 
     for node in web.iter().filter(|&&node| node != victim) {
         assert_eq!(running_version(&nodes.nodes[*node]).await.as_deref(), Some("0.1.1"));
     }
+}
+
+async fn a_gateway_that_lost_its_master_key_refuses_to_start(database: Database) {
+    let mut gateway = Gateway::start(database, Settings::default()).await;
+    let file = gateway.data.join("master.key");
+    let key = std::fs::read(&file).unwrap();
+    gateway.stop();
+    std::fs::remove_file(&file).unwrap();
+    let log = gateway.refuse_to_start_again();
+    assert!(log.contains("sealed under the master key") && log.contains("there is no file"), "{log}");
+    assert!(!file.exists(), "no other key is made in its place");
+    std::fs::write(&file, key).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    gateway.start_again();
+    let listed = listed(&gateway).await;
+    assert_eq!(listed.len(), 1, "the stopped process left the list");
+    assert_eq!(listed[0]["plugins"][0]["version"], "0.1.0");
+}
+
+async fn a_killed_process_is_no_node_of_the_next_one(database: Database) {
+    let mut gateway = Gateway::start(database, Settings::default()).await;
+    gateway.kill();
+    gateway.start_again();
+    let listed = listed(&gateway).await;
+    let answering: Vec<&Value> = listed.iter().filter(|node| node["answers"] == true).collect();
+    assert_eq!(answering.len(), 1);
+    assert_eq!(answering[0]["state"], "live");
+    // PostgreSQL may have other nodes: there it is gone after 30 s. With SQLite there are none.
+    assert_eq!(listed.len(), if database == Database::Sqlite { 1 } else { 2 });
+}
+
+both! {
+    a_gateway_that_lost_its_master_key_refuses_to_start,
+    a_killed_process_is_no_node_of_the_next_one,
 }
 
 async fn claim_under_race(db: &Db, url: &str) {
@@ -296,7 +334,8 @@ async fn listeners(connection: &mut PgConnection) -> BTreeSet<i32> {
     rows.iter().map(|row| row.get("pid")).collect()
 }
 
-mod postgres {
+/// What only several nodes can show.
+mod several_on_postgres {
     use super::*;
 
     #[tokio::test]

@@ -16,9 +16,9 @@ const GONE_AFTER: Duration = Duration::from_secs(30);
 /// And nobody asks for it after so long.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Whether the node is there, as far as the others can tell.
-pub fn is_gone(node: &SeenNode, now: At) -> bool {
-    now.since(node.seen_at).is_some_and(|since| since > GONE_AFTER)
+/// Whether the node is gone, as far as this one can tell; it knows of itself that it isn't.
+pub fn is_gone(app: &App, node: &SeenNode, now: At) -> bool {
+    node.node.id != app.node.id && now.since(node.seen_at).is_some_and(|since| since > GONE_AFTER)
 }
 
 /// Tells that this node is there, before anything asks for it.
@@ -37,7 +37,8 @@ pub async fn run(app: Arc<App>) {
     let mut checked = app.clock.now();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(BEAT) => {}
+            // With SQLite nobody looks whether this process is there, and an idle gateway mustn't write.
+            () = tokio::time::sleep(BEAT), if app.db.is_postgres() => {}
             () = app.plugins.changed() => {}
             () = app.tasks.stopping() => break,
         }

@@ -138,6 +138,13 @@ pub async fn sync(app: &App) -> store::Result<()> {
     Ok(())
 }
 
+/// Whether this node runs what the type is to run; another node may have activated a version that is still compiled here.
+pub async fn is_current(app: &App, channel_type: &str) -> store::Result<bool> {
+    let active = store::plugins::active(&app.db, channel_type).await?;
+    let running = app.plugins.get(channel_type);
+    Ok(active.map(|active| active.digest) == running.map(|version| version.digest.clone()))
+}
+
 async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manifest>> {
     let stored = store::plugins::find(&app.db, digest).await?.and_then(|version| version.manifest);
     Ok(stored.and_then(|manifest| serde_json::from_value(manifest).ok()))

@@ -26,7 +26,7 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<Sh
     caller.operates()?;
     let now = app.clock.now();
     let show = |node: SeenNode| ShownNode {
-        state: if presence::is_gone(&node, now) { "gone" } else { "live" },
+        state: if presence::is_gone(&app, &node, now) { "gone" } else { "live" },
         answers: node.node.id == app.node.id,
         node,
     };

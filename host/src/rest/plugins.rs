@@ -73,7 +73,7 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listin
     caller.operates()?;
     let now = app.clock.now();
     let mut live = store::nodes::list(&app.db).await?;
-    live.retain(|node| !presence::is_gone(node, now));
+    live.retain(|node| !presence::is_gone(&app, node, now));
     let show = |active: Active| {
         let running = app.plugins.get(&active.channel_type);
         ShownActive {

@@ -111,6 +111,17 @@ impl Gateway {
         self.url = url;
     }
 
+    /// Starts it again where it should refuse to; answers its log.
+    pub(crate) fn refuse_to_start_again(&mut self) -> String {
+        match launch(self.folder.path()) {
+            Ok((child, ..)) => {
+                self.child = child;
+                panic!("it started");
+            }
+            Err(log) => log,
+        }
+    }
+
     /// Asks it to stop and waits until it has.
     pub(crate) fn stop(&mut self) {
         let status = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
