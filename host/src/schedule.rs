@@ -58,7 +58,7 @@ async fn start_due(app: &Arc<App>) -> store::Result<()> {
         return Ok(());
     }
     let mut tx = app.db.begin().await?;
-    let due = store::jobs::claim(&mut tx, now, now.plus(LEASE), CLAIM_MAX).await?;
+    let due = store::jobs::claim(&mut tx, &app.node.id, now, now.plus(LEASE), CLAIM_MAX).await?;
     tx.commit().await?;
     for job in due {
         let doing = Arc::clone(app);

@@ -20,3 +20,6 @@ CREATE TABLE master_key_check (
 
 -- Two messages of a lane are never on their way at the same time, whoever claims them: the database itself refuses it.
 CREATE UNIQUE INDEX outbox_lane_leased ON outbox (lane) WHERE leased_until IS NOT NULL;
+
+-- Whose claim it is: a node that is started again after a crash takes up at once what it was doing.
+ALTER TABLE account_jobs ADD COLUMN leased_by TEXT;

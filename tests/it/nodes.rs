@@ -230,8 +230,7 @@ async fn a_killed_process_is_no_node_of_the_next_one(database: Database) {
     let answering: Vec<&Value> = listed.iter().filter(|node| node["answers"] == true).collect();
     assert_eq!(answering.len(), 1);
     assert_eq!(answering[0]["state"], "live");
-    // PostgreSQL may have other nodes: there it is gone after 30 s. With SQLite there are none.
-    assert_eq!(listed.len(), if database == Database::Sqlite { 1 } else { 2 });
+    assert_eq!(listed.len(), 1, "its data folder's last process is gone");
 }
 
 both! {

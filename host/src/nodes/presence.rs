@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context;
+
 use super::{running, time};
 use crate::{
     app::App,
@@ -15,21 +17,30 @@ const BEAT: Duration = Duration::from_secs(5);
 const GONE_AFTER: Duration = Duration::from_secs(30);
 /// And nobody asks for it after so long.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
+/// In the data folder, which belongs to one process: the id of the one that used it last.
+const ID_FILE: &str = "node.id";
 
 /// Whether the node is gone, as far as this one can tell; it knows of itself that it isn't.
 pub fn is_gone(app: &App, node: &SeenNode, now: At) -> bool {
     node.node.id != app.node.id && now.since(node.seen_at).is_some_and(|since| since > GONE_AFTER)
 }
 
-/// Tells that this node is there, before anything asks for it.
-pub async fn enter(app: &App) -> store::Result<()> {
-    if !app.db.is_postgres() {
-        // Nobody else can be there: every other row is of a process that is gone.
-        let mut tx = app.db.begin().await?;
-        store::nodes::forget(&mut tx, app.clock.now()).await?;
-        tx.commit().await?;
+/// Tells that this node is there, before anything asks for it, and takes up what its data folder's last process was doing.
+///
+/// # Errors
+/// The database failed, or the data folder can't be written.
+pub async fn enter(app: &App) -> anyhow::Result<()> {
+    let file = app.config.data.join(ID_FILE);
+    // None on the first start.
+    let last = std::fs::read_to_string(&file).ok();
+    let mut tx = app.db.begin().await?;
+    if let Some(last) = last.as_deref().map(str::trim) {
+        store::jobs::expire_leases_of(&mut tx, last).await?;
+        store::nodes::leave(&mut tx, last).await?;
     }
-    beat(app, &running(&app.plugins)).await
+    tx.commit().await?;
+    std::fs::write(&file, &app.node.id).with_context(|| file.display().to_string())?;
+    Ok(beat(app, &running(&app.plugins)).await?)
 }
 
 /// Beats until the gateway stops, and at once when what runs here has changed.

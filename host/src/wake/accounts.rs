@@ -1,4 +1,4 @@
-//! How long something read of an account may be remembered: until its generation changes.
+//! The generations of accounts: what was read of an account is valid until its generation changes.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -8,10 +8,7 @@ use std::{
 /// Accounts share so many counters: a change makes a node read a few others anew too, and the memory is bounded.
 const SLOTS: usize = 1024;
 
-/// Generations of accounts. Who remembers an account asks for its generation *before* reading it, and takes what it remembers
-/// for valid as long as the generation is the same: a change that comes between the two isn't missed then, and after
-/// [`Accounts::forget`] nobody of this node uses the old one.
-pub struct Accounts {
+pub(super) struct Accounts {
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
 }
@@ -23,8 +20,7 @@ impl Default for Accounts {
 }
 
 impl Accounts {
-    /// What is remembered is valid as long as this is the same.
-    pub fn generation(&self, account_id: &str) -> u64 {
+    pub(super) fn generation(&self, account_id: &str) -> u64 {
         self.slot(account_id).map_or(0, |slot| slot.load(Ordering::SeqCst))
     }
 

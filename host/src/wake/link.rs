@@ -95,8 +95,9 @@ async fn tell(app: &App, link: &Link) -> bool {
 
 /// Sends what a shutdown has still brought: [`run`] ends before the last requests do.
 pub async fn finish(app: &App) {
-    if let Some(link) = &app.wake.link {
-        tell(app, link).await;
+    let Some(link) = &app.wake.link else { return };
+    if tokio::time::timeout(PAUSE, tell(app, link)).await.is_err() {
+        tracing::warn!("other nodes could not be told any more");
     }
 }
 
@@ -166,17 +167,29 @@ mod tests {
     #[test]
     fn what_is_remembered_of_an_account_is_void_after_a_change_here_or_there() {
         let wake = Wake::among_nodes("node-1");
-        let before = wake.accounts.generation("a");
-        assert_eq!(wake.accounts.generation("a"), before);
+        assert_eq!(wake.account_generation("a"), None, "nobody is heard: a change elsewhere would be missed");
+        wake.link.as_ref().unwrap().hears.store(true, Ordering::Relaxed);
+        let before = wake.account_generation("a");
+        assert!(before.is_some());
+        assert_eq!(wake.account_generation("a"), before);
         wake.account_changed("a");
-        let after = wake.accounts.generation("a");
+        let after = wake.account_generation("a");
         assert_ne!(after, before);
         let (_, told) = Notice::read("node-2 account:a");
         wake.pass_on(&told);
-        let told = wake.accounts.generation("a");
+        let told = wake.account_generation("a");
         assert_ne!(told, after);
         wake.pass_on(&Notice::everything());
-        assert_ne!(wake.accounts.generation("a"), told);
+        assert_ne!(wake.account_generation("a"), told);
+    }
+
+    #[test]
+    fn a_process_alone_may_always_remember() {
+        let wake = Wake::default();
+        let before = wake.account_generation("a");
+        assert!(before.is_some());
+        wake.account_changed("a");
+        assert_ne!(wake.account_generation("a"), before);
     }
 
     #[tokio::test]
