@@ -137,7 +137,8 @@ async fn survive(nodes: &mut Nodes, telegram: &Telegram, web: &[usize], victim: 
     let under_way = |count: usize| {
         let load = Arc::clone(&load);
         async move {
-            eventually_within(LONG, "the load is under way", || async { (load.count.load(Ordering::SeqCst) >= count).then_some(()) }).await
+            let look = || async { (load.count.load(Ordering::SeqCst) >= count).then_some(()) };
+            eventually_within(LONG, "the load is under way", look).await;
         }
     };
     under_way(WEBHOOKS / 5).await;
@@ -378,9 +379,9 @@ mod several_on_postgres {
     async fn a_node_with_another_master_key_refuses_to_start() {
         let nodes = Nodes::start(vec![Settings::default()]).await;
         let other = Settings::default().line("secrets.master_key = \"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\"");
-        let log = Gateway::try_start_on(&nodes.database_url, other).err().expect("it refuses");
+        let log = Gateway::try_start_on(&nodes.database_url, &other).err().expect("it refuses");
         assert!(log.contains("sealed under the master key") && log.contains("this gateway was given"), "{log}");
-        let none = Gateway::try_start_on(&nodes.database_url, Settings::default()).err().expect("it refuses");
+        let none = Gateway::try_start_on(&nodes.database_url, &Settings::default()).err().expect("it refuses");
         assert!(none.contains("sealed under the master key") && none.contains("there is no file"), "{none}");
     }
 

@@ -74,17 +74,17 @@ pub(crate) fn plugin_file(name: &str) -> PathBuf {
 impl Gateway {
     /// Starts one with a database of its own.
     pub(crate) async fn start(database: Database, settings: Settings) -> Gateway {
-        Gateway::start_on(&database.make_url(), settings)
+        Gateway::start_on(&database.make_url(), &settings)
     }
 
     /// Starts one on that database, which may be others' too: then only the first is told a key.
-    pub(crate) fn start_on(database_url: &str, settings: Settings) -> Gateway {
+    pub(crate) fn start_on(database_url: &str, settings: &Settings) -> Gateway {
         Gateway::try_start_on(database_url, settings).unwrap_or_else(|log| panic!("the gateway didn't start:\n{log}"))
     }
 
     /// The same; its log where it refuses to start.
-    pub(crate) fn try_start_on(database_url: &str, settings: Settings) -> Result<Gateway, String> {
-        let folder = prepare(database_url, &settings);
+    pub(crate) fn try_start_on(database_url: &str, settings: &Settings) -> Result<Gateway, String> {
+        let folder = prepare(database_url, settings);
         let (child, url, key) = launch(folder.path())?;
         static TLS: Once = Once::new();
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());

@@ -18,7 +18,7 @@ impl Nodes {
             .into_iter()
             .map(|settings| {
                 let url = database_url.clone();
-                tokio::task::spawn_blocking(move || Gateway::start_on(&url, keyed(settings)))
+                tokio::task::spawn_blocking(move || Gateway::start_on(&url, &keyed(settings)))
             })
             .collect();
         let mut nodes: Vec<Gateway> = futures::future::join_all(starts).await.into_iter().map(Result::unwrap).collect();
@@ -32,7 +32,7 @@ impl Nodes {
 
     /// Adds one to those that run; its index.
     pub(crate) fn add(&mut self, settings: Settings) -> usize {
-        let mut node = Gateway::start_on(&self.database_url, keyed(settings));
+        let mut node = Gateway::start_on(&self.database_url, &keyed(settings));
         assert!(node.key.is_empty(), "a key is told once");
         node.key.clone_from(&self.nodes[0].key);
         self.nodes.push(node);
