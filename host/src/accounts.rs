@@ -13,7 +13,7 @@ pub use change::{AccountChange, NewAccount, create, delete, running, update};
 pub use connect::{ConnectStep, connect, disconnect};
 pub use health::check;
 pub use known::{Known, KnownAccounts};
-pub use standing::{stand, stand_after, standing_after};
+pub use standing::{commit, stand, stand_after, standing_after};
 pub use vault::open_secrets;
 
 /// The job that polls the provider.

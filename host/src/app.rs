@@ -9,6 +9,7 @@ use crate::{
     blobs::Blobs,
     clock::Clock,
     config::Config,
+    domain::node::Node,
     egress::Egress,
     ids::Ids,
     inbox::{Inbox, TurnedAway},
@@ -24,6 +25,8 @@ use crate::{
 
 pub struct App {
     pub config: Config,
+    /// This process.
+    pub node: Node,
     /// How providers reach the gateway, without a slash at the end.
     pub public_url: String,
     pub db: Db,

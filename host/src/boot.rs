@@ -11,22 +11,22 @@ use crate::{
     accounts::KnownAccounts,
     app::App,
     blobs::{BlobError, Blobs, S3Settings},
-    clock::{Clock as _, SystemClock},
+    clock::{Clock, SystemClock},
     config::Config,
-    domain::key::Scope,
+    domain::{key::Scope, node::Role},
     egress::{Egress, EgressSettings},
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
     logbook::Logbook,
     media::{self, Links},
     metrics::Metrics,
-    outbox,
+    nodes, outbox,
     plugins::{self, Registry},
     rest, schedule,
     secrets::{Keyring, MasterKey},
     store::{self, Db, group::Group},
     tasks::Tasks,
-    wake::Wake,
+    wake::{self, Wake},
     webhooks,
 };
 
@@ -44,14 +44,20 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Db> {
     Ok(db)
 }
 
-/// The master key from the configuration, or from a file that is made on the first start.
-fn open_keyring(config: &Config) -> anyhow::Result<Keyring> {
+/// The master key from the configuration, or from a file that is made on the first start: not where the database was sealed
+/// under another one already.
+async fn open_keyring(config: &Config, db: &Db) -> anyhow::Result<Keyring> {
     let key = if !config.secrets.master_key.is_empty() {
         MasterKey::from_base64(&config.secrets.master_key)?
     } else if !config.secrets.master_key_file.is_empty() {
         MasterKey::from_file(Path::new(&config.secrets.master_key_file))?
     } else {
         let file = config.data.join("master.key");
+        if let Some(check) = store::nodes::key_check(db).await?
+            && !file.exists()
+        {
+            anyhow::bail!("{}", nodes::unknown_key(&check, &format!("there is no file {}", file.display())));
+        }
         let (key, made) = MasterKey::from_file_or_new(&file)?;
         if made {
             tracing::warn!(file = %file.display(), "a master key was made: keep a copy of it, without it no credential can be read");
@@ -113,15 +119,19 @@ impl Gateway {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
         let db = open_database(&config).await?;
+        let clock = Arc::new(SystemClock);
+        nodes::time::check(&db, clock.as_ref()).await?;
+        let keyring = open_keyring(&config, &db).await?;
         let listener = TcpListener::bind(config.http.bind).await.with_context(|| format!("http.bind = {}", config.http.bind))?;
         let address = listener.local_addr()?;
         let public_url = match config.http.public_url.trim_end_matches('/') {
             "" => format!("http://{address}"),
             url => url.to_owned(),
         };
-        let clock = Arc::new(SystemClock);
         let ids = Arc::new(Ids::default());
-        let (wake, tasks) = (Wake::default(), Tasks::default());
+        let node = nodes::this_node(&config, address, &ids, clock.now());
+        let wake = if db.is_postgres() { Wake::among_nodes(&node.id) } else { Wake::default() };
+        let tasks = Tasks::default();
         let plugins = Arc::new(Registry::default());
         let metrics = Arc::new(Metrics::new(clock.now()));
         let logbook = Arc::new(Logbook::start(
@@ -153,6 +163,7 @@ impl Gateway {
             blobs: open_blobs(&config).context("blobs")?,
             plugins,
             config,
+            node,
             public_url,
             clock,
             ids,
@@ -167,11 +178,12 @@ impl Gateway {
             wake,
             tasks,
         });
-        let first_key = make_first_key(&app).await?;
+        let first_key = claim_database(&app).await?;
         outbox::worker::recover(&app).await?;
         media::worker::recover(&app).await?;
         plugins::sync(&app).await?;
         plugins::folder::load(&app).await?;
+        nodes::presence::enter(&app).await?;
         Ok(Gateway { app, listener, first_key })
     }
 
@@ -182,11 +194,18 @@ impl Gateway {
     /// Serves until `stop` ends, then finishes what is being done.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let app = self.app;
-        app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
-        app.tasks.spawn(schedule::run(Arc::clone(&app)));
-        app.tasks.spawn(media::worker::run(Arc::clone(&app)));
+        app.tasks.spawn(wake::link::run(Arc::clone(&app)));
+        app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
+        if app.db.is_postgres() {
+            app.tasks.spawn(plugins::follow(Arc::clone(&app)));
+        }
+        if app.node.has(Role::Worker) {
+            app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
+            app.tasks.spawn(schedule::run(Arc::clone(&app)));
+            app.tasks.spawn(media::worker::run(Arc::clone(&app)));
+        }
         let tasks = app.tasks.clone();
         let drain = Duration::from_millis(app.config.http.drain_ms);
         let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
@@ -215,27 +234,31 @@ impl Gateway {
         app.group.close().await;
         app.inbox.close().await;
         app.logbook.close().await;
+        wake::link::finish(&app).await;
         app.db.close().await;
         Ok(())
     }
 }
 
 fn router(app: &Arc<App>) -> Router {
-    Router::new()
-        .merge(webhooks::router())
-        .merge(rest::router(app))
-        .layer(middleware::from_fn_with_state((), rest::answer_panics))
-        .with_state(Arc::clone(app))
+    let doors = if app.node.has(Role::Web) { webhooks::router().merge(rest::router(app)) } else { rest::status_router() };
+    doors.layer(middleware::from_fn_with_state((), rest::answer_panics)).with_state(Arc::clone(app))
 }
 
-/// The operator's key; its text is told once.
-async fn make_first_key(app: &App) -> store::Result<Option<String>> {
-    if !store::api_keys::list(&app.db).await?.is_empty() {
-        return Ok(None);
-    }
-    let (key, stored) = rest::new_key(&app.ids, "first admin key", None, Scope::Admin, None, app.clock.now());
+/// What is done once for a database, however many nodes start at the same time: it gets its master key, and the operator's key,
+/// whose text is told once.
+async fn claim_database(app: &App) -> anyhow::Result<Option<String>> {
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    store::api_keys::insert(&mut tx, &stored, &rest::hash_key(&key)).await?;
+    tx.exclude_other_starts().await?;
+    nodes::prove_key(&mut tx, &app.keyring, now).await?;
+    let first_key = if store::api_keys::list(&mut tx).await?.is_empty() {
+        let (key, stored) = rest::new_key(&app.ids, "first admin key", None, Scope::Admin, None, now);
+        store::api_keys::insert(&mut tx, &stored, &rest::hash_key(&key)).await?;
+        Some(key)
+    } else {
+        None
+    };
     tx.commit().await?;
-    Ok(Some(key))
+    Ok(first_key)
 }

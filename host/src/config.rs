@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    domain::{log::LogLevel, webhook::REDELIVERY},
+    domain::{log::LogLevel, node::Role, webhook::REDELIVERY},
     manifest::Rates,
 };
 
@@ -21,6 +21,7 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub data: PathBuf,
+    pub node: NodeSettings,
     pub http: Http,
     pub database: Database,
     pub secrets: Secrets,
@@ -36,6 +37,13 @@ pub struct Config {
     pub logs: Logs,
     pub metrics: Metrics,
     pub otlp: Otlp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSettings {
+    pub name: String,
+    pub roles: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -259,6 +267,7 @@ impl Config {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        problems.extend(self.role_problems());
         if !self.http.public_url.is_empty() {
             match Url::parse(&self.http.public_url) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {}
@@ -314,6 +323,36 @@ impl Config {
         }
         self.otlp.find_problems(&mut problems);
         problems
+    }
+
+    fn role_problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self
+            .node
+            .roles
+            .iter()
+            .filter(|role| role.parse::<Role>().is_err())
+            .map(|role| format!("node.roles: there is no role “{role}”; there are {}", Role::WORDS.join(" and ")))
+            .collect();
+        if self.node.roles.is_empty() {
+            problems.push(format!("node.roles: a node needs one at least; there are {}", Role::WORDS.join(" and ")));
+        } else if problems.is_empty() && self.database.url.is_empty() && self.roles().len() < Role::WORDS.len() {
+            problems.push(format!(
+                "node.roles: with SQLite there is one process, which needs all of them: {}. Several nodes share a PostgreSQL: set database.url",
+                Role::WORDS.join(" and ")
+            ));
+        }
+        problems
+    }
+
+    /// What this node does, each role once.
+    pub fn roles(&self) -> Vec<Role> {
+        let mut roles: Vec<Role> = Vec::new();
+        for role in self.node.roles.iter().filter_map(|role| role.parse().ok()) {
+            if !roles.contains(&role) {
+                roles.push(role);
+            }
+        }
+        roles
     }
 
     pub fn database_file(&self) -> PathBuf {
@@ -465,6 +504,17 @@ mod tests {
         ];
         for name in names {
             assert!(text.contains(name), "{name} in {text}");
+        }
+    }
+
+    #[test]
+    fn roles_are_words_and_sqlite_needs_all_of_them() {
+        assert_eq!(load("").unwrap().roles(), [Role::Web, Role::Worker]);
+        let postgres = "[database]\nurl = \"postgres://me@db/patchbay\"\n";
+        assert_eq!(load(&format!("{postgres}[node]\nroles = [\"worker\", \"worker\"]\n")).unwrap().roles(), [Role::Worker]);
+        for (text, told) in [("[\"cook\"]", "“cook”"), ("[]", "needs one"), ("[\"web\"]", "SQLite")] {
+            let problems = load(&format!("[node]\nroles = {text}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("node.roles") && problems.contains(told), "{problems}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod key;
 pub mod log;
 pub mod media;
 pub mod message;
+pub mod node;
 pub mod people;
 pub mod sending;
 pub mod stats;

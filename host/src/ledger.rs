@@ -53,12 +53,14 @@ enum Merge {
 }
 
 /// What a saved ledger set in motion.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Applied {
     pub events: usize,
     pub queued: usize,
     /// Files to fetch.
     pub files: u64,
+    /// Accounts that stand otherwise.
+    pub stood: Vec<String>,
 }
 
 impl Ledger {

@@ -17,6 +17,7 @@ pub mod logbook;
 pub mod manifest;
 pub mod media;
 pub mod metrics;
+pub mod nodes;
 pub mod outbox;
 pub mod plugins;
 pub mod rest;

@@ -4,6 +4,7 @@
 mod compiler;
 pub mod convert;
 pub mod folder;
+mod follow;
 mod http_trace;
 mod install;
 mod registry;
@@ -12,7 +13,8 @@ mod version;
 mod watch;
 
 pub use compiler::compile_to;
+pub use follow::follow;
 pub use install::{InstallError, Installed, activate, digest_of, install, roll_back};
-pub use registry::{LoadProblem, Registry, sync};
+pub use registry::{LoadProblem, Registry, is_current, sync};
 pub use services::{CallServices, Captured};
 pub use version::Version;

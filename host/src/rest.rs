@@ -11,6 +11,7 @@ mod extract;
 mod idempotency;
 mod media;
 mod messages;
+mod nodes;
 mod people;
 mod plugins;
 mod status;
@@ -49,11 +50,21 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     Router::new()
         .nest("/rest/v1", rest)
-        .nest("/admin/v1", plugins)
+        .nest("/admin/v1", plugins.merge(nodes::router()))
         .merge(media::signed_router())
         .merge(status::router())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
+}
+
+/// What a node without the role `web` answers: whether it is well, and nothing else.
+pub fn status_router() -> Router<Arc<App>> {
+    Router::new().merge(status::router()).fallback(not_web)
+}
+
+async fn not_web(State(app): State<Arc<App>>) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_web", "This node answers no requests: its node.roles has no “web”.")
+        .hint(format!("Ask a node that has it; the balancer must not send requests to {}.", app.node.name))
 }
 
 /// Does work to its end even where the client hangs up: what a provider was told has to be stored.

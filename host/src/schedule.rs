@@ -21,6 +21,8 @@ const CLAIM_MAX: u32 = 32;
 const LEASE: Duration = Duration::from_secs(90);
 const IDLE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
+/// The wait for a plugin that this node is still loading.
+const SOON: Duration = Duration::from_secs(2);
 /// The wait after a job that failed.
 const PAUSE: Duration = Duration::from_secs(15);
 
@@ -38,12 +40,6 @@ pub async fn run(app: Arc<App>) {
             if let Err(error) = sweep(&app, now).await {
                 tracing::error!(%error, "what has expired could not be swept");
             }
-        }
-        // Other nodes activate versions too.
-        if app.db.is_postgres()
-            && let Err(error) = plugins::sync(&app).await
-        {
-            tracing::error!(%error, "active plugins could not be read");
         }
         tokio::select! {
             () = app.wake.jobs.notified() => {}
@@ -68,7 +64,7 @@ async fn start_due(app: &Arc<App>) -> store::Result<()> {
         return Ok(());
     }
     let mut tx = app.db.begin().await?;
-    let due = store::jobs::claim(&mut tx, now, now.plus(LEASE), CLAIM_MAX).await?;
+    let due = store::jobs::claim(&mut tx, &app.node.id, now, now.plus(LEASE), CLAIM_MAX).await?;
     tx.commit().await?;
     for job in due {
         let doing = Arc::clone(app);
@@ -133,6 +129,15 @@ async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Option
 async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
     if !account.is_active {
         return None;
+    }
+    match plugins::is_current(app, &account.channel_type).await {
+        Ok(true) => {}
+        // A version that is being replaced would only fail again on what its successor can read.
+        Ok(false) => return Some(if app.plugins.problem(&account.channel_type).is_some() { PAUSE } else { SOON }),
+        Err(error) => {
+            tracing::error!(account.id = %account.id, %error, "the active plugin could not be read");
+            return Some(PAUSE);
+        }
     }
     next_step(account, inbox::release(app, account).await)
 }

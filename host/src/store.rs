@@ -16,6 +16,8 @@ pub mod jobs;
 pub mod kv;
 pub mod media;
 pub mod messages;
+pub mod nodes;
+pub mod notices;
 pub mod organizations;
 pub mod outbox;
 pub mod parked;

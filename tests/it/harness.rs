@@ -4,9 +4,11 @@
 mod database;
 mod events;
 mod gateway;
+mod nodes;
 
 pub(crate) use database::{Database, wait_for_the_disk};
 pub(crate) use gateway::{Gateway, Settings, plugin_file};
+pub(crate) use nodes::Nodes;
 
 use std::{future::Future, time::Duration};
 
@@ -36,12 +38,21 @@ pub(crate) const BOT: i64 = 4_200_001;
 pub(crate) const MONA: i64 = 70_010_001;
 
 /// Waits until `look` answers something.
-pub(crate) async fn eventually<T, F, Fut>(what: &str, mut look: F) -> T
+pub(crate) async fn eventually<T, F, Fut>(what: &str, look: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
 {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    eventually_within(PATIENCE, what, look).await
+}
+
+/// The same for what takes longer by design, like a lease that runs out.
+pub(crate) async fn eventually_within<T, F, Fut>(patience: Duration, what: &str, mut look: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         if let Some(found) = look().await {
             return found;

@@ -8,6 +8,7 @@ mod harness;
 mod inbound;
 mod logs;
 mod media;
+mod nodes;
 mod outbound;
 mod outbox;
 mod plugins;

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{RECONNECT, RELEASE, connect, settings, standing::stand, vault};
+use super::{
+    RECONNECT, RELEASE, connect, settings,
+    standing::{commit, stand},
+    vault,
+};
 use crate::{
     app::App,
     clock::At,
@@ -93,7 +97,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
     store::accounts::insert(&mut tx, &account).await?;
     vault::seal(app, &mut tx, &account, &split.given, now).await?;
     generate_secrets(app, &mut tx, &version.manifest, &account, now).await?;
-    tx.commit().await?;
+    commit(app, tx, &account.id).await?;
     Ok(account)
 }
 
@@ -164,9 +168,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         stand(app, &mut tx, owner, &updated.standing, now).await?;
         store::jobs::schedule(&mut tx, &account.id, RECONNECT, now).await?;
     }
-    tx.commit().await?;
-    app.wake.outbox.notify_one();
-    app.wake.jobs.notify_one();
+    commit(app, tx, &account.id).await?;
     Ok(updated)
 }
 
@@ -186,8 +188,7 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     store::secrets::remove_all(&mut tx, &account.id).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     store::accounts::delete(&mut tx, &account.id, now).await?;
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
+    commit(app, tx, &account.id).await?;
     Ok(objection)
 }
 

@@ -14,7 +14,12 @@ use patchbay_sandbox::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{CONNECT, change::running, standing::stand, vault};
+use super::{
+    CONNECT,
+    change::running,
+    standing::{commit, stand},
+    vault,
+};
 use crate::{
     app::App,
     clock::At,
@@ -109,8 +114,7 @@ pub async fn disconnect(app: &Arc<App>, account: &Account) -> Result<Account, Ap
     store::accounts::set_unlinked(&mut tx, &account.id, now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
+    commit(app, tx, &account.id).await?;
     store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))
 }
 
@@ -158,10 +162,7 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
     };
     store::accounts::set_connect_progress(&mut tx, &account.id, outcome.state, prompt).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
-    app.wake.outbox.notify_one();
-    app.wake.jobs.notify_one();
+    commit(app, tx, &account.id).await?;
     Ok(())
 }
 
@@ -232,8 +233,7 @@ async fn fail(app: &App, account: &Account, failure: Failure) -> Result<ApiError
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
+    commit(app, tx, &account.id).await?;
     Ok(refusal(&failure))
 }
 

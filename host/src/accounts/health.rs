@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{change::running, standing::stand};
+use super::{
+    change::running,
+    standing::{commit, stand},
+};
 use crate::{
     app::App,
     clock::At,
@@ -16,6 +19,7 @@ use crate::{
     error::ApiError,
     plugins::convert,
     store::{self, Tx, people::Owner},
+    wake::Topic,
 };
 
 /// How old the last record of the history may grow while nothing changes.
@@ -40,15 +44,21 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     remember(app, &mut tx, &before, &report, &version.digest, now).await?;
     // A check tells of accounts that are connected, or would be again; the first connect is the user's.
-    let connection = before.standing.connection;
+    let stood = &before.standing;
     let standing = if report.is_unreached() { unreached(&before, &report) } else { standing };
-    if let Some(standing) = standing.filter(|_| connection.is_connected() || connection == Connection::NeedsReauth) {
+    let settled = stood.connection.is_connected() || stood.connection == Connection::NeedsReauth;
+    let changes = settled && standing.as_ref().is_some_and(|standing| standing != stood);
+    if let Some(standing) = standing.filter(|_| settled) {
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
         stand(app, &mut tx, owner, &standing, now).await?;
     }
-    tx.commit().await?;
-    app.wake.events.notify_waiters();
-    app.wake.outbox.notify_one();
+    if changes {
+        commit(app, tx, &account.id).await?;
+    } else {
+        // Most checks find what stood before: nobody has to forget the account for that.
+        tx.commit().await?;
+        app.wake.tell(Topic::Outbox);
+    }
     Ok(report)
 }
 

@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -28,51 +25,43 @@ pub struct Known {
     pub account: Account,
     pub secrets: BTreeMap<String, Secret>,
     read_at: At,
+    generation: u64,
 }
 
 #[derive(Default)]
 pub struct KnownAccounts {
     kept: Mutex<HashMap<String, Arc<Known>>>,
-    /// Rises with every change: what was read before it isn't kept.
-    changes: AtomicU64,
 }
 
 impl KnownAccounts {
     /// The account, as it stood a second ago at most; none where there is none.
     pub async fn find(&self, app: &App, id: &str) -> Result<Option<Arc<Known>>> {
         let now = app.clock.now();
-        let kept = self.lock().get(id).cloned();
-        match kept {
-            Some(known) if now.since(known.read_at).is_some_and(|age| age < FRESH) => Ok(Some(known)),
-            _ => self.read(app, id).await,
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let is_fresh = |known: &Arc<Known>| {
+            now.since(known.read_at).is_some_and(|age| age < FRESH) && app.wake.account_generation(id) == Some(known.generation)
+        };
+        match kept.filter(is_fresh) {
+            Some(known) => Ok(Some(known)),
+            None => self.read(app, id).await,
         }
     }
 
     /// The account as it stands now.
     pub async fn read(&self, app: &App, id: &str) -> Result<Option<Arc<Known>>> {
-        let changes = self.changes.load(Ordering::SeqCst);
+        // Before the reading: what changes during it isn't kept.
+        let generation = app.wake.account_generation(id);
         let read_at = app.clock.now();
         let Some(account) = store::accounts::find(&app.db, id).await? else { return Ok(None) };
         let secrets = open_secrets(app, &account).await?;
-        let known = Arc::new(Known { account, secrets, read_at });
-        let mut kept = self.lock();
-        if changes == self.changes.load(Ordering::SeqCst) {
+        let known = Arc::new(Known { account, secrets, read_at, generation: generation.unwrap_or_default() });
+        if generation.is_some() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= KEPT_MAX {
                 kept.clear();
             }
             kept.insert(id.to_owned(), Arc::clone(&known));
         }
         Ok(Some(known))
-    }
-
-    /// The account has changed.
-    pub fn forget(&self, id: &str) {
-        let mut kept = self.lock();
-        self.changes.fetch_add(1, Ordering::SeqCst);
-        kept.remove(id);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Known>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

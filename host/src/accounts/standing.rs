@@ -15,6 +15,7 @@ use crate::{
         log::{LogKind, LogLevel, Note},
     },
     store::{self, Tx, people::Owner},
+    wake::Topic,
 };
 
 /// Writes the new standing. Connected, the queue goes on and the account's jobs are due; not connected, both wait. Tells of it
@@ -102,7 +103,16 @@ pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> sto
     let mut tx = app.db.begin_ordered().await?;
     let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
     stand(app, &mut tx, owner, &standing, app.clock.now()).await?;
+    commit(app, tx, &account.id).await
+}
+
+/// Commits what was changed of an account, its secrets or its standing, and tells every node: the one way to do so, because what
+/// a node remembers of the account is valid until it hears.
+pub async fn commit(app: &App, tx: Tx, account_id: &str) -> store::Result<()> {
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.account_changed(account_id);
+    for topic in [Topic::Events, Topic::Outbox, Topic::Jobs] {
+        app.wake.tell(topic);
+    }
     Ok(())
 }

@@ -14,6 +14,7 @@ use tracing_subscriber::{
 use crate::{
     boot::Gateway,
     config::Config,
+    domain::node::Role,
     traces::{self, Traces},
 };
 
@@ -48,8 +49,12 @@ fn announce(gateway: &Gateway) -> anyhow::Result<()> {
     let address = gateway.address()?;
     let app = &gateway.app;
     println!("Patchbay {} on http://{address}", env!("CARGO_PKG_VERSION"));
-    println!("  API       http://{address}/rest/v1");
-    println!("  webhooks  {}/webhooks/{{account}}", app.public_url);
+    let roles: Vec<&str> = app.node.roles.iter().map(|role| role.as_str()).collect();
+    println!("  node      {} ({})", app.node.name, roles.join(", "));
+    if app.node.has(Role::Web) {
+        println!("  API       http://{address}/rest/v1");
+        println!("  webhooks  {}/webhooks/{{account}}", app.public_url);
+    }
     println!("  data      {}", app.config.data.display());
     println!("  plugins   {} (drop a component there, and it runs)", app.config.plugin_folder().display());
     for manifest in app.plugins.manifests() {

@@ -29,7 +29,7 @@ use crate::{
     store::{self, Db, StoreError, Tx, jobs::DueJob, people::Owner, webhooks::Disposition},
     tasks::Tasks,
     traces,
-    wake::Wake,
+    wake::{Topic, Wake},
 };
 
 /// The most that share one transaction.
@@ -268,14 +268,17 @@ impl Committer {
     }
 
     fn tell(&self, applied: &Applied) {
+        for account_id in &applied.stood {
+            self.wake.account_changed(account_id);
+        }
         if applied.queued > 0 {
-            self.wake.outbox.notify_one();
+            self.wake.tell(Topic::Outbox);
         }
         if applied.files > 0 {
-            self.wake.media.notify_one();
+            self.wake.tell(Topic::Media);
         }
         if applied.events > 0 {
-            self.wake.events.notify_waiters();
+            self.wake.tell(Topic::Events);
         }
     }
 }

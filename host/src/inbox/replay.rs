@@ -13,6 +13,7 @@ use crate::{
         webhook::{Webhook, WebhookState},
     },
     store::{self, webhooks::Filter},
+    wake::Topic,
 };
 
 /// Taken from the database at a time.
@@ -103,7 +104,7 @@ pub async fn ask_replay(app: &App, account: &Account, filter: Filter) -> store::
         store::webhooks::insert_replay(&mut tx, &app.ids.next(now), &account.id, &filter, until).await?;
         store::jobs::schedule(&mut tx, &account.id, REPLAY, now).await?;
         tx.commit().await?;
-        app.wake.jobs.notify_one();
+        app.wake.tell(Topic::Jobs);
     }
     Ok(found)
 }

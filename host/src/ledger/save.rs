@@ -10,7 +10,8 @@ impl Ledger {
         self.save_people(tx).await?;
         self.save_messages(tx).await?;
         let files = media::enqueue(tx, &self.changes.files, now).await?;
-        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len(), files };
+        let stood = self.changes.standings.iter().map(|(account_id, _)| account_id.clone()).collect();
+        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len(), files, stood };
         for merge in &self.changes.merges {
             match merge {
                 Merge::Contacts { account_id, from, into } => people::merge_contacts(tx, account_id, from, into, now).await?,

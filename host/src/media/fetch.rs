@@ -27,6 +27,7 @@ use crate::{
         self,
         media::{FileClaim, FileEnd},
     },
+    wake::Topic,
 };
 
 /// How long a node holds a file before another may take it: longer than a plugin may take for it.
@@ -177,7 +178,7 @@ async fn settle(app: &Arc<App>, claim: &FileClaim, outcome: Outcome) -> store::R
                 store::media::insert(&mut tx, &file, Some(now)).await?;
                 tell(app, &mut tx, claim, EventType::MediaStored, json!({"media": file}), now).await?;
                 tx.commit().await?;
-                app.wake.events.notify_waiters();
+                app.wake.tell(Topic::Events);
                 return Ok(());
             }
             drop(tx);
@@ -203,7 +204,7 @@ async fn settle(app: &Arc<App>, claim: &FileClaim, outcome: Outcome) -> store::R
                 tell(app, &mut tx, claim, EventType::MediaFailed, json!({"reason": failure}), now).await?;
             }
             tx.commit().await?;
-            app.wake.events.notify_waiters();
+            app.wake.tell(Topic::Events);
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::{
     error::ApiError,
     ledger::{About, Ledger, Wanted},
     store::{self, Tx, people::Owner},
+    wake::Topic,
 };
 
 /// Takes a message back unless a worker has it.
@@ -29,7 +30,7 @@ pub async fn cancel(app: &App, message: Message) -> Result<Message, ApiError> {
     let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
     let cancelled = set_cancelled(app, &mut tx, owner, std::slice::from_ref(&message.id), &failure, now).await?.pop();
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Events);
     Ok(cancelled.unwrap_or(message))
 }
 

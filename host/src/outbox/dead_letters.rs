@@ -21,6 +21,7 @@ use crate::{
     error::ApiError,
     ledger::{About, Ledger, Wanted},
     store::{self, Tx, dead_letters::Filter, outbox::lane, people::Owner},
+    wake::Topic,
 };
 
 /// Messages of one transaction, and of one call at most.
@@ -63,8 +64,8 @@ pub async fn replay(app: &App, message: &Message, force: bool) -> Result<Message
     check_replayable(&message, force)?;
     let message = requeue(app, &mut tx, &account, message, Priority::Normal, now).await?;
     tx.commit().await?;
-    app.wake.outbox.notify_one();
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Outbox);
+    app.wake.tell(Topic::Events);
     Ok(message)
 }
 
@@ -141,8 +142,8 @@ pub async fn replay_all(app: &App, filter: &Filter) -> Result<Replayed, ApiError
             }
         }
         tx.commit().await?;
-        app.wake.outbox.notify_one();
-        app.wake.events.notify_waiters();
+        app.wake.tell(Topic::Outbox);
+        app.wake.tell(Topic::Events);
         if done.replayed + done.skipped >= REPLAY_MAX {
             done.more = !store::dead_letters::replayable(&app.db, &filter, &after, 1).await?.is_empty();
             break;
@@ -198,7 +199,7 @@ pub async fn resolve(app: &App, message: &Message, verdict: Verdict) -> Result<M
     page.tell_message(event, &message, None, &About::default(), None);
     ledger.save(&mut tx).await?;
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Events);
     Ok(message)
 }
 

@@ -27,6 +27,7 @@ use crate::{
         outbox::lane,
         people::Owner,
     },
+    wake::Topic,
 };
 
 /// The extra that names the other parts of a message to delete.
@@ -208,8 +209,8 @@ pub async fn store_prepared(app: &App, prepared: &Prepared, answer: Option<&Kept
         return Ok(false);
     }
     tx.commit().await?;
-    app.wake.outbox.notify_one();
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Outbox);
+    app.wake.tell(Topic::Events);
     Ok(true)
 }
 

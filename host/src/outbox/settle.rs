@@ -23,6 +23,7 @@ use crate::{
     plugins::Version,
     store::{self, Tx, outbox::AttemptEnd, outbox::Claim, people::Owner},
     traces,
+    wake::Topic,
 };
 
 /// A plugin that faults on a message is asked once more, in case another call was to blame.
@@ -55,6 +56,16 @@ pub(super) enum Outcome {
     Released,
 }
 
+impl Outcome {
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Outcome::Sent { failure, .. } => failure.as_ref(),
+            Outcome::Refused(failure) | Outcome::Postponed(failure) => Some(failure),
+            Outcome::Parked | Outcome::Released => None,
+        }
+    }
+}
+
 /// What becomes of the queue's row.
 enum Next {
     Finish { state: MessageState, failure: Option<Failure> },
@@ -81,7 +92,10 @@ async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option
     write(app, &mut tx, claim, outcome, version, host).await?;
     crash::point(app, crash::Step::Settling);
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    if outcome.failure().and_then(accounts::standing_after).is_some() {
+        app.wake.account_changed(&claim.account_id);
+    }
+    app.wake.tell(Topic::Events);
     Ok(())
 }
 
@@ -94,10 +108,10 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
         parked,
         failure: failure.cloned(),
     };
-    let (accepted, facts, failure): (&[Accepted], &[Fact], Option<&Failure>) = match outcome {
-        Outcome::Sent { accepted, failure, facts } => (accepted, facts, failure.as_ref()),
-        Outcome::Refused(failure) | Outcome::Postponed(failure) => (&[], &[], Some(failure)),
-        Outcome::Parked | Outcome::Released => (&[], &[], None),
+    let failure = outcome.failure();
+    let (accepted, facts): (&[Accepted], &[Fact]) = match outcome {
+        Outcome::Sent { accepted, facts, .. } => (accepted, facts),
+        Outcome::Refused(_) | Outcome::Postponed(_) | Outcome::Parked | Outcome::Released => (&[], &[]),
     };
     let next = match outcome {
         Outcome::Sent { failure: None, .. } => Next::Finish { state: MessageState::Sent, failure: None },

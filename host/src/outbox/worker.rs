@@ -43,7 +43,7 @@ pub async fn run(app: Arc<App>) {
             }
             Err(error) => {
                 tracing::error!(%error, "the outbox could not be read");
-                PAUSE
+                app.wake.idle().min(PAUSE)
             }
         };
         tokio::select! {

@@ -20,6 +20,7 @@ use crate::{
         self, StoreError,
         plugins::{PluginVersion, VersionState},
     },
+    wake::Topic,
 };
 
 /// Why a component was not installed.
@@ -140,7 +141,7 @@ async fn probe(app: &App, version: &Version) -> Result<(), String> {
 
 /// Makes a stored version what its type runs.
 pub async fn activate(app: &App, digest: &str, reason: &str) -> Result<Installed, InstallError> {
-    let version = load_stored(app, digest).await.map_err(InstallError::Refused)?;
+    let version = load_stored(app, digest).await?;
     switch(app, version, reason).await
 }
 
@@ -166,17 +167,24 @@ async fn switch(app: &App, version: Version, reason: &str) -> Result<Installed, 
     if installed.changed {
         let generation = standing.map_or(0, |active| active.generation);
         let mut tx = app.db.begin().await?;
-        if !store::plugins::activate(&mut tx, &channel_type, &version.digest, generation, reason, app.clock.now()).await? {
-            return Err(InstallError::Overtaken);
+        if store::plugins::activate(&mut tx, &channel_type, &version.digest, generation, reason, app.clock.now()).await? {
+            // What an earlier version couldn't read, this one may.
+            for account in store::webhooks::accounts_waiting(&mut tx, &channel_type).await? {
+                store::jobs::schedule(&mut tx, &account, RELEASE, app.clock.now()).await?;
+            }
+            tx.commit().await?;
+            tracing::info!(plugin.type = %channel_type, plugin.version = %installed.version, plugin.digest = %installed.digest, %reason, "plugin activated");
+        } else {
+            // Another node was faster; it may have found the same component in the folder that they share.
+            let standing = store::plugins::active(&mut tx, &channel_type).await?;
+            if standing.is_none_or(|active| active.digest != version.digest) {
+                return Err(InstallError::Overtaken);
+            }
+            installed.changed = false;
         }
-        // What an earlier version couldn't read, this one may.
-        for account in store::webhooks::accounts_waiting(&mut tx, &channel_type).await? {
-            store::jobs::schedule(&mut tx, &account, RELEASE, app.clock.now()).await?;
-        }
-        tx.commit().await?;
-        tracing::info!(plugin.type = %channel_type, plugin.version = %installed.version, plugin.digest = %installed.digest, %reason, "plugin activated");
     }
     app.plugins.publish(Arc::new(version));
-    app.wake.jobs.notify_one();
+    app.wake.tell(Topic::Plugins);
+    app.wake.tell(Topic::Jobs);
     Ok(installed)
 }

@@ -4,19 +4,25 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use patchbay_sandbox::Plugin;
+use tokio::sync::Notify;
 
-use super::{Version, compiler};
-use crate::{app::App, manifest::Manifest, store};
+use super::{InstallError, Version, compiler};
+use crate::{app::App, clock::At, manifest::Manifest, store};
+
+/// A version that couldn't be loaded is tried again after so long: a node short of memory or time fails once.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Why a type's active version can't run here.
 #[derive(Debug, Clone)]
 pub struct LoadProblem {
     pub digest: String,
     pub reason: String,
+    pub tried_at: At,
 }
 
 #[derive(Default)]
@@ -32,6 +38,7 @@ pub struct Registry {
     snapshot: ArcSwap<Snapshot>,
     /// One switch at a time: from reading what is active to publishing what is to be.
     switching: tokio::sync::Mutex<()>,
+    changed: Notify,
 }
 
 impl Registry {
@@ -57,6 +64,11 @@ impl Registry {
 
     pub fn type_names(&self) -> Vec<String> {
         self.snapshot.load().manifests.keys().cloned().collect()
+    }
+
+    /// Ends when something else runs, or fails to run, than before. For one waiter.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Keeps others from switching until it is dropped.
@@ -90,32 +102,47 @@ impl Registry {
             Snapshot { versions: standing.versions.clone(), manifests: standing.manifests.clone(), problems: standing.problems.clone() };
         change(&mut next);
         self.snapshot.store(Arc::new(next));
+        self.changed.notify_one();
     }
 }
 
 /// Brings this node to the desired state in the database: every active version that doesn't run here is loaded. One that
 /// can't be is listed with its reason; the others run.
+///
+/// # Errors
+/// The database failed: what ran goes on.
 pub async fn sync(app: &App) -> store::Result<()> {
     let _switching = app.plugins.switch().await;
     for active in store::plugins::actives(&app.db).await? {
-        let runs = app.plugins.get(&active.channel_type).is_some_and(|version| version.digest == active.digest);
-        let failed = app.plugins.problem(&active.channel_type).is_some_and(|problem| problem.digest == active.digest);
-        if runs || failed {
-            continue;
+        let now = app.clock.now();
+        let problem = app.plugins.problem(&active.channel_type).filter(|problem| problem.digest == active.digest);
+        match problem {
+            Some(problem) if now.since(problem.tried_at).is_some_and(|since| since < TRIED_AGAIN_AFTER) => continue,
+            None if app.plugins.get(&active.channel_type).is_some_and(|version| version.digest == active.digest) => continue,
+            _ => {}
         }
         match load_stored(app, &active.digest).await {
             Ok(version) => {
                 tracing::info!(plugin.type = %active.channel_type, plugin.version = %version.manifest.version, plugin.digest = %active.digest, "plugin loaded");
                 app.plugins.publish(Arc::new(version));
             }
-            Err(reason) => {
+            Err(InstallError::Store(error)) => return Err(error),
+            Err(error) => {
+                let reason = error.to_string();
                 tracing::error!(plugin.type = %active.channel_type, plugin.digest = %active.digest, %reason, "plugin can't be loaded");
                 let manifest = stored_manifest(app, &active.digest).await?;
-                app.plugins.fail(manifest, &active.channel_type, LoadProblem { digest: active.digest, reason });
+                app.plugins.fail(manifest, &active.channel_type, LoadProblem { digest: active.digest, reason, tried_at: now });
             }
         }
     }
     Ok(())
+}
+
+/// Whether this node runs what the type is to run; another node may have activated a version that is still compiled here.
+pub async fn is_current(app: &App, channel_type: &str) -> store::Result<bool> {
+    let active = store::plugins::active(&app.db, channel_type).await?;
+    let running = app.plugins.get(channel_type);
+    Ok(active.map(|active| active.digest) == running.map(|version| version.digest.clone()))
 }
 
 async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manifest>> {
@@ -124,14 +151,14 @@ async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manife
 }
 
 /// Loads a version from its artefact, which is made anew where it is missing or another engine's.
-pub(super) async fn load_stored(app: &App, digest: &str) -> Result<Version, String> {
-    let unknown = || format!("the database has no component {digest}");
-    let manifest = stored_manifest(app, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
+pub(super) async fn load_stored(app: &App, digest: &str) -> Result<Version, InstallError> {
+    let unknown = || InstallError::Refused(format!("the database has no component {digest}"));
+    let manifest = stored_manifest(app, digest).await?.ok_or_else(unknown)?;
     let plugin = match load_artefact(app, digest) {
         Some(plugin) => plugin,
         None => {
-            let component = store::plugins::component(&app.db, digest).await.map_err(|error| error.to_string())?.ok_or_else(unknown)?;
-            load_compiled(app, digest, &component).await?
+            let component = store::plugins::component(&app.db, digest).await?.ok_or_else(unknown)?;
+            load_compiled(app, digest, &component).await.map_err(InstallError::Refused)?
         }
     };
     Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config))

@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::{auth::Caller, extract, to_the_end};
 use crate::{
     app::App,
+    domain::node::{Running, SeenNode},
     error::ApiError,
+    nodes::presence,
     plugins::{self, InstallError, Installed},
     store::{
         self,
@@ -40,6 +42,25 @@ struct ShownActive {
     version: Option<String>,
     /// Why the active one can't run.
     problem: Option<String>,
+    /// What each live node runs, as its last heartbeat said.
+    nodes: Vec<NodeRuns>,
+}
+
+#[derive(Serialize)]
+struct NodeRuns {
+    id: String,
+    name: String,
+    digest: Option<String>,
+    version: Option<String>,
+    problem: Option<String>,
+}
+
+impl NodeRuns {
+    /// What the node runs for the type; none where it runs nothing of it yet.
+    fn of(node: &SeenNode, channel_type: &str) -> Option<NodeRuns> {
+        let Running { digest, version, problem, .. } = node.plugins.iter().find(|running| running.channel_type == channel_type)?.clone();
+        Some(NodeRuns { id: node.node.id.clone(), name: node.node.name.clone(), digest, version, problem })
+    }
 }
 
 #[derive(Serialize)]
@@ -50,12 +71,16 @@ struct Listing {
 
 async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listing>, ApiError> {
     caller.operates()?;
+    let now = app.clock.now();
+    let mut live = store::nodes::list(&app.db).await?;
+    live.retain(|node| !presence::is_gone(&app, node, now));
     let show = |active: Active| {
         let running = app.plugins.get(&active.channel_type);
         ShownActive {
             running: running.as_ref().map(|version| version.digest.clone()),
             version: running.as_ref().map(|version| version.manifest.version.clone()),
             problem: app.plugins.problem(&active.channel_type).map(|problem| problem.reason),
+            nodes: live.iter().filter_map(|node| NodeRuns::of(node, &active.channel_type)).collect(),
             active,
         }
     };

@@ -290,7 +290,6 @@ where
 
 /// PostgreSQL skips rows that another node is claiming; SQLite has one writer, so that there is nothing to skip.
 const POSTGRES_LOCK: &str = "FOR UPDATE SKIP LOCKED";
-
 impl Db {
     /// Opens the SQLite file, making it and its folder when absent.
     ///
@@ -417,6 +416,15 @@ impl Tx {
         }
         Ok(())
     }
+
+    /// From here to its commit no other node does what is done once for a database: several may start at the same time.
+    pub async fn exclude_other_starts(&mut self) -> Result<(), StoreError> {
+        const LOCK: i64 = 0x7061_7463_6863; // “patchc”
+        if let Tx::Postgres { .. } = self {
+            self.rows(sql("SELECT pg_advisory_xact_lock($1)").bind(LOCK)).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Run for &mut Tx {
@@ -472,6 +480,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "webhook deliveries", include_str!("../../../migrations/sqlite/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/sqlite/0006_media.sql")),
     (7, "account logs", include_str!("../../../migrations/sqlite/0007_account_logs.sql")),
+    (8, "nodes", include_str!("../../../migrations/sqlite/0008_nodes.sql")),
     (9, "statistics", include_str!("../../../migrations/sqlite/0009_statistics.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -481,5 +490,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "webhook deliveries", include_str!("../../../migrations/postgres/0004_webhook_deliveries.sql")),
     (6, "media", include_str!("../../../migrations/postgres/0006_media.sql")),
     (7, "account logs", include_str!("../../../migrations/postgres/0007_account_logs.sql")),
+    (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
     (9, "statistics", include_str!("../../../migrations/postgres/0009_statistics.sql")),
 ];

@@ -58,17 +58,20 @@ pub async fn cancel_all(tx: &mut Tx, account_id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Claims due jobs until `leased_until`.
-pub async fn claim(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<DueJob>> {
-    let statement = sql("UPDATE account_jobs SET leased_until = $2, fence = fence + 1
-             WHERE (account_id, job) IN (
+/// Claims due jobs for a node until `leased_until`.
+pub async fn claim(tx: &mut Tx, node_id: &str, now: At, leased_until: At, limit: u32) -> Result<Vec<DueJob>> {
+    // Chosen once, aside: a subquery in the UPDATE may be run again for each row, and would claim more than asked.
+    let statement = sql("WITH due AS MATERIALIZED (
                SELECT account_id, job FROM account_jobs
                WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
                ORDER BY due_at LIMIT $3 {lock})
+             UPDATE account_jobs SET leased_until = $2, leased_by = $4, fence = fence + 1
+             WHERE (account_id, job) IN (SELECT account_id, job FROM due)
              RETURNING account_id, job, fence")
     .bind(now)
     .bind(leased_until)
-    .bind(limit);
+    .bind(limit)
+    .bind(node_id);
     tx.all(statement).await
 }
 
@@ -102,5 +105,11 @@ pub async fn finish(tx: &mut Tx, job: &DueJob) -> Result<()> {
 /// Lets every claim run out.
 pub async fn expire_leases(tx: &mut Tx) -> Result<()> {
     tx.run(sql("UPDATE account_jobs SET leased_until = NULL WHERE leased_until IS NOT NULL")).await?;
+    Ok(())
+}
+
+/// Lets the claims of a node that is gone run out.
+pub async fn expire_leases_of(tx: &mut Tx, node_id: &str) -> Result<()> {
+    tx.run(sql("UPDATE account_jobs SET leased_until = NULL WHERE leased_by = $1 AND leased_until IS NOT NULL").bind(node_id)).await?;
     Ok(())
 }

@@ -75,39 +75,32 @@ pub(crate) fn plugin_file(name: &str) -> PathBuf {
 }
 
 impl Gateway {
+    /// Starts one with a database of its own.
     pub(crate) async fn start(database: Database, settings: Settings) -> Gateway {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        std::fs::create_dir_all(data.join("plugins")).unwrap();
-        if !settings.without_plugin {
-            std::fs::copy(plugin_file("telegram.wasm"), data.join("plugins/telegram.wasm")).unwrap();
-        }
-        // Compiled once for all gateways of the suite: the names are digests.
-        let compiled = root().join("target/it-compiled");
-        std::fs::create_dir_all(&compiled).unwrap();
-        std::os::unix::fs::symlink(&compiled, data.join("compiled")).unwrap();
-        let mut config = format!("data = {data:?}\n");
-        config += &settings.lines.join("\n");
-        if !settings.lines.iter().any(|line| line.starts_with("outbox.rates")) {
-            // The tests are faster than Telegram lets a bot be; those of the rates set their own.
-            config += "\noutbox.rates.TELEGRAM = { per_account_per_s = 0, per_conversation_per_s = 0, per_group_per_min = 0 }";
-        }
-        let database_url = database.make_url();
-        // With their whole paths: a test may add settings of the same tables.
-        config += "\nhttp.bind = \"127.0.0.1:0\"\n";
-        config += &format!("database.url = \"{database_url}\"\ndatabase.connections = 8\n");
-        if !settings.redirects.is_empty() {
-            config += "[egress.redirect]\n";
-            for (host, url) in &settings.redirects {
-                config += &format!("\"{host}\" = \"{url}\"\n");
-            }
-        }
-        std::fs::write(folder.path().join("patchbay.toml"), config).unwrap();
-        let (child, url, key) = launch(folder.path());
+        Gateway::start_on(&database.make_url(), &settings)
+    }
+
+    /// Starts one on that database, which may be others' too: then only the first is told a key.
+    pub(crate) fn start_on(database_url: &str, settings: &Settings) -> Gateway {
+        Gateway::try_start_on(database_url, settings).unwrap_or_else(|log| panic!("the gateway didn't start:\n{log}"))
+    }
+
+    /// The same; its log where it refuses to start.
+    pub(crate) fn try_start_on(database_url: &str, settings: &Settings) -> Result<Gateway, String> {
+        let folder = prepare(database_url, settings);
+        let (child, url, key) = launch(folder.path())?;
         static TLS: Once = Once::new();
         TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Gateway { url, key: key.expect("the first start tells a key"), data, database_url, client, child, folder }
+        Ok(Gateway {
+            url,
+            key: key.unwrap_or_default(),
+            data: folder.path().join("data"),
+            database_url: database_url.to_owned(),
+            client,
+            child,
+            folder,
+        })
     }
 
     /// Does something to the database behind the gateway's back.
@@ -135,10 +128,21 @@ impl Gateway {
 
     /// Starts it again on the same data.
     pub(crate) fn start_again(&mut self) {
-        let (child, url, key) = launch(self.folder.path());
+        let (child, url, key) = launch(self.folder.path()).unwrap_or_else(|log| panic!("the gateway didn't start:\n{log}"));
         assert!(key.is_none(), "a key is told once");
         self.child = child;
         self.url = url;
+    }
+
+    /// Starts it again where it should refuse to; answers its log.
+    pub(crate) fn refuse_to_start_again(&mut self) -> String {
+        match launch(self.folder.path()) {
+            Ok((child, ..)) => {
+                self.child = child;
+                panic!("it started");
+            }
+            Err(log) => log,
+        }
     }
 
     /// Asks it to stop.
@@ -299,8 +303,39 @@ impl Drop for Gateway {
     }
 }
 
-/// Starts the process and reads what it announces: its address, and its key on the first start.
-fn launch(folder: &Path) -> (Child, String, Option<String>) {
+/// Writes the configuration and the data folder.
+fn prepare(database_url: &str, settings: &Settings) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("plugins")).unwrap();
+    if !settings.without_plugin {
+        std::fs::copy(plugin_file("telegram.wasm"), data.join("plugins/telegram.wasm")).unwrap();
+    }
+    // Compiled once for all gateways of the suite: the names are digests.
+    let compiled = root().join("target/it-compiled");
+    std::fs::create_dir_all(&compiled).unwrap();
+    std::os::unix::fs::symlink(&compiled, data.join("compiled")).unwrap();
+    let mut config = format!("data = {data:?}\n");
+    config += &settings.lines.join("\n");
+    if !settings.lines.iter().any(|line| line.starts_with("outbox.rates")) {
+        // The tests are faster than Telegram lets a bot be; those of the rates set their own.
+        config += "\noutbox.rates.TELEGRAM = { per_account_per_s = 0, per_conversation_per_s = 0, per_group_per_min = 0 }";
+    }
+    // With their whole paths: a test may add settings of the same tables.
+    config += "\nhttp.bind = \"127.0.0.1:0\"\n";
+    config += &format!("database.url = \"{database_url}\"\ndatabase.connections = 8\n");
+    if !settings.redirects.is_empty() {
+        config += "[egress.redirect]\n";
+        for (host, url) in &settings.redirects {
+            config += &format!("\"{host}\" = \"{url}\"\n");
+        }
+    }
+    std::fs::write(folder.path().join("patchbay.toml"), config).unwrap();
+    folder
+}
+
+/// Starts the process and reads what it announces: its address, and its key on the first start. Its log where it ends instead.
+fn launch(folder: &Path) -> Result<(Child, String, Option<String>), String> {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("gateway.log")).unwrap();
     let mut child = Command::new(program())
         .arg("--config")
@@ -319,11 +354,11 @@ fn launch(folder: &Path) -> (Child, String, Option<String>) {
         }
         if let Some(rest) = line.trim().strip_prefix("key ") {
             let key = rest.split_whitespace().next().filter(|word| word.starts_with("pb_")).map(str::to_owned);
-            return (child, url.expect("the address comes first"), key);
+            return Ok((child, url.expect("the address comes first"), key));
         }
     }
     child.wait().unwrap();
-    panic!("the gateway didn't start:\n{}", std::fs::read_to_string(folder.join("gateway.log")).unwrap());
+    Err(std::fs::read_to_string(folder.join("gateway.log")).unwrap())
 }
 
 /// What a request was answered.
