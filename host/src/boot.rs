@@ -155,7 +155,7 @@ impl Gateway {
             live: config.sandbox.hot_instances,
             ..SandboxSettings::default()
         })?;
-        let keyring = open_keyring(&config)?;
+        let keyring = open_keyring(&config, &db).await?;
         let app = Arc::new(App {
             links: Links::new(&keyring, &public_url, Duration::from_secs(config.media.url_ttl_s))?,
             keyring,
