@@ -9,6 +9,7 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use futures::future::join_all;
+use patchbay::manifest::{self, Manifest};
 use patchbay_providers::{Failure, Moment, telegram::png};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
@@ -21,7 +22,8 @@ const UPLOAD: &str = "/rest/v1/media?organization_id=org-1";
 /// A document that somebody sends.
 fn document(number: i64, file: &str, size: usize) -> Value {
     json!({"message": {
-        "message_id": number, "date": 1_790_000_000 + number,
+        // The chat's ids are both sides': those of what the bot sends come first.
+        "message_id": 500 + number, "date": 1_790_000_000 + number,
         "from": {"id": MONA, "is_bot": false, "first_name": "Mona"}, "chat": {"id": MONA, "type": "private", "first_name": "Mona"},
         "document": {"file_id": format!("BQACAgQAAxk{file}"), "file_unique_id": file, "file_name": format!("{file}.txt"),
                      "mime_type": "text/plain", "file_size": size},
@@ -242,55 +244,14 @@ async fn a_file_is_imported_from_a_public_url_alone(database: Database) {
     import("https://unreachable.invalid/").await.expect_status(502);
 }
 
-/// The plugin's component with another manifest in it.
-fn with_manifest(component: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    const SECTION: &[u8] = b"patchbay:manifest";
-    let number = |bytes: &[u8]| {
-        let mut value = 0;
-        for (n, byte) in bytes.iter().enumerate() {
-            value |= usize::from(byte & 0x7f) << (7 * n);
-            if byte & 0x80 == 0 {
-                return (value, n + 1);
-            }
-        }
-        panic!("no number");
-    };
-    let mut out = component[..8].to_vec();
-    let (mut at, mut manifest) = (8, None);
-    while at < component.len() {
-        let (size, digits) = number(&component[at + 1..]);
-        let end = at + 1 + digits + size;
-        let contents = &component[at + 1 + digits..end];
-        if component[at] == 0 && contents[1..].starts_with(SECTION) {
-            manifest = Some(serde_json::from_slice::<Value>(&contents[1 + SECTION.len()..]).unwrap());
-        } else {
-            out.extend_from_slice(&component[at..end]);
-        }
-        at = end;
-    }
-    let mut manifest = manifest.unwrap();
-    change(&mut manifest);
-    let json = serde_json::to_vec(&manifest).unwrap();
-    let mut size = 1 + SECTION.len() + json.len();
-    out.push(0);
-    while size >= 0x80 {
-        out.push(u8::try_from(size & 0x7f).unwrap() | 0x80);
-        size >>= 7;
-    }
-    out.push(u8::try_from(size).unwrap());
-    out.push(u8::try_from(SECTION.len()).unwrap());
-    out.extend_from_slice(SECTION);
-    out.extend_from_slice(&json);
-    out
-}
-
 async fn the_gateway_fetches_a_url_for_a_provider_that_fetches_none(database: Database) {
     let (server, asked) = file_server().await;
     let bench = Bench::with(database, json!({}), Settings::default().redirecting("files.example.com", &server)).await;
-    let component = with_manifest(&std::fs::read(plugin_file("telegram.wasm")).unwrap(), |manifest| {
-        manifest["version"] = json!("0.1.9");
-        manifest["capabilities"]["content"]["media"]["urls"] = json!(false);
-    });
+    let component = std::fs::read(plugin_file("telegram.wasm")).unwrap();
+    let mut manifest = Manifest::from_component(&component).unwrap();
+    manifest.version = "0.1.9".to_owned();
+    manifest.capabilities.content.get_mut("media").unwrap().urls = Some(false);
+    let component = manifest::embed(&component, &manifest).unwrap();
     bench.gateway.upload("/admin/v1/plugins", "application/wasm", component).await.expect_status(201);
     let types = bench.gateway.get("/rest/v1/channel_types").await.expect_status(200);
     assert_eq!(types[0]["capabilities"]["content"]["media"]["urls"], false);
