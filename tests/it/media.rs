@@ -353,7 +353,10 @@ async fn files_of_ten_megabytes_stream(database: Database) {
     })
     .await;
     let fetched = peak(bench.gateway.id());
-    assert!(fetched - before < 64, "before {before} MiB, served {served}, sent {sent}, fetched {fetched}");
+    let figures =
+        format!("peak memory: {before} MiB before, {served} after uploads and downloads, {sent} after sends, {fetched} at the end");
+    println!("{figures}");
+    assert!(fetched - before < 64, "{figures}");
 }
 
 /// A server of the S3 protocol, of a package that `.ci/install` installs.
