@@ -6,7 +6,7 @@ mod events;
 mod gateway;
 
 pub(crate) use database::Database;
-pub(crate) use gateway::{Gateway, Settings, plugin_file};
+pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
 
 use std::{future::Future, time::Duration};
 

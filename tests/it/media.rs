@@ -14,7 +14,7 @@ use patchbay_providers::{Failure, Moment, telegram::png};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
 
-use crate::harness::{BOT, Bench, Database, Gateway, MONA, Settings, both, eventually, plugin_file};
+use crate::harness::{BOT, Bench, Database, Gateway, MONA, Settings, both, eventually, install_tls, plugin_file};
 
 const MIB: usize = 1024 * 1024;
 const UPLOAD: &str = "/rest/v1/media?organization_id=org-1";
@@ -378,6 +378,7 @@ impl Bucket {
         let url = lines.find_map(|line| line.split_once("Running on ").map(|(_, url)| url.trim().to_owned())).unwrap();
         // It writes a line for each request, and must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
+        install_tls();
         assert!(Client::new().put(format!("{url}/files")).send().await.unwrap().status().is_success());
         Some(Bucket { url, server })
     }

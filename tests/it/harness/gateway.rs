@@ -52,6 +52,12 @@ pub(crate) struct Gateway {
     folder: TempDir,
 }
 
+/// What every HTTP client of the tests needs before it is made.
+pub(crate) fn install_tls() {
+    static TLS: Once = Once::new();
+    TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+}
+
 /// The project's folder.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -98,8 +104,7 @@ impl Gateway {
         }
         std::fs::write(folder.path().join("patchbay.toml"), config).unwrap();
         let (child, url, key) = launch(folder.path());
-        static TLS: Once = Once::new();
-        TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        install_tls();
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         Gateway { url, key: key.expect("the first start tells a key"), data, database_url, client, child, folder }
     }
