@@ -1,13 +1,13 @@
 //! What every test stands on: a real gateway process with a real database and the real plugin, and an account connected to the
 //! provider's stand-in.
 
-mod database;
+pub(crate) mod database;
 mod events;
 mod gateway;
 mod nodes;
 
-pub(crate) use database::{Database, wait_for_the_disk};
-pub(crate) use gateway::{Gateway, Settings, plugin_file};
+pub(crate) use database::Database;
+pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
 pub(crate) use nodes::Nodes;
 
 use std::{future::Future, time::Duration};

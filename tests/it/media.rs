@@ -9,11 +9,12 @@ use std::{
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use futures::future::join_all;
+use patchbay::manifest::{self, Manifest};
 use patchbay_providers::{Failure, Moment, telegram::png};
 use reqwest::{Client, Method, header};
 use serde_json::{Value, json};
 
-use crate::harness::{BOT, Bench, Database, Gateway, MONA, Settings, both, eventually, plugin_file};
+use crate::harness::{BOT, Bench, Database, Gateway, MONA, Settings, both, eventually, install_tls, plugin_file};
 
 const MIB: usize = 1024 * 1024;
 const UPLOAD: &str = "/rest/v1/media?organization_id=org-1";
@@ -21,7 +22,8 @@ const UPLOAD: &str = "/rest/v1/media?organization_id=org-1";
 /// A document that somebody sends.
 fn document(number: i64, file: &str, size: usize) -> Value {
     json!({"message": {
-        "message_id": number, "date": 1_790_000_000 + number,
+        // The chat's ids are both sides': those of what the bot sends come first.
+        "message_id": 500 + number, "date": 1_790_000_000 + number,
         "from": {"id": MONA, "is_bot": false, "first_name": "Mona"}, "chat": {"id": MONA, "type": "private", "first_name": "Mona"},
         "document": {"file_id": format!("BQACAgQAAxk{file}"), "file_unique_id": file, "file_name": format!("{file}.txt"),
                      "mime_type": "text/plain", "file_size": size},
@@ -242,55 +244,14 @@ async fn a_file_is_imported_from_a_public_url_alone(database: Database) {
     import("https://unreachable.invalid/").await.expect_status(502);
 }
 
-/// The plugin's component with another manifest in it.
-fn with_manifest(component: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    const SECTION: &[u8] = b"patchbay:manifest";
-    let number = |bytes: &[u8]| {
-        let mut value = 0;
-        for (n, byte) in bytes.iter().enumerate() {
-            value |= usize::from(byte & 0x7f) << (7 * n);
-            if byte & 0x80 == 0 {
-                return (value, n + 1);
-            }
-        }
-        panic!("no number");
-    };
-    let mut out = component[..8].to_vec();
-    let (mut at, mut manifest) = (8, None);
-    while at < component.len() {
-        let (size, digits) = number(&component[at + 1..]);
-        let end = at + 1 + digits + size;
-        let contents = &component[at + 1 + digits..end];
-        if component[at] == 0 && contents[1..].starts_with(SECTION) {
-            manifest = Some(serde_json::from_slice::<Value>(&contents[1 + SECTION.len()..]).unwrap());
-        } else {
-            out.extend_from_slice(&component[at..end]);
-        }
-        at = end;
-    }
-    let mut manifest = manifest.unwrap();
-    change(&mut manifest);
-    let json = serde_json::to_vec(&manifest).unwrap();
-    let mut size = 1 + SECTION.len() + json.len();
-    out.push(0);
-    while size >= 0x80 {
-        out.push(u8::try_from(size & 0x7f).unwrap() | 0x80);
-        size >>= 7;
-    }
-    out.push(u8::try_from(size).unwrap());
-    out.push(u8::try_from(SECTION.len()).unwrap());
-    out.extend_from_slice(SECTION);
-    out.extend_from_slice(&json);
-    out
-}
-
 async fn the_gateway_fetches_a_url_for_a_provider_that_fetches_none(database: Database) {
     let (server, asked) = file_server().await;
     let bench = Bench::with(database, json!({}), Settings::default().redirecting("files.example.com", &server)).await;
-    let component = with_manifest(&std::fs::read(plugin_file("telegram.wasm")).unwrap(), |manifest| {
-        manifest["version"] = json!("0.1.9");
-        manifest["capabilities"]["content"]["media"]["urls"] = json!(false);
-    });
+    let component = std::fs::read(plugin_file("telegram.wasm")).unwrap();
+    let mut manifest = Manifest::from_component(&component).unwrap();
+    manifest.version = "0.1.9".to_owned();
+    manifest.capabilities.content.get_mut("media").unwrap().urls = Some(false);
+    let component = manifest::embed(&component, &manifest).unwrap();
     bench.gateway.upload("/admin/v1/plugins", "application/wasm", component).await.expect_status(201);
     let types = bench.gateway.get("/rest/v1/channel_types").await.expect_status(200);
     assert_eq!(types[0]["capabilities"]["content"]["media"]["urls"], false);
@@ -392,7 +353,10 @@ async fn files_of_ten_megabytes_stream(database: Database) {
     })
     .await;
     let fetched = peak(bench.gateway.id());
-    assert!(fetched - before < 64, "before {before} MiB, served {served}, sent {sent}, fetched {fetched}");
+    let figures =
+        format!("peak memory: {before} MiB before, {served} after uploads and downloads, {sent} after sends, {fetched} at the end");
+    println!("{figures}");
+    assert!(fetched - before < 64, "{figures}");
 }
 
 /// A server of the S3 protocol, of a package that `.ci/install` installs.
@@ -414,6 +378,7 @@ impl Bucket {
         let url = lines.find_map(|line| line.split_once("Running on ").map(|(_, url)| url.trim().to_owned())).unwrap();
         // It writes a line for each request, and must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
+        install_tls();
         assert!(Client::new().put(format!("{url}/files")).send().await.unwrap().status().is_success());
         Some(Bucket { url, server })
     }

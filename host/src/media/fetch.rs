@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use patchbay_sandbox::{BlobInfo, Fault};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::wanted;
 use crate::{
@@ -176,7 +176,7 @@ async fn settle(app: &Arc<App>, claim: &FileClaim, outcome: Outcome) -> store::R
             let mut tx = app.db.begin_ordered().await?;
             if store::media::settle(&mut tx, claim, &FileEnd::Stored(&file)).await? {
                 store::media::insert(&mut tx, &file, Some(now)).await?;
-                tell(app, &mut tx, claim, EventType::MediaStored, json!({"media": file}), now).await?;
+                tell(app, &mut tx, claim, EventType::MediaStored, ("media", json!(file)), now).await?;
                 tx.commit().await?;
                 app.wake.tell(Topic::Events);
                 return Ok(());
@@ -201,7 +201,7 @@ async fn settle(app: &Arc<App>, claim: &FileClaim, outcome: Outcome) -> store::R
             );
             let mut tx = app.db.begin_ordered().await?;
             if store::media::settle(&mut tx, claim, &FileEnd::Failed(&failure)).await? {
-                tell(app, &mut tx, claim, EventType::MediaFailed, json!({"reason": failure}), now).await?;
+                tell(app, &mut tx, claim, EventType::MediaFailed, ("reason", json!(failure)), now).await?;
             }
             tx.commit().await?;
             app.wake.tell(Topic::Events);
@@ -225,14 +225,14 @@ async fn tell(
     tx: &mut store::Tx,
     claim: &FileClaim,
     event_type: EventType,
-    mut data: serde_json::Value,
+    (name, value): (&str, Value),
     now: At,
 ) -> store::Result<()> {
     let message = store::messages::find(&mut *tx, &claim.file.message_id).await?;
+    let mut data = Map::from_iter([(name.to_owned(), value), ("message_id".to_owned(), json!(claim.file.message_id))]);
     if let Source::ProviderRef(reference) = &claim.file.source {
-        data["provider_ref"] = json!(reference);
+        data.insert("provider_ref".to_owned(), json!(reference));
     }
-    data["message_id"] = json!(claim.file.message_id);
     let event = Event {
         id: app.ids.next(now),
         event_type,
@@ -242,7 +242,7 @@ async fn tell(
         conversation_id: message.and_then(|message| message.conversation_id),
         message_id: Some(claim.file.message_id.clone()),
         occurred_at: now,
-        data,
+        data: Value::Object(data),
         seq: 0,
     };
     store::events::append(tx, &event, None, now).await

@@ -35,8 +35,7 @@ pub struct Download {
     pub too_large: bool,
 }
 
-/// A hook's own answer, or the fault of its call.
-pub type Answer<T> = Result<Result<T, types::Failure>, Fault>;
+type Answer<T> = Result<Result<T, types::Failure>, Fault>;
 
 impl Version {
     pub fn new(digest: String, manifest: Manifest, plugin: Plugin, config: &Config) -> Version {

@@ -34,12 +34,8 @@ impl Database {
     }
 }
 
-/// Has PostgreSQL wait for the disk: for figures. Tests needn't. To be called before the first database is made.
-pub(crate) fn wait_for_the_disk() {
-    FSYNC.store(true, Ordering::SeqCst);
-}
-
-static FSYNC: AtomicBool = AtomicBool::new(false);
+/// Whether PostgreSQL waits for the disk: for figures, to be set before the first database is made. Tests needn't wait.
+pub(crate) static WAITS_FOR_DISK: AtomicBool = AtomicBool::new(false);
 
 /// One cluster for the test program. It ends with the program, however that ends: its shell waits for the pipe to close.
 struct Cluster {
@@ -65,7 +61,7 @@ impl Cluster {
             std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
         }
         // Safe against a crash of the cluster it needn't be: fsync off makes a cluster for tests fast.
-        let fsync = if FSYNC.load(Ordering::SeqCst) { "on" } else { "off" };
+        let fsync = if WAITS_FOR_DISK.load(Ordering::SeqCst) { "on" } else { "off" };
         let script = format!(
             "set -e; cd '{folder}'; '{programs}/initdb' -D data -U patchbay -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1; \
              '{programs}/postgres' -D data -k '{folder}' -c listen_addresses='' -c fsync={fsync} -c max_connections=400 >postgres.log 2>&1 & \

@@ -53,6 +53,12 @@ pub(crate) struct Gateway {
     folder: TempDir,
 }
 
+/// What every HTTP client of the tests needs before it is made.
+pub(crate) fn install_tls() {
+    static TLS: Once = Once::new();
+    TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+}
+
 /// The project's folder.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -89,8 +95,7 @@ impl Gateway {
     pub(crate) fn try_start_on(database_url: &str, settings: &Settings) -> Result<Gateway, String> {
         let folder = prepare(database_url, settings);
         let (child, url, key) = launch(folder.path())?;
-        static TLS: Once = Once::new();
-        TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+        install_tls();
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         Ok(Gateway {
             url,
