@@ -121,7 +121,6 @@ impl Gateway {
         let db = open_database(&config).await?;
         let clock = Arc::new(SystemClock);
         nodes::time::check(&db, clock.as_ref()).await?;
-        let keyring = open_keyring(&config, &db).await?;
         let listener = TcpListener::bind(config.http.bind).await.with_context(|| format!("http.bind = {}", config.http.bind))?;
         let address = listener.local_addr()?;
         let public_url = match config.http.public_url.trim_end_matches('/') {

@@ -1,6 +1,6 @@
 //! Outbound messages that went wrong for good, or perhaps did.
 
-use super::{Page, Result, Run, Statement, Tx, sql};
+use super::{Page, Result, Run, Statement, sql};
 use crate::{
     clock::At,
     domain::{failure::FailureClass, message::Message},
