@@ -5,8 +5,8 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    blobs::Blobs, clock::Clock, config::Config, egress::Egress, ids::Ids, inbox::Inbox, plugins::Registry, secrets::Keyring, store::Db,
-    tasks::Tasks, wake::Wake,
+    blobs::Blobs, clock::Clock, config::Config, egress::Egress, endpoints::Nats, ids::Ids, inbox::Inbox, plugins::Registry,
+    secrets::Keyring, store::Db, tasks::Tasks, wake::Wake,
 };
 
 pub struct App {
@@ -18,6 +18,7 @@ pub struct App {
     pub ids: Arc<Ids>,
     pub keyring: Keyring,
     pub egress: Egress,
+    pub nats: Nats,
     pub blobs: Blobs,
     pub sandbox: Sandbox,
     pub plugins: Registry,

@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     domain::key::Scope,
     egress::{Egress, EgressSettings},
+    endpoints::{self, Nats},
     ids::Ids,
     inbox::Inbox,
     outbox,
@@ -111,6 +112,7 @@ impl Gateway {
         let app = Arc::new(App {
             keyring: open_keyring(&config)?,
             egress: open_egress(&config)?,
+            nats: Nats::new(config.nats.clone()),
             blobs: Blobs::in_folder(&config.data.join("blobs"))?,
             plugins: Registry::default(),
             config,
@@ -139,6 +141,7 @@ impl Gateway {
         let app = self.app;
         app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
         app.tasks.spawn(schedule::run(Arc::clone(&app)));
+        app.tasks.spawn(endpoints::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         let tasks = app.tasks.clone();
         let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {

@@ -22,6 +22,8 @@ pub struct Config {
     pub sandbox: Sandbox,
     pub egress: Egress,
     pub outbox: Outbox,
+    pub endpoints: Endpoints,
+    pub nats: Nats,
     pub log: Log,
 }
 
@@ -86,6 +88,25 @@ pub struct Outbox {
     pub expires_s: u64,
     pub send_ms: u64,
     pub lease_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoints {
+    pub parallel: usize,
+    pub timeout_s: u64,
+    pub retry_s: Vec<u64>,
+    pub disable_after_s: u64,
+    pub history_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nats {
+    pub url: String,
+    pub stream: String,
+    pub subject_prefix: String,
+    pub credentials_file: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -156,7 +177,13 @@ impl Config {
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());
         }
+        if self.endpoints.retry_s.is_empty() {
+            problems.push("endpoints.retry_s: give at least one wait".to_owned());
+        }
+        problems.extend(self.nats.problems());
         for (name, zero) in [
+            ("endpoints.parallel", self.endpoints.parallel == 0),
+            ("endpoints.timeout_s", self.endpoints.timeout_s == 0),
             ("outbox.workers", self.outbox.workers == 0),
             ("outbox.lease_s", self.outbox.lease_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
@@ -202,7 +229,32 @@ impl Config {
         {
             shown.database.url = url.to_string();
         }
+        if let Ok(mut url) = Url::parse(&shown.nats.url)
+            && (url.password().is_some() || !url.username().is_empty())
+            && url.set_password(None).is_ok()
+            && url.set_username("***").is_ok()
+        {
+            shown.nats.url = url.to_string();
+        }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+impl Nats {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !self.url.is_empty() && !Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "nats" | "tls") && url.host().is_some()) {
+            problems.push("nats.url: write nats://host:4222, or tls://host:4222".to_owned());
+        }
+        let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if !plain(&self.stream) {
+            problems.push(format!("nats.stream: “{}” must be letters, digits, - and _", self.stream));
+        }
+        if !self.subject_prefix.split('.').all(plain) {
+            problems
+                .push(format!("nats.subject_prefix: “{}” must be letters, digits, - and _, in parts joined by dots", self.subject_prefix));
+        }
+        problems
     }
 }
 
@@ -226,9 +278,9 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once_by_name() {
-        let problems = load("[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n").unwrap_err();
+        let problems = load("[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n[nats]\nurl = \"here\"\nstream = \"a.b\"\n").unwrap_err();
         let text = problems.join("\n");
-        for name in ["http.public_url", "outbox.workers", "outbox.lease_s", "log.format"] {
+        for name in ["http.public_url", "outbox.workers", "outbox.lease_s", "log.format", "nats.url", "nats.stream"] {
             assert!(text.contains(name), "{name} in {text}");
         }
     }
@@ -247,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_holds_no_secret() {
-        let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n").unwrap();
+        let config = load("[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[nats]\nurl = \"nats://hunter2@bus\"\n[secrets]\nmaster_key = \"abcdef\"\n").unwrap();
         let shown = config.redacted();
         assert!(!shown.contains("hunter2") && !shown.contains("abcdef"), "{shown}");
     }

@@ -2,10 +2,13 @@
 
 pub mod account;
 pub mod content;
+pub mod endpoint;
 pub mod event;
+pub mod event_types;
 pub mod failure;
 pub mod key;
 pub mod message;
+pub mod payload;
 pub mod people;
 pub mod webhook;
 
@@ -13,7 +16,7 @@ pub mod webhook;
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$case_meta:meta])* $case:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         pub enum $name { $($(#[$case_meta])* #[serde(rename = $word)] $case,)+ }
         impl $name {
             pub const WORDS: &'static [&'static str] = &[$($word),+];

@@ -11,6 +11,7 @@ mod body;
 mod capture;
 mod exchange;
 mod guard;
+mod push;
 mod request;
 mod response;
 mod scan;
@@ -33,6 +34,7 @@ use crate::manifest::{Manifest, SecretSource};
 use crate::secrets::Secret;
 use exchange::Exchange;
 use guard::Gate;
+pub use push::Pushed;
 use request::Plan;
 use scan::Scanner;
 

@@ -3,6 +3,8 @@
 mod auth;
 mod channel_accounts;
 mod channel_types;
+mod endpoints;
+mod event_types;
 mod events;
 mod extract;
 mod media;
@@ -33,6 +35,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(messages::router())
         .merge(people::router())
         .merge(events::router())
+        .merge(event_types::router())
+        .merge(endpoints::router())
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
     let uploads = media::router().layer(DefaultBodyLimit::max(app.config.http.max_media_mb.saturating_mul(KIB * KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
@@ -63,7 +67,7 @@ async fn wrong_method(request: Request) -> ApiError {
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_types, messages, conversations, contacts, media, events.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_types, messages, conversations, contacts, media, events, event_types, endpoints.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod db;
+pub mod endpoints;
 pub mod events;
 pub mod jobs;
 pub mod kv;

@@ -4,9 +4,13 @@
 mod database;
 mod events;
 mod gateway;
+mod nats;
+mod receiver;
 
 pub(crate) use database::Database;
 pub(crate) use gateway::{Gateway, Settings, plugin_file};
+pub(crate) use nats::NatsServer;
+pub(crate) use receiver::{Received, Receiver, Reply};
 
 use std::{future::Future, time::Duration};
 

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod accounts;
+mod endpoints;
 mod harness;
 mod inbound;
 mod outbound;
 mod plugins;
+mod stream;
 mod survival;

@@ -1,5 +1,6 @@
 //! The other side: contacts with their identities, and the conversations with them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -24,7 +25,7 @@ pub struct ConversationRef {
 }
 
 /// One of a person's ids; `scheme` names the kind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     pub scheme: String,
     pub value: String,

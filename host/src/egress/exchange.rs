@@ -56,11 +56,42 @@ struct Hop {
 }
 
 /// How a host is reached.
-struct Way<'a> {
-    client: &'a Client,
-    url: Url,
+pub(super) struct Way<'a> {
+    pub(super) client: &'a Client,
+    pub(super) url: Url,
     /// Where the operator has redirected a host, the name that it is called by.
-    host: Option<HeaderValue>,
+    pub(super) host: Option<HeaderValue>,
+}
+
+impl Egress {
+    /// How the URL's host is reached, if it may be.
+    pub(super) fn way(&self, url: &Url) -> Result<Way<'_>, Refused> {
+        let Egress { settings, allow, guarded, listed, open } = self;
+        let no = |denial, why: &str| Err(Refused::new(denial, why));
+        let Some(host) = url.host() else { return no(Denial::NotGranted, "the URL has no host") };
+        if let Some(to) = settings.redirect.get(&host.to_string()) {
+            let mut dialled = to.clone();
+            dialled.set_path(url.path());
+            dialled.set_query(url.query());
+            let name = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
+            return Ok(Way { client: open, url: dialled, host: HeaderValue::from_str(&name).ok() });
+        }
+        let (client, gate) = match url.scheme() {
+            "https" => (guarded, Gate::Guarded(allow.clone())),
+            "http" => (listed, Gate::Listed(allow.clone())),
+            _ => return no(Denial::NotGranted, "the URL is neither https nor http"),
+        };
+        // A name is resolved and checked by the client's resolver, which an address never reaches.
+        let permitted = match host {
+            Host::Domain(_) => true,
+            Host::Ipv4(address) => gate.permits(address.into()),
+            Host::Ipv6(address) => gate.permits(address.into()),
+        };
+        if !permitted {
+            return no(Denial::BlockedAddress, "the address is private or reserved; [egress] allow lets a net through");
+        }
+        Ok(Way { client, url: url.clone(), host: None })
+    }
 }
 
 impl Exchange<'_> {
@@ -104,7 +135,7 @@ impl Exchange<'_> {
     }
 
     async fn request(&self, hop: &Hop, left: &Left) -> Result<(&Client, reqwest::Request), Stopped> {
-        let way = self.way(&hop.url)?;
+        let way = self.egress.way(&hop.url)?;
         let mut builder = way.client.request(hop.method.clone(), way.url).headers(self.plan.headers(hop.at_home));
         if let Some(host) = way.host {
             builder = builder.header(HOST, host);
@@ -123,34 +154,6 @@ impl Exchange<'_> {
     fn not_made(&self, why: String, left: &Left) -> HttpProblem {
         let why = self.scanner.blank_text(why);
         if left.get() { HttpProblem::Broken(why) } else { HttpProblem::NotSent(why) }
-    }
-
-    fn way(&self, url: &Url) -> Result<Way<'_>, Refused> {
-        let Egress { settings, allow, guarded, listed, open } = self.egress;
-        let no = |denial, why: &str| Err(Refused::new(denial, why));
-        let Some(host) = url.host() else { return no(Denial::NotGranted, "the URL has no host") };
-        if let Some(to) = settings.redirect.get(&host.to_string()) {
-            let mut dialled = to.clone();
-            dialled.set_path(url.path());
-            dialled.set_query(url.query());
-            let name = url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"));
-            return Ok(Way { client: open, url: dialled, host: HeaderValue::from_str(&name).ok() });
-        }
-        let (client, gate) = match url.scheme() {
-            "https" => (guarded, Gate::Guarded(allow.clone())),
-            "http" => (listed, Gate::Listed(allow.clone())),
-            _ => return no(Denial::NotGranted, "the URL is neither https nor http"),
-        };
-        // A name is resolved and checked by the client's resolver, which an address never reaches.
-        let permitted = match host {
-            Host::Domain(_) => true,
-            Host::Ipv4(address) => gate.permits(address.into()),
-            Host::Ipv6(address) => gate.permits(address.into()),
-        };
-        if !permitted {
-            return no(Denial::BlockedAddress, "the address is private or reserved; [egress] allow lets a net through");
-        }
-        Ok(Way { client, url: url.clone(), host: None })
     }
 
     /// The hop that a redirect asks for, if it is one.

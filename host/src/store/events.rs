@@ -1,7 +1,7 @@
 //! Events, in the order they are told.
 
 use super::{Record, Result, Row, Run, StoreError, Tx, sql};
-use crate::domain::event::Event;
+use crate::{clock::At, domain::event::Event, ids::Ids};
 
 impl Record for Event {
     fn from_row(row: &Row) -> std::result::Result<Event, StoreError> {
@@ -51,6 +51,8 @@ pub async fn append(tx: &mut Tx, event: &Event, dedupe_key: Option<&str>, now: c
 pub struct Filter {
     pub organization_id: Option<String>,
     pub account_id: Option<String>,
+    /// None for all types.
+    pub types: Option<Vec<&'static str>>,
 }
 
 /// Those after `after`, oldest first.
@@ -61,6 +63,14 @@ pub async fn list_after(mut db: impl Run + Send, filter: &Filter, after: i64, li
             let place = statement.add(value);
             statement.push(&format!(" AND {column} = ${place}"));
         }
+    }
+    match &filter.types {
+        Some(types) if types.is_empty() => return Ok(Vec::new()),
+        Some(types) => {
+            statement.push(" AND type IN ");
+            statement = statement.list(types.iter().copied());
+        }
+        None => {}
     }
     let limit = statement.add(limit);
     statement.push(&format!(" ORDER BY seq LIMIT ${limit}"));
@@ -78,4 +88,31 @@ pub async fn last_seq(mut db: impl Run + Send) -> Result<i64> {
 /// The number of the event of that id.
 pub async fn seq_of(mut db: impl Run + Send, id: &str) -> Result<Option<i64>> {
     db.rows(sql("SELECT seq FROM events WHERE id = $1").bind(id)).await?.first().map(|row| row.get("seq")).transpose()
+}
+
+/// The number of the first event that was appended at `since` or later, or of the next one where there is none yet.
+pub async fn first_seq_since(mut db: impl Run + Send, since: At) -> Result<i64> {
+    // Ids sort by when they were made, across nodes as well as their clocks agree: the first few make up for that.
+    let statement =
+        sql("SELECT min(seq) AS seq FROM (SELECT seq FROM events WHERE id >= $1 ORDER BY id LIMIT 100) after").bind(Ids::floor(since));
+    let found: Option<i64> = match db.rows(statement).await?.first() {
+        Some(row) => row.get("seq")?,
+        None => None,
+    };
+    match found {
+        Some(seq) => Ok(seq),
+        None => Ok(last_seq(db).await? + 1),
+    }
+}
+
+/// How many events of the organisation have at least that number; of all organisations where none is given.
+pub async fn count_from(mut db: impl Run + Send, organization_id: Option<&str>, seq: i64) -> Result<i64> {
+    let statement = match organization_id {
+        Some(id) => sql("SELECT CAST(count(*) AS BIGINT) AS n FROM events WHERE seq >= $1 AND organization_id = $2").bind(seq).bind(id),
+        None => sql("SELECT CAST(count(*) AS BIGINT) AS n FROM events WHERE seq >= $1").bind(seq),
+    };
+    match db.rows(statement).await?.first() {
+        Some(row) => row.get("n"),
+        None => Ok(0),
+    }
 }
