@@ -43,8 +43,10 @@ impl Raw {
 
 async fn say(bench: &Bench, update: i64, text: &str) {
     bench
-        .push(json!({"update_id": update, "message": {"message_id": update, "from": {"id": MONA, "is_bot": false, "first_name": "P"},
-                     "chat": {"id": MONA, "type": "private"}, "date": 1_764_000_000, "text": text}}))
+        .push(
+            json!({"update_id": update, "message": {"message_id": 1000 * update, "from": {"id": MONA, "is_bot": false, "first_name": "P"},
+                     "chat": {"id": MONA, "type": "private"}, "date": 1_764_000_000, "text": text}}),
+        )
         .await;
 }
 

@@ -50,9 +50,9 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
     let created = endpoints::create(&app, new).await?;
     let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
     let mut shown = render(&created.endpoint);
-    if let Some(secret) = created.secret {
+    if let (Some(secret), Some(fields)) = (created.secret, shown.as_object_mut()) {
         // Told this once.
-        shown["secret"] = json!(secret.expose());
+        fields.insert("secret".to_owned(), json!(secret.expose()));
     }
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response())
 }

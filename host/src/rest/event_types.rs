@@ -29,7 +29,9 @@ async fn show(caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, A
     let entry =
         payload::find(&name).ok_or_else(|| ApiError::not_found("type of event", &name).hint("GET /rest/v1/event_types lists them."))?;
     let mut shown = render(entry);
-    shown["schema"] = entry.schema.clone();
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("schema".to_owned(), entry.schema.clone());
+    }
     Ok(Json(shown))
 }
 
