@@ -257,3 +257,85 @@ pub async fn lowest_needed_seq(mut db: impl Run + Send, not_before: At) -> Resul
     let Some(needed) = needed else { return Ok(None) };
     Ok(Some(needed.max(super::events::first_seq_since(db, not_before).await?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            event::{Event, EventType},
+            event_types::Selection,
+        },
+        ids::Ids,
+        store::{Db, events, organizations},
+    };
+
+    fn at(second: i64) -> At {
+        At::from_micros((1_764_000_000 + second) * 1_000_000)
+    }
+
+    fn event(ids: &Ids, organization_id: &str, now: At) -> Event {
+        Event {
+            id: ids.next(now),
+            event_type: EventType::AccountStatus,
+            version: 1,
+            organization_id: organization_id.to_owned(),
+            channel_account_id: "account".to_owned(),
+            conversation_id: None,
+            message_id: None,
+            occurred_at: now,
+            data: json!({}),
+            seq: 0,
+        }
+    }
+
+    fn endpoint(id: &str, organization_id: Option<&str>, cursor: i64, is_active: bool) -> Endpoint {
+        Endpoint {
+            id: id.to_owned(),
+            organization_id: organization_id.map(str::to_owned),
+            target: Target::Nats,
+            description: String::new(),
+            event_types: Selection::default(),
+            channel_account_id: None,
+            is_active,
+            disabled: None,
+            health: Health::default(),
+            cursor,
+            created_at: at(0),
+            updated_at: at(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_active_endpoint_needs_is_known_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(&folder.path().join("test.db"), 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let ids = Ids::default();
+        let mut tx = db.begin_ordered().await.unwrap();
+        // One each second, by turns.
+        for n in 1..=6 {
+            let organization_id = if n % 2 == 0 { "even" } else { "odd" };
+            organizations::ensure(&mut tx, organization_id, at(0)).await.unwrap();
+            events::append(&mut tx, &event(&ids, organization_id, at(n)), None, at(n)).await.unwrap();
+        }
+        insert(&mut tx, &endpoint("asleep", Some("odd"), 0, false)).await.unwrap();
+        // All that is behind its cursor is another organisation's.
+        insert(&mut tx, &endpoint("even", Some("even"), 6, true)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(lowest_needed_seq(&db, at(0)).await.unwrap(), None);
+
+        let mut tx = db.begin().await.unwrap();
+        insert(&mut tx, &endpoint("odd", Some("odd"), 1, true)).await.unwrap();
+        let owed = endpoint("even", Some("even"), 0, true);
+        assert_eq!(deliveries::fan_out(&mut tx, &owed, at(10), 1).await.unwrap(), (2, true));
+        tx.commit().await.unwrap();
+        assert_eq!(lowest_needed_seq(&db, at(0)).await.unwrap(), Some(2), "a delivery that waits");
+        assert_eq!(lowest_needed_seq(&db, at(5)).await.unwrap(), Some(5), "what is older may go");
+
+        let mut tx = db.begin().await.unwrap();
+        delete(&mut tx, "even").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(lowest_needed_seq(&db, at(0)).await.unwrap(), Some(3), "behind a cursor");
+    }
+}
