@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     domain::{key::Scope, node::Role},
     egress::{Egress, EgressSettings},
+    endpoints::{self, Nats},
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
     logbook::Logbook,
@@ -159,6 +160,7 @@ impl Gateway {
             links: Links::new(&keyring, &public_url, Duration::from_secs(config.media.url_ttl_s))?,
             keyring,
             egress: open_egress(&config)?,
+            nats: Nats::new(config.nats.clone()),
             blobs: open_blobs(&config).context("blobs")?,
             plugins,
             config,
@@ -203,6 +205,7 @@ impl Gateway {
         if app.node.has(Role::Worker) {
             app.tasks.spawn(outbox::worker::run(Arc::clone(&app)));
             app.tasks.spawn(schedule::run(Arc::clone(&app)));
+            app.tasks.spawn(endpoints::run(Arc::clone(&app)));
             app.tasks.spawn(media::worker::run(Arc::clone(&app)));
         }
         let tasks = app.tasks.clone();

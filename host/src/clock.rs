@@ -1,7 +1,8 @@
 //! Time as a value. Rooms ask the [`Clock`] once and hand [`At`] down; only this file reads the machine's.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A moment: microseconds since 1970 UTC. In JSON it is RFC 3339 text.
@@ -40,6 +41,16 @@ impl At {
     /// The span from `earlier` to this moment; none where this moment comes first.
     pub fn since(self, earlier: At) -> Option<Duration> {
         u64::try_from(self.0 - earlier.0).ok().map(Duration::from_micros)
+    }
+}
+
+impl JsonSchema for At {
+    fn schema_name() -> Cow<'static, str> {
+        "At".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 

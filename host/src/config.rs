@@ -33,6 +33,8 @@ pub struct Config {
     pub media: Media,
     pub blobs: Blobs,
     pub retention: Retention,
+    pub endpoints: Endpoints,
+    pub nats: Nats,
     pub log: Log,
     pub logs: Logs,
     pub metrics: Metrics,
@@ -206,6 +208,25 @@ fn days(days: f64) -> Duration {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Endpoints {
+    pub parallel: usize,
+    pub timeout_s: u64,
+    pub retry_s: Vec<u64>,
+    pub disable_after_s: u64,
+    pub history_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nats {
+    pub url: String,
+    pub stream: String,
+    pub subject_prefix: String,
+    pub credentials_file: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     pub level: String,
     pub format: String,
@@ -295,7 +316,13 @@ impl Config {
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());
         }
+        if self.endpoints.retry_s.is_empty() {
+            problems.push("endpoints.retry_s: give at least one wait".to_owned());
+        }
+        problems.extend(self.nats.problems());
         for (name, zero) in [
+            ("endpoints.parallel", self.endpoints.parallel == 0),
+            ("endpoints.timeout_s", self.endpoints.timeout_s == 0),
             ("outbox.workers", self.outbox.workers == 0),
             ("outbox.workers_per_account", self.outbox.workers_per_account == 0),
             ("outbox.lease_s", self.outbox.lease_s == 0),
@@ -386,6 +413,13 @@ impl Config {
         {
             shown.database.url = url.to_string();
         }
+        if let Ok(mut url) = Url::parse(&shown.nats.url)
+            && (url.password().is_some() || !url.username().is_empty())
+            && url.set_password(None).is_ok()
+            && url.set_username("***").is_ok()
+        {
+            shown.nats.url = url.to_string();
+        }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
     }
 }
@@ -416,6 +450,24 @@ impl Media {
         }
         if self.unused_days == 0 {
             problems.push("media.unused_days: must be at least 1: a file is uploaded before the message that uses it is sent".to_owned());
+        }
+        problems
+    }
+}
+
+impl Nats {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !self.url.is_empty() && !Url::parse(&self.url).is_ok_and(|url| matches!(url.scheme(), "nats" | "tls") && url.host().is_some()) {
+            problems.push("nats.url: write nats://host:4222, or tls://host:4222".to_owned());
+        }
+        let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if !plain(&self.stream) {
+            problems.push(format!("nats.stream: “{}” must be letters, digits, - and _", self.stream));
+        }
+        if !self.subject_prefix.split('.').all(plain) {
+            problems
+                .push(format!("nats.subject_prefix: “{}” must be letters, digits, - and _, in parts joined by dots", self.subject_prefix));
         }
         problems
     }
@@ -485,7 +537,7 @@ mod tests {
         let problems = load(
             "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
              [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n\
-             [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n",
+             [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n[nats]\nurl = \"here\"\nstream = \"a.b\"\n",
         )
         .unwrap_err();
         let text = problems.join("\n");
@@ -501,6 +553,8 @@ mod tests {
             "retention.account_logs_days",
             "otlp.endpoint",
             "otlp.sample_ratio",
+            "nats.url",
+            "nats.stream",
         ];
         for name in names {
             assert!(text.contains(name), "{name} in {text}");
@@ -544,7 +598,7 @@ mod tests {
         let config = load(
             "[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
              [blobs]\naccess_key_id = \"me\"\nsecret_access_key = \"s3cret\"\n\
-             [otlp.headers]\nauthorization = \"Bearer qwerty\"\n",
+             [nats]\nurl = \"nats://hunter2@bus\"\n[otlp.headers]\nauthorization = \"Bearer qwerty\"\n",
         )
         .unwrap();
         let shown = config.redacted();

@@ -3,13 +3,16 @@
 pub mod account;
 pub mod attempt;
 pub mod content;
+pub mod endpoint;
 pub mod event;
+pub mod event_types;
 pub mod failure;
 pub mod key;
 pub mod log;
 pub mod media;
 pub mod message;
 pub mod node;
+pub mod payload;
 pub mod people;
 pub mod sending;
 pub mod stats;
@@ -19,7 +22,7 @@ pub mod webhook;
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$case_meta:meta])* $case:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         pub enum $name { $($(#[$case_meta])* #[serde(rename = $word)] $case,)+ }
         impl $name {
             pub const WORDS: &'static [&'static str] = &[$($word),+];

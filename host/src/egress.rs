@@ -12,6 +12,7 @@ mod capture;
 mod exchange;
 mod fetch;
 mod guard;
+mod push;
 mod request;
 mod response;
 mod scan;
@@ -35,6 +36,7 @@ use crate::secrets::Secret;
 use exchange::Exchange;
 pub use fetch::FetchError;
 use guard::Gate;
+pub use push::Pushed;
 use request::Plan;
 pub(crate) use scan::Scanner;
 

@@ -36,6 +36,12 @@ impl Ids {
         uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid().to_string()
     }
 
+    /// The lowest id that something made at `at` can have.
+    pub fn floor(at: At) -> String {
+        let millis = u64::try_from(at.millis()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
+    }
+
     /// Random bytes from the operating system.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -69,6 +75,14 @@ mod tests {
         let mut sorted = made.clone();
         sorted.sort();
         assert_eq!(made, sorted);
+    }
+
+    #[test]
+    fn a_floor_is_below_what_is_made_then_and_above_what_was_made_before() {
+        let (ids, at) = (Ids::default(), At::from_micros(1_764_000_000_123_000));
+        let before = ids.next(At::from_micros(at.micros() - 1000));
+        assert!(before < Ids::floor(at));
+        assert!(Ids::floor(at) <= ids.next(at));
     }
 
     #[test]

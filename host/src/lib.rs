@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod egress;
+pub mod endpoints;
 pub mod error;
 pub mod ids;
 pub mod inbox;

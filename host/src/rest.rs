@@ -6,6 +6,8 @@ mod channel_account_stats;
 mod channel_accounts;
 mod channel_types;
 mod dead_letters;
+mod endpoints;
+mod event_types;
 mod events;
 mod extract;
 mod idempotency;
@@ -42,6 +44,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(dead_letters::router())
         .merge(people::router())
         .merge(events::router())
+        .merge(event_types::router())
+        .merge(endpoints::router())
         .merge(webhook_deliveries::router())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
@@ -86,7 +90,7 @@ async fn wrong_method(request: Request) -> ApiError {
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, media, events.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, media, events, event_types, endpoints.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

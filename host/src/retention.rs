@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     app::App,
     clock::At,
-    store::{self, retention},
+    store::{self, endpoints, retention},
 };
 
 /// Between two prunings.
@@ -30,6 +30,9 @@ pub async fn run(app: Arc<App>) {
         }
     }
 }
+
+/// How far behind an endpoint may be that events are kept for.
+const NEEDED: Duration = Duration::from_secs(7 * 86_400);
 
 /// What grows with the traffic.
 #[derive(Clone, Copy)]
@@ -66,8 +69,10 @@ async fn drain(app: &App, kind: Kind, before: At) -> store::Result<u64> {
             Kind::Webhooks => retention::prune_webhooks(&mut tx, before, BATCH).await?,
             Kind::UnprocessedWebhooks => retention::prune_unprocessed_webhooks(&mut tx, before, BATCH).await?,
             Kind::Attempts => retention::prune_attempts(&mut tx, before, BATCH).await?,
-            // No place in the events is kept but by the listeners themselves: they are told where their event is gone.
-            Kind::Events => retention::prune_events(&mut tx, before, None, BATCH).await?,
+            Kind::Events => {
+                let needed_from = endpoints::lowest_needed_seq(&mut tx, app.clock.now().minus(NEEDED)).await?;
+                retention::prune_events(&mut tx, before, needed_from, BATCH).await?
+            }
             Kind::Replays => retention::prune_replays(&mut tx, before, BATCH).await?,
         };
         tx.commit().await?;

@@ -9,6 +9,7 @@ pub mod backlog;
 pub mod bulk;
 pub mod db;
 pub mod dead_letters;
+pub mod endpoints;
 pub mod events;
 pub mod group;
 pub mod idempotency;

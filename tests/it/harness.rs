@@ -4,11 +4,15 @@
 pub(crate) mod database;
 mod events;
 mod gateway;
+mod nats;
 mod nodes;
+mod receiver;
 
 pub(crate) use database::Database;
 pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
+pub(crate) use nats::NatsServer;
 pub(crate) use nodes::Nodes;
+pub(crate) use receiver::{Received, Receiver, Reply};
 
 use std::{future::Future, time::Duration};
 

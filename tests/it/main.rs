@@ -4,6 +4,7 @@
 
 mod accounts;
 mod deliveries;
+mod endpoints;
 mod harness;
 mod inbound;
 mod logs;
@@ -13,5 +14,6 @@ mod outbound;
 mod outbox;
 mod plugins;
 mod statistics;
+mod stream;
 mod survival;
 mod traces;

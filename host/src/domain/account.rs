@@ -1,5 +1,6 @@
 //! A channel account: one bot, number, page or mailbox of one organisation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,7 +31,7 @@ impl Connection {
 }
 
 /// The state of the connection and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Standing {
     pub connection: Connection,
     pub reason_code: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::words;
 pub type Extras = BTreeMap<String, String>;
 
 /// One part of a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Content {
     Text(Text),
@@ -102,7 +103,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Text {
     pub text: String,
     #[serde(default)]
@@ -116,7 +117,7 @@ fn yes() -> bool {
 }
 
 /// Where bytes are: exactly one of a public URL, the provider's own reference, or the id of media the gateway keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Url(String),
@@ -135,7 +136,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Media {
     pub kind: MediaKind,
     #[serde(flatten)]
@@ -159,7 +160,7 @@ pub struct Media {
     pub extras: Extras,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sticker {
     #[serde(flatten)]
     pub source: Source,
@@ -172,7 +173,7 @@ pub struct Sticker {
     pub extras: Extras,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Location {
     pub latitude: f64,
     pub longitude: f64,
@@ -182,7 +183,7 @@ pub struct Location {
     pub address: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContactCard {
     pub name: String,
     #[serde(default)]
@@ -193,7 +194,7 @@ pub struct ContactCard {
     pub vcard: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Poll {
     pub question: String,
     pub options: Vec<String>,
@@ -205,7 +206,7 @@ pub struct Poll {
     pub extras: Extras,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Template {
     pub name: String,
     pub language: String,
@@ -217,7 +218,7 @@ pub struct Template {
     pub buttons: Vec<TemplateButton>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateValue {
     Text { name: String, value: String },
@@ -236,14 +237,14 @@ impl TemplateValue {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateButton {
     pub index: u32,
     pub kind: String,
     pub value: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interactive {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
@@ -255,7 +256,7 @@ pub struct Interactive {
 }
 
 /// Exactly one of `buttons`, `quick_replies`, `menu` and `carousel`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choices {
     Buttons(Vec<Button>),
@@ -276,7 +277,7 @@ impl Choices {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Button {
     pub title: String,
     #[serde(flatten)]
@@ -284,7 +285,7 @@ pub struct Button {
 }
 
 /// Exactly one of `reply` (the id that comes back), `url`, `call` (a phone number) and `copy`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Reply(String),
@@ -293,7 +294,7 @@ pub enum Action {
     Copy(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     pub id: String,
     pub title: String,
@@ -301,19 +302,19 @@ pub struct Row {
     pub description: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Menu {
     pub label: String,
     pub sections: Vec<Section>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Section {
     pub title: String,
     pub rows: Vec<Row>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Card {
     pub title: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -326,7 +327,7 @@ pub struct Card {
     pub buttons: Vec<Button>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Email {
     pub subject: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -343,7 +344,7 @@ pub struct Email {
     pub headers: Extras,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Notification {
     pub title: String,
     pub body: String,
@@ -368,7 +369,7 @@ pub struct Notification {
     pub topic: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Post {
     pub text: String,
     #[serde(default)]
@@ -379,7 +380,7 @@ pub struct Post {
 }
 
 /// A button or row that somebody chose: it comes in, it isn't sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Choice {
     /// The id that was given to the button.
     pub id: String,
@@ -393,7 +394,7 @@ pub struct Choice {
 }
 
 /// A kind named by the plugin's manifest, with JSON of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Custom {
     pub kind: String,
     pub data: Value,

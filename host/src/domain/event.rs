@@ -1,6 +1,6 @@
 //! Facts: as a plugin parsed them ([`Fact`]), and as the gateway tells them ([`Event`]).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 use super::{
@@ -148,24 +148,45 @@ words! {
         AccountStatus = "account.status",
         AccountConnection = "account.connection",
         ChannelCustom = "channel.custom",
+        EndpointDisabled = "endpoint.disabled",
+        /// Told to the endpoint alone that is tested.
+        EndpointTest = "endpoint.test",
     }
 }
 
-/// An event as it is told.
-#[derive(Debug, Clone, Serialize)]
+/// An event. Its JSON is what every listener gets, however it listens; [`payload::Told`](super::payload::Told) is its schema.
+#[derive(Debug, Clone)]
 pub struct Event {
     pub id: String,
-    #[serde(rename = "type")]
     pub event_type: EventType,
     /// The shape of `data`; it rises when that changes.
     pub version: u32,
     pub organization_id: String,
+    /// Empty where it is about no account.
     pub channel_account_id: String,
     pub conversation_id: Option<String>,
     pub message_id: Option<String>,
     pub occurred_at: At,
     pub data: Value,
     /// The place to resume from.
-    #[serde(skip)]
     pub seq: i64,
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let account = Some(&self.channel_account_id).filter(|id| !id.is_empty());
+        let mut told = serializer.serialize_struct("Event", 10)?;
+        told.serialize_field("id", &self.id)?;
+        told.serialize_field("type", &self.event_type)?;
+        // Standard Webhooks' name for the time of the event; `occurred_at` is what the rest of the API calls it.
+        told.serialize_field("timestamp", &self.occurred_at)?;
+        told.serialize_field("version", &self.version)?;
+        told.serialize_field("organization_id", &self.organization_id)?;
+        told.serialize_field("channel_account_id", &account)?;
+        told.serialize_field("conversation_id", &self.conversation_id)?;
+        told.serialize_field("message_id", &self.message_id)?;
+        told.serialize_field("occurred_at", &self.occurred_at)?;
+        told.serialize_field("data", &self.data)?;
+        told.end()
+    }
 }

@@ -1,5 +1,6 @@
 //! Why something could not be done: the contract's one error type, with what the gateway does about each case.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -58,7 +59,7 @@ impl FailureClass {
 }
 
 /// One field that is wrong: a JSON pointer and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldProblem {
     pub pointer: String,
     pub message: String,
@@ -71,7 +72,7 @@ impl FieldProblem {
 }
 
 /// A failure as it is kept and shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     pub class: FailureClass,
     /// The provider's own code, or one of the plugin's.

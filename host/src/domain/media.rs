@@ -1,6 +1,7 @@
 //! Files: what is known of them besides their bytes.
 
 use ring::digest;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{content::Source, failure::Failure, words};
@@ -30,7 +31,7 @@ words! {
 }
 
 /// A file that the gateway keeps.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MediaFile {
     pub id: String,
     pub organization_id: String,

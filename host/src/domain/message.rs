@@ -1,5 +1,6 @@
 //! Messages, and what is asked of the outbox.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -82,7 +83,7 @@ impl MessageState {
 }
 
 /// What a plugin is asked to do. The JSON of a message's `command`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     Message(Vec<Content>),
@@ -111,7 +112,7 @@ impl Command {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reaction {
     /// The provider's id of the message.
     pub target: String,
@@ -122,7 +123,7 @@ pub struct Reaction {
     pub removed: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
     /// The provider's id of the message.
     pub target: String,
@@ -130,7 +131,7 @@ pub struct Edit {
 }
 
 /// A reaction as it stands on a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReactionMark {
     pub emoji: String,
     /// The contact that reacted; none where the provider doesn't tell.
@@ -138,7 +139,7 @@ pub struct ReactionMark {
 }
 
 /// A vote as it stands on a poll.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VoteMark {
     pub contact_id: Option<String>,
     /// Indexes of the options, from 0.
@@ -146,7 +147,7 @@ pub struct VoteMark {
 }
 
 /// One part that the provider took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     pub part: u32,
     pub external_id: Option<String>,
@@ -154,7 +155,7 @@ pub struct Accepted {
     pub extras: Extras,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Message {
     pub id: String,
     pub organization_id: String,

@@ -1,5 +1,6 @@
 //! The other side: contacts with their identities, and the conversations with them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -24,19 +25,17 @@ pub struct ConversationRef {
 }
 
 /// One of a person's ids; `scheme` names the kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     pub scheme: String,
     pub value: String,
 }
 
 impl Identity {
-    /// Names that people give up and others take: they say where somebody can be found now, not who it is. Every other scheme
-    /// is a provider's own id of one person.
-    const CHANGE_HANDS: &[&str] = &["username", "handle"];
-
+    /// Whether it is a name that people give up and others take: it says where somebody can be found now, not who it is. Such
+    /// schemes end in `username` or `handle`; every other one is a provider's own id of one person.
     pub fn changes_hands(&self) -> bool {
-        Self::CHANGE_HANDS.contains(&self.scheme.as_str())
+        self.scheme.ends_with("username") || self.scheme.ends_with("handle")
     }
 }
 

@@ -72,6 +72,25 @@ impl Egress {
         let name = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         Some(Way { client: &self.open, url: dialled, host: HeaderValue::from_str(&name).ok() })
     }
+
+    /// How the URL's host is reached, if it may be.
+    pub(super) fn way(&self, url: &Url) -> Result<Way<'_>, Refused> {
+        let Egress { allow, guarded, listed, .. } = self;
+        let no = |denial, why: &str| Err(Refused::new(denial, why));
+        let Some(host) = url.host() else { return no(Denial::NotGranted, "the URL has no host") };
+        if let Some(way) = self.redirected(url) {
+            return Ok(way);
+        }
+        let (client, gate) = match url.scheme() {
+            "https" => (guarded, Gate::Guarded(allow.clone())),
+            "http" => (listed, Gate::Listed(allow.clone())),
+            _ => return no(Denial::NotGranted, "the URL is neither https nor http"),
+        };
+        if !gate.permits_host(&host) {
+            return no(Denial::BlockedAddress, "the address is private or reserved; [egress] allow lets a net through");
+        }
+        Ok(Way { client, url: url.clone(), host: None })
+    }
 }
 
 impl Exchange<'_> {
@@ -118,7 +137,7 @@ impl Exchange<'_> {
     }
 
     async fn request(&self, hop: &Hop, left: &Left) -> Result<(&Client, reqwest::Request), Stopped> {
-        let way = self.way(&hop.url)?;
+        let way = self.egress.way(&hop.url)?;
         let mut builder = way.client.request(hop.method.clone(), way.url).headers(self.plan.headers(hop.at_home));
         if let Some(host) = way.host {
             builder = builder.header(HOST, host);
@@ -137,24 +156,6 @@ impl Exchange<'_> {
     fn not_made(&self, why: String, left: &Left) -> HttpProblem {
         let why = self.scanner.blank_text(why);
         if left.get() { HttpProblem::Broken(why) } else { HttpProblem::NotSent(why) }
-    }
-
-    fn way(&self, url: &Url) -> Result<Way<'_>, Refused> {
-        let Egress { allow, guarded, listed, .. } = self.egress;
-        let no = |denial, why: &str| Err(Refused::new(denial, why));
-        let Some(host) = url.host() else { return no(Denial::NotGranted, "the URL has no host") };
-        if let Some(way) = self.egress.redirected(url) {
-            return Ok(way);
-        }
-        let (client, gate) = match url.scheme() {
-            "https" => (guarded, Gate::Guarded(allow.clone())),
-            "http" => (listed, Gate::Listed(allow.clone())),
-            _ => return no(Denial::NotGranted, "the URL is neither https nor http"),
-        };
-        if !gate.permits_host(&host) {
-            return no(Denial::BlockedAddress, "the address is private or reserved; [egress] allow lets a net through");
-        }
-        Ok(Way { client, url: url.clone(), host: None })
     }
 
     /// The hop that a redirect asks for, if it is one.

@@ -28,6 +28,31 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// Who holds the key that was given.
+    ///
+    /// # Errors
+    /// 401 where it is none, or not valid any more.
+    pub(super) async fn of(app: &App, given: Option<String>) -> Result<Caller, ApiError> {
+        let given = given.ok_or_else(|| {
+            unauthorized("There is no API key.")
+                .hint("Send it as “Authorization: Bearer pb_…” or as “apikey: pb_…”. A new one: patchbay key new")
+        })?;
+        let key = store::api_keys::find_by_hash(&app.db, &hash_key(&given)).await?;
+        let key = key.ok_or_else(|| unauthorized("The API key is unknown.").hint("Make a new one: patchbay key new"))?;
+        if key.revoked_at.is_some() {
+            return Err(unauthorized("The API key was revoked."));
+        }
+        if key.expires_at.is_some_and(|expires| expires <= app.clock.now()) {
+            return Err(unauthorized("The API key has expired."));
+        }
+        Ok(Caller { key })
+    }
+
+    /// Whether what belongs to the organisation is the caller's; of none, it is the operator's.
+    pub(super) fn owns(&self, organization_id: Option<&str>) -> bool {
+        self.key.organization_id.as_deref().is_none_or(|own| organization_id == Some(own))
+    }
+
     /// # Errors
     /// 403 where the key's scope doesn't include `scope`.
     pub(super) fn may(&self, scope: Scope) -> Result<(), ApiError> {
@@ -99,19 +124,7 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller, ApiError> {
-        let given = given_key(&parts.headers).ok_or_else(|| {
-            unauthorized("There is no API key.")
-                .hint("Send it as “Authorization: Bearer pb_…” or as “apikey: pb_…”. A new one: patchbay key new")
-        })?;
-        let key = store::api_keys::find_by_hash(&app.db, &hash_key(&given)).await?;
-        let key = key.ok_or_else(|| unauthorized("The API key is unknown.").hint("Make a new one: patchbay key new"))?;
-        if key.revoked_at.is_some() {
-            return Err(unauthorized("The API key was revoked."));
-        }
-        if key.expires_at.is_some_and(|expires| expires <= app.clock.now()) {
-            return Err(unauthorized("The API key has expired."));
-        }
-        Ok(Caller { key })
+        Caller::of(app, given_key(&parts.headers)).await
     }
 }
 
@@ -121,7 +134,7 @@ fn unauthorized(message: &str) -> ApiError {
     error
 }
 
-fn given_key(headers: &HeaderMap) -> Option<String> {
+pub(super) fn given_key(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;

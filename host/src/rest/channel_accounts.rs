@@ -158,7 +158,7 @@ pub(super) async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> 
     account.ok_or_else(|| ApiError::not_found("channel account", id))
 }
 
-fn check_organization_id(id: &str) -> Result<(), ApiError> {
+pub(super) fn check_organization_id(id: &str) -> Result<(), ApiError> {
     let fits = !id.is_empty() && id.len() <= ORGANIZATION_ID_MAX && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if fits { Ok(()) } else { Err(ApiError::invalid_field("/organization_id", "must be a UUID, or letters, digits, - and _, 64 at most")) }
 }

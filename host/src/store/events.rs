@@ -11,6 +11,7 @@ use super::{
 use crate::{
     clock::At,
     domain::event::{Event, EventType},
+    ids::Ids,
 };
 
 impl Record for Event {
@@ -101,6 +102,8 @@ pub async fn append(tx: &mut Tx, event: &Event, dedupe_key: Option<&str>, now: A
 pub struct Filter {
     pub organization_id: Option<String>,
     pub account_id: Option<String>,
+    /// None for all types.
+    pub types: Option<Vec<&'static str>>,
 }
 
 /// Those after `after`, oldest first.
@@ -111,6 +114,14 @@ pub async fn list_after(mut db: impl Run + Send, filter: &Filter, after: i64, li
             let place = statement.add(value);
             statement.push(&format!(" AND {column} = ${place}"));
         }
+    }
+    match &filter.types {
+        Some(types) if types.is_empty() => return Ok(Vec::new()),
+        Some(types) => {
+            statement.push(" AND type IN ");
+            statement = statement.list(types.iter().copied());
+        }
+        None => {}
     }
     let limit = statement.add(limit);
     statement.push(&format!(" ORDER BY seq LIMIT ${limit}"));
@@ -135,6 +146,35 @@ pub async fn known_keys(mut db: impl Run + Send, account_id: &str, keys: &[&str]
     if keys.is_empty() {
         return Ok(HashSet::new());
     }
-    let statement = sql("SELECT dedupe_key FROM events WHERE account_id = $1 AND dedupe_key IN ").bind(account_id);
+    let mut statement =
+        sql("SELECT dedupe_key FROM events WHERE account_id = $1 AND dedupe_key IN ").bind(account_id).list(keys.iter().copied());
+    statement.push(" UNION SELECT dedupe_key FROM parked_facts WHERE account_id = $1 AND dedupe_key IN ");
     db.rows(statement.list(keys.iter().copied())).await?.iter().map(|row| row.get("dedupe_key")).collect()
+}
+
+/// The number of the first event that was appended at `since` or later, or of the next one where there is none yet.
+pub async fn first_seq_since(mut db: impl Run + Send, since: At) -> Result<i64> {
+    // Ids sort by when they were made, across nodes as well as their clocks agree: the first few make up for that.
+    let statement =
+        sql("SELECT min(seq) AS seq FROM (SELECT seq FROM events WHERE id >= $1 ORDER BY id LIMIT 100) after").bind(Ids::floor(since));
+    let found: Option<i64> = match db.rows(statement).await?.first() {
+        Some(row) => row.get("seq")?,
+        None => None,
+    };
+    match found {
+        Some(seq) => Ok(seq),
+        None => Ok(last_seq(db).await? + 1),
+    }
+}
+
+/// How many events of the organisation have at least that number; of all organisations where none is given.
+pub async fn count_from(mut db: impl Run + Send, organization_id: Option<&str>, seq: i64) -> Result<i64> {
+    let statement = match organization_id {
+        Some(id) => sql("SELECT CAST(count(*) AS BIGINT) AS n FROM events WHERE seq >= $1 AND organization_id = $2").bind(seq).bind(id),
+        None => sql("SELECT CAST(count(*) AS BIGINT) AS n FROM events WHERE seq >= $1").bind(seq),
+    };
+    match db.rows(statement).await?.first() {
+        Some(row) => row.get("n"),
+        None => Ok(0),
+    }
 }
