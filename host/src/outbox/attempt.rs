@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
+    clock::At,
     domain::{
         account::Account,
         failure::{Failure, FailureClass},
@@ -22,7 +23,7 @@ use crate::{
     },
     egress::Dispatch,
     plugins::{Version, convert},
-    store::{self, outbox::Claim},
+    store::{self, Tx, group::Work, outbox::Claim},
     traces,
 };
 
@@ -42,17 +43,17 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     let account = store::accounts::find(&app.db, &claim.account_id).await?;
     let (Some(message), Some(account)) = (message, account) else {
         let failure = Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted.");
-        return settle(app, claim, &Outcome::Refused(failure), None, "").await;
+        return settle(app, claim, Outcome::Refused(failure), None, "").await;
     };
     if claim.expires_at <= now {
         return expire(app, claim).await;
     }
     if !account.is_active || !account.standing.connection.is_connected() {
-        return settle(app, claim, &Outcome::Parked, None, "").await;
+        return settle(app, claim, Outcome::Parked, None, "").await;
     }
     let Some(version) = app.plugins.get(&account.channel_type) else {
         let failure = Failure::new(FailureClass::Fault, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
-        return settle(app, claim, &Outcome::Postponed(failure), None, "").await;
+        return settle(app, claim, Outcome::Postponed(failure), None, "").await;
     };
     let (dispatched, host) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));
     let dispatch = MarkDispatched {
@@ -73,15 +74,15 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     };
     crash::point(app, crash::Step::Answered);
     let host = host.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    settle(app, claim, &outcome, Some(&version), &host).await
+    settle(app, claim, outcome, Some(&version), &host).await
 }
 
 /// Settles a message whose time was over before it could go.
-pub(super) async fn expire(app: &App, claim: &Claim) -> store::Result<()> {
+pub(super) async fn expire(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     let last = store::messages::find(&app.db, &claim.message_id).await?.and_then(|message| message.failure);
     let reason = last
         .map_or_else(|| "It could not be sent in time.".to_owned(), |last| format!("It could not be sent in time. Last: {}", last.message));
-    settle(app, claim, &Outcome::Refused(Failure::new(FailureClass::Expired, "expired", reason)), None, "").await
+    settle(app, claim, Outcome::Refused(Failure::new(FailureClass::Expired, "expired", reason)), None, "").await
 }
 
 async fn send(
@@ -143,13 +144,8 @@ impl Dispatch for MarkDispatched {
         if self.dispatched.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let mark = async {
-            let mut tx = self.app.db.begin().await?;
-            let held = store::outbox::mark_dispatched(&mut tx, &self.claim, &self.digest, self.app.clock.now()).await?;
-            tx.commit().await?;
-            store::Result::Ok(held)
-        };
-        match mark.await {
+        let mark = Mark { claim: self.claim.clone(), digest: self.digest.clone(), now: self.app.clock.now() };
+        match self.app.group.commit(&Arc::new(mark)).await {
             Ok(true) => {
                 self.dispatched.store(true, Ordering::SeqCst);
                 crash::point(&self.app, crash::Step::Dispatching);
@@ -158,5 +154,20 @@ impl Dispatch for MarkDispatched {
             Ok(false) => Err("another worker has taken the message over".to_owned()),
             Err(error) => Err(format!("the attempt could not be noted: {error}")),
         }
+    }
+}
+
+/// The note that bytes may leave. Answers false where the lease was lost.
+struct Mark {
+    claim: Claim,
+    digest: String,
+    now: At,
+}
+
+impl Work for Mark {
+    type Made = bool;
+
+    async fn write(&self, tx: &mut Tx) -> store::Result<bool> {
+        store::outbox::mark_dispatched(tx, &self.claim, &self.digest, self.now).await
     }
 }

@@ -41,7 +41,7 @@ fn next_of(waiting: &Waiting, priority: Priority) -> Option<At> {
         Priority::Bulk => (waiting.bulk_at?, waiting.bulk_rate_until),
     };
     let holds = [waiting.paused_until, waiting.rate_until, bulk_rate, waiting.breaker_open_until, waiting.breaker_probe_until];
-    holds.into_iter().flatten().fold(Some(due), |latest, hold| latest.max(Some(hold)))
+    holds.into_iter().flatten().chain([due]).max()
 }
 
 /// Claims what the free slots can take.

@@ -23,6 +23,7 @@ use crate::{
     media,
     store::{
         self, Tx,
+        group::Work,
         idempotency::{Entry, Kept, Slot},
         outbox::lane,
         people::Owner,
@@ -124,17 +125,27 @@ pub struct Prepared {
 }
 
 /// The answer to keep for the request's Idempotency-Key.
-pub struct KeptAnswer<'a> {
-    pub slot: &'a Slot,
-    pub fingerprint: &'a [u8],
+pub struct KeptAnswer {
+    pub slot: Slot,
+    pub fingerprint: Vec<u8>,
     pub kept: Kept,
 }
 
+/// What became of a message that was to be stored.
+enum Stored {
+    Queued,
+    /// Another request with its Idempotency-Key was stored meanwhile.
+    KeyTaken,
+    /// The media of that id was removed meanwhile.
+    MediaGone(String),
+}
+
 /// Checks the request and queues it: see [`prepare`] for the errors.
-pub async fn enqueue(app: &App, account: &Account, request: SendRequest) -> Result<Message, ApiError> {
+pub async fn enqueue(app: &Arc<App>, account: &Account, request: SendRequest) -> Result<Message, ApiError> {
     let prepared = prepare(app, account, request).await?;
-    store_prepared(app, &prepared, None).await?;
-    Ok(prepared.message)
+    let message = prepared.message.clone();
+    store_prepared(app, prepared, None).await?;
+    Ok(message)
 }
 
 /// Checks the request; nothing is stored.
@@ -201,26 +212,45 @@ pub(super) fn check_active(account: &Account) -> Result<(), ApiError> {
 
 /// Stores the message with its place in the queue and, where there is one, the answer to its Idempotency-Key: all or nothing.
 /// Answers false where another request with that key was stored meanwhile; then nothing is.
-pub async fn store_prepared(app: &App, prepared: &Prepared, answer: Option<&KeptAnswer<'_>>) -> Result<bool, ApiError> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin_ordered().await?;
-    use_media(&mut tx, &prepared.message, now).await?;
-    if !write(app, &mut tx, prepared, answer, now).await? {
-        return Ok(false);
+pub async fn store_prepared(app: &Arc<App>, prepared: Prepared, answer: Option<KeptAnswer>) -> Result<bool, ApiError> {
+    let asked = Asked { app: Arc::clone(app), prepared, answer };
+    match app.group.commit(&Arc::new(asked)).await? {
+        Stored::Queued => {
+            app.wake.tell(Topic::Outbox);
+            app.wake.tell(Topic::Events);
+            Ok(true)
+        }
+        Stored::KeyTaken => Ok(false),
+        Stored::MediaGone(id) => {
+            Err(ApiError::invalid_field("/content", format!("the media “{id}” was removed just now: upload it again")))
+        }
     }
-    tx.commit().await?;
-    app.wake.tell(Topic::Outbox);
-    app.wake.tell(Topic::Events);
-    Ok(true)
 }
 
-/// All of an enqueue in the caller's transaction. Answers false, and has written nothing, where the key is taken.
-async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&KeptAnswer<'_>>, now: At) -> store::Result<bool> {
+struct Asked {
+    app: Arc<App>,
+    prepared: Prepared,
+    answer: Option<KeptAnswer>,
+}
+
+impl Work for Asked {
+    type Made = Stored;
+
+    async fn write(&self, tx: &mut Tx) -> store::Result<Stored> {
+        write(&self.app, tx, &self.prepared, self.answer.as_ref(), self.app.clock.now()).await
+    }
+}
+
+/// All of an enqueue in the caller's transaction; nothing where it can't be.
+async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&KeptAnswer>, now: At) -> store::Result<Stored> {
+    if let Some(id) = use_media(tx, &prepared.message, now).await? {
+        return Ok(Stored::MediaGone(id));
+    }
     if let Some(answer) = answer {
         let entry =
-            Entry { holder: &prepared.message.id, fingerprint: Some(answer.fingerprint), locked_until: now, kept: Some(&answer.kept) };
-        if !store::idempotency::take(tx, answer.slot, &entry, now.minus(KEPT_FOR), now).await? {
-            return Ok(false);
+            Entry { holder: &prepared.message.id, fingerprint: Some(&answer.fingerprint), locked_until: now, kept: Some(&answer.kept) };
+        if !store::idempotency::take(tx, &answer.slot, &entry, now.minus(KEPT_FOR), now).await? {
+            return Ok(Stored::KeyTaken);
         }
     }
     let Prepared { message, lane, priority } = prepared;
@@ -234,7 +264,7 @@ async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&Kept
     page.tell_message(EventType::MessageQueued, message, None, &About::default(), None);
     queue_behind(&mut page, message.clone(), lane.clone(), *priority, parked);
     ledger.save(tx).await?;
-    Ok(true)
+    Ok(Stored::Queued)
 }
 
 fn command_of(request: &SendRequest) -> Result<Command, ApiError> {
@@ -363,8 +393,8 @@ async fn import_pictures(app: &App, account: &Account, pointer: &str, part: &mut
     Ok(())
 }
 
-/// The message's files are kept at least until it can't be sent any more.
-async fn use_media(tx: &mut Tx, message: &Message, now: At) -> Result<(), ApiError> {
+/// Keeps the message's files for as long as it may wait. Answers the id of one that isn't there any more.
+async fn use_media(tx: &mut Tx, message: &Message, now: At) -> store::Result<Option<String>> {
     let content = match &message.command {
         Some(Command::Edit(edit)) => std::slice::from_ref(&edit.content),
         _ => message.content.as_slice(),
@@ -373,10 +403,10 @@ async fn use_media(tx: &mut Tx, message: &Message, now: At) -> Result<(), ApiErr
         if let Source::MediaId(id) = source
             && !store::media::use_until(tx, id, message.expires_at.unwrap_or(now)).await?
         {
-            return Err(ApiError::invalid_field("/content", format!("the media “{id}” was removed just now: upload it again")));
+            return Ok(Some(id.clone()));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn media_file(app: &App, account: &Account, id: &str, pointer: &str) -> Result<MediaFile, ApiError> {

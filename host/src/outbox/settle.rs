@@ -21,7 +21,7 @@ use crate::{
     inbox,
     ledger::{About, Ledger, Page, Wanted},
     plugins::Version,
-    store::{self, Tx, outbox::AttemptEnd, outbox::Claim, people::Owner},
+    store::{self, Tx, group::Work, outbox::AttemptEnd, outbox::Claim, people::Owner},
     traces,
     wake::Topic,
 };
@@ -74,10 +74,18 @@ enum Next {
 
 /// Writes the outcome; the database may be away for a moment, and then the outcome must not be lost: without it the message
 /// would be uncertain. `host` is the provider's that the message went to; empty where it went nowhere.
-pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
+pub(super) async fn settle(
+    app: &Arc<App>,
+    claim: &Claim,
+    outcome: Outcome,
+    version: Option<&Arc<Version>>,
+    host: &str,
+) -> store::Result<()> {
+    let settlement =
+        Arc::new(Settlement { app: Arc::clone(app), claim: claim.clone(), outcome, version: version.cloned(), host: host.to_owned() });
     let mut waits = SETTLE_WAITS.iter();
     loop {
-        match (try_settle(app, claim, outcome, version, host).instrument(traces::span!("settle")).await, waits.next()) {
+        match (try_settle(&settlement).instrument(traces::span!("settle")).await, waits.next()) {
             (Err(error), Some(wait)) => {
                 tracing::warn!(%error, message.id = %claim.message_id, "an outcome could not be written; once more in {wait:?}");
                 tokio::time::sleep(*wait).await;
@@ -87,11 +95,29 @@ pub(super) async fn settle(app: &App, claim: &Claim, outcome: &Outcome, version:
     }
 }
 
-async fn try_settle(app: &App, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
-    let mut tx = app.db.begin_ordered().await?;
-    write(app, &mut tx, claim, outcome, version, host).await?;
-    crash::point(app, crash::Step::Settling);
-    tx.commit().await?;
+/// All that is needed to write an outcome, however often it takes.
+struct Settlement {
+    app: Arc<App>,
+    claim: Claim,
+    outcome: Outcome,
+    version: Option<Arc<Version>>,
+    host: String,
+}
+
+impl Work for Settlement {
+    type Made = ();
+
+    async fn write(&self, tx: &mut Tx) -> store::Result<()> {
+        let Settlement { app, claim, outcome, version, host } = self;
+        write(app, tx, claim, outcome, version.as_deref(), host).await?;
+        crash::point(app, crash::Step::Settling);
+        Ok(())
+    }
+}
+
+async fn try_settle(settlement: &Arc<Settlement>) -> store::Result<()> {
+    let Settlement { app, claim, outcome, .. } = settlement.as_ref();
+    app.group.commit(settlement).await?;
     if outcome.failure().and_then(accounts::standing_after).is_some() {
         app.wake.account_changed(&claim.account_id);
     }

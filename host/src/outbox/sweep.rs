@@ -1,7 +1,7 @@
 //! What no worker will take up by itself: claims whose worker is gone, which are sent again where nothing can have left and
 //! are uncertain else; and messages whose time was over before they could go.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     attempt::expire,
@@ -19,7 +19,7 @@ const PAGE: u32 = 200;
 /// How long the answer to a request with an Idempotency-Key is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(86_400);
 
-pub(super) async fn sweep(app: &App) -> store::Result<()> {
+pub(super) async fn sweep(app: &Arc<App>) -> store::Result<()> {
     for orphan in store::outbox::orphans(&app.db, app.clock.now(), PAGE).await? {
         settle_orphan(app, &orphan).await?;
     }
@@ -36,7 +36,7 @@ pub async fn forget(app: &App, now: At) -> store::Result<()> {
 }
 
 /// Messages whose time is over end, whatever else they wait for: a pause, a breaker, a connection.
-async fn settle_expired(app: &App) -> store::Result<()> {
+async fn settle_expired(app: &Arc<App>) -> store::Result<()> {
     let now = app.clock.now();
     if !store::outbox::is_any_expired(&app.db, now).await? {
         return Ok(());
@@ -51,7 +51,7 @@ async fn settle_expired(app: &App) -> store::Result<()> {
     Ok(())
 }
 
-async fn settle_orphan(app: &App, orphan: &Claim) -> store::Result<()> {
+async fn settle_orphan(app: &Arc<App>, orphan: &Claim) -> store::Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let leased_until = now.plus(Duration::from_secs(app.config.outbox.lease_s));
@@ -67,5 +67,5 @@ async fn settle_orphan(app: &App, orphan: &Claim) -> store::Result<()> {
     } else {
         Outcome::Released
     };
-    settle(app, &taken.claim, &outcome, None, "").await
+    settle(app, &taken.claim, outcome, None, "").await
 }

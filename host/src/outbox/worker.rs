@@ -55,7 +55,7 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// At a start: with SQLite nobody else can hold a claim, so every one is of a process that is gone.
-pub async fn recover(app: &App) -> store::Result<()> {
+pub async fn recover(app: &Arc<App>) -> store::Result<()> {
     if app.db.is_postgres() {
         return Ok(());
     }

@@ -304,7 +304,7 @@ impl Services for CallServices {
             deadline: Instant::now() + REQUEST_BOUND,
             dispatch: dispatch.as_mut().map(|dispatch| dispatch.as_mut() as &mut dyn Dispatch),
         };
-        let began = HttpTrace::begin(&self.manifest, &errand.settings, &request);
+        let began = HttpTrace::begin(&self.manifest, errand.settings, &request);
         let span = traces::span!("http", http.request.method = %began.method, server.address = %began.host, url.path = %began.path, http.response.status_code = tracing::field::Empty);
         let answer = app.egress.call(errand, request).instrument(span.clone()).await;
         let trace = began.end(&answer);

@@ -68,14 +68,14 @@ async fn send(
     let place = format!("/rest/v1/messages/{}", prepared.message.id);
     let shown = shown(&app, prepared.message.clone()).await?;
     let Some(Extension(reserved)) = reserved else {
-        outbox::store_prepared(&app, &prepared, None).await?;
+        outbox::store_prepared(&app, prepared, None).await?;
         return Ok((StatusCode::ACCEPTED, [("location", place)], axum::Json(shown)).into_response());
     };
     // The answer is stored with the message: a crash can't come between the two.
     let kept = idempotency::json_answer(StatusCode::ACCEPTED, Some(&place), &shown)?;
-    let answer = KeptAnswer { slot: &reserved.slot, fingerprint: &reserved.fingerprint, kept };
-    if outbox::store_prepared(&app, &prepared, Some(&answer)).await? {
-        return Ok(idempotency::response(&answer.kept));
+    let answer = KeptAnswer { slot: reserved.slot.clone(), fingerprint: reserved.fingerprint.clone(), kept: kept.clone() };
+    if outbox::store_prepared(&app, prepared, Some(answer)).await? {
+        return Ok(idempotency::response(&kept));
     }
     idempotency::known_answer(&app, &reserved).await
 }

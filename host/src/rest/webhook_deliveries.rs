@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -68,18 +68,25 @@ fn time(query: &mut ListQuery, name: &str) -> Result<Option<At>, ApiError> {
     at.map_err(|error| ApiError::bad_request("bad_query", format!("{name}: {error}")))
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+/// A delivery with what it holds.
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    delivery: Delivery,
+    query: Value,
+    headers: Value,
+    body: String,
+    /// `utf-8` or `base64`.
+    body_encoding: &'static str,
+}
+
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Whole>, ApiError> {
     let Kept { delivery, request } = find(&app, &caller, &id, Scope::Read).await?;
-    let mut shown = json!(delivery);
-    shown["query"] = fields(request.query);
-    shown["headers"] = fields(request.headers);
-    let (body, encoding) = match String::from_utf8(request.body) {
+    let (body, body_encoding) = match String::from_utf8(request.body) {
         Ok(text) => (text, "utf-8"),
         Err(error) => (STANDARD.encode(error.as_bytes()), "base64"),
     };
-    shown["body"] = json!(body);
-    shown["body_encoding"] = json!(encoding);
-    Ok(axum::Json(shown))
+    Ok(axum::Json(Whole { delivery, query: fields(request.query), headers: fields(request.headers), body, body_encoding }))
 }
 
 fn fields(fields: Fields) -> Value {
@@ -94,12 +101,20 @@ struct ReplayOne {
 }
 
 /// Answers the delivery as it stands afterwards, with what came of it.
+/// A delivery, and what its replay told: null where it failed again.
+#[derive(Serialize)]
+struct AfterReplay {
+    #[serde(flatten)]
+    delivery: Delivery,
+    replay: Option<Value>,
+}
+
 async fn replay(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     Json(asked): Json<ReplayOne>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<AfterReplay>, ApiError> {
     let kept = find(&app, &caller, &id, Scope::Manage).await?;
     if kept.delivery.state == WebhookState::Ignored {
         return Err(ApiError::conflict("ignored", "What came for a deleted account is counted, not kept."));
@@ -120,12 +135,12 @@ async fn replay(
     };
     check_active(&account)?;
     let replayed = to_the_end(&app, |app| async move { replay_into(&app, &account, kept).await }).await?;
-    let mut shown = json!(find(&app, &caller, &id, Scope::Manage).await?.delivery);
-    shown["replay"] = match replayed {
-        Replayed::Processed { new, known } => json!({"events_new": new, "events_known": known}),
-        Replayed::Failed | Replayed::NotRun => Value::Null,
+    let delivery = find(&app, &caller, &id, Scope::Manage).await?.delivery;
+    let replay = match replayed {
+        Replayed::Processed { new, known } => Some(json!({"events_new": new, "events_known": known})),
+        Replayed::Failed | Replayed::NotRun => None,
     };
-    Ok(axum::Json(shown))
+    Ok(axum::Json(AfterReplay { delivery, replay }))
 }
 
 async fn replay_into(app: &App, account: &Account, Kept { delivery, request }: Kept) -> Result<Replayed, ApiError> {

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn few_are_told_exactly() {
         let three = Durations::of(&buckets([1_000, 60_000, 3_600_000]));
-        assert_eq!(three, Durations { n: 3, mean_s: Some(1220.333_333_333_333_3), median_s: Some(60.0), p90_s: Some(3600.0) });
+        assert_eq!(three, Durations { n: 3, mean_s: Some(1_220.333_333_333_333_3), median_s: Some(60.0), p90_s: Some(3600.0) });
     }
 
     #[test]

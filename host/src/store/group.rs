@@ -1,8 +1,9 @@
 //! Group commit: work that comes at the same time shares one transaction, and each is answered after its commit. A disk or a
 //! server that has to be waited for is waited for once.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -37,21 +38,25 @@ impl Group {
         self.committer.join().await;
     }
 
-    /// Does the work in a transaction begun with [`Db::begin_ordered`]; answers after its commit. The work may be done more than
-    /// once, each time in a new transaction: nothing but the database may remember it.
+    /// Does the work in a transaction begun with [`Db::begin_ordered`]; answers after its commit.
     ///
     /// # Errors
     /// The work's own, or the database's: then nothing of it is stored.
-    pub async fn commit<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
-    {
+    pub async fn commit<W: Work>(&self, work: &Arc<W>) -> Result<W::Made> {
         let stopped = || StoreError::Open("the gateway is shutting down".to_owned());
         let (done, answer) = oneshot::channel();
-        self.queue.send(Box::new(Work { work, made: None, done })).await.map_err(|_| stopped())?;
+        let waiting = Waiting { work: Arc::clone(work), made: None, done };
+        self.queue.send(Box::new(waiting)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
+}
+
+/// A small write.
+pub trait Work: Send + Sync + 'static {
+    type Made: Send;
+
+    /// Writes. It may be asked more than once, each time in a new transaction: nothing but the database may remember it.
+    fn write(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Made>> + Send;
 }
 
 async fn run(db: Db, mut waiting: mpsc::Receiver<Box<dyn Unit>>, closing: CancellationToken) {
@@ -99,20 +104,16 @@ trait Unit: Send {
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
 
-struct Work<T, F> {
-    work: F,
-    made: Option<T>,
-    done: oneshot::Sender<Result<T>>,
+struct Waiting<W: Work> {
+    work: Arc<W>,
+    made: Option<W::Made>,
+    done: oneshot::Sender<Result<W::Made>>,
 }
 
 #[async_trait]
-impl<T, F> Unit for Work<T, F>
-where
-    T: Send + 'static,
-    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
-{
+impl<W: Work> Unit for Waiting<W> {
     async fn run(&mut self, tx: &mut Tx) -> Result<()> {
-        self.made = Some((self.work)(tx).await?);
+        self.made = Some(self.work.write(tx).await?);
         Ok(())
     }
 

@@ -26,7 +26,7 @@ const OURS: [&str; 3] = ["ours-0", "ours-1", "ours-2"];
 /// One thing that happens: a provider's fact, or the answer to one of our sends.
 #[derive(Debug, Clone)]
 enum Step {
-    Fact(Fact),
+    Fact(Box<Fact>),
     /// Our message gets its ids at the provider.
     Settled(usize),
 }
@@ -45,6 +45,10 @@ fn talk() -> ConversationRef {
 
 fn fact(key: &str, at: i64, what: Happening) -> Fact {
     Fact { dedupe_key: key.into(), conversation: Some(talk()), actor: Some(mona()), at: Some(seconds(at)), what, follow_up: None }
+}
+
+fn boxed(key: &str, at: i64, what: Happening) -> Box<Fact> {
+    Box::new(fact(key, at, what))
 }
 
 fn text(text: &str) -> Vec<Content> {
@@ -68,7 +72,7 @@ fn inbound(id: &str, words: &str) -> Box<Inbound> {
 
 fn receipt(key: &str, at: i64, ids: &[&str], state: ReceiptState) -> Step {
     let target = ReceiptTarget::Messages(ids.iter().map(|id| (*id).to_owned()).collect());
-    Step::Fact(fact(key, at, Happening::Receipt(Receipt { conversation: None, target, state, at: None, failure: None })))
+    Step::Fact(boxed(key, at, Happening::Receipt(Receipt { conversation: None, target, state, at: None, failure: None })))
 }
 
 /// Everything that may happen to a few messages, in the order it really happened.
@@ -76,13 +80,13 @@ fn script() -> Vec<Step> {
     let mut steps = vec![Step::Settled(0), Step::Settled(1), Step::Settled(2)];
     for n in 0..4_i64 {
         let id = format!("in-{n}");
-        steps.push(Step::Fact(fact(&id, n, Happening::Message(inbound(&id, &id)))));
+        steps.push(Step::Fact(boxed(&id, n, Happening::Message(inbound(&id, &id)))));
     }
     steps.extend([
-        Step::Fact(fact("edit-1", 20, Happening::Edited(inbound("in-1", "first edit")))),
-        Step::Fact(fact("edit-2", 30, Happening::Edited(inbound("in-1", "second edit")))),
-        Step::Fact(fact("gone", 25, Happening::Deleted("in-2".into()))),
-        Step::Fact(fact("like", 21, Happening::Reacted(Reaction { target: "in-0".into(), emoji: Some("👍".into()), removed: false }))),
+        Step::Fact(boxed("edit-1", 20, Happening::Edited(inbound("in-1", "first edit")))),
+        Step::Fact(boxed("edit-2", 30, Happening::Edited(inbound("in-1", "second edit")))),
+        Step::Fact(boxed("gone", 25, Happening::Deleted("in-2".into()))),
+        Step::Fact(boxed("like", 21, Happening::Reacted(Reaction { target: "in-0".into(), emoji: Some("👍".into()), removed: false }))),
         receipt("sent", 30, &["p0"], ReceiptState::Sent),
         receipt("delivered", 31, &["p0", "p1"], ReceiptState::Delivered),
         receipt("read", 35, &["p0"], ReceiptState::Read),
@@ -264,7 +268,7 @@ fn two_ids_named_in_one_breath_are_one_person() {
             let mut inbound = *inbound(key, key);
             inbound.sender = party;
             inbound.conversation.external_id = to.into();
-            Step::Fact(Fact { actor: None, conversation: None, ..fact(key, 1, Happening::Message(Box::new(inbound))) })
+            Step::Fact(Box::new(Fact { actor: None, conversation: None, ..fact(key, 1, Happening::Message(Box::new(inbound))) }))
         };
         let one = from("a", party(&[("phone", "1")]), "a");
         let other = from("b", party(&[("user-id", "x")]), "b");
