@@ -16,7 +16,6 @@ demo: install $(PATCHBAY) plugins
 	tests/demo.sh
 
 test: install
-	cargo build --locked -p patchbay
 	$(MAKE) plugins PATCHBAY=target/debug/patchbay
 	target/debug/patchbay plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
 	cargo test --locked --workspace
@@ -35,7 +34,8 @@ target/release/patchbay: FORCE
 	cargo build --release --locked -p patchbay
 
 target/debug/patchbay: FORCE
-	cargo build --locked -p patchbay
+	# With the whole workspace, so that features are the same as the tests' and nothing is built twice.
+	cargo build --locked --workspace
 
 install:
 	@.ci/install

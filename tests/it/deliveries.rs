@@ -189,7 +189,21 @@ async fn everything(bench: &Bench) -> Value {
     for path in ["contacts", "conversations"] {
         lists.push(bench.gateway.get(&format!("/rest/v1/{path}?limit=1000")).await.expect_status(200));
     }
-    Value::Array(lists)
+    let mut everything = Value::Array(lists);
+    take_urls(&mut everything);
+    everything
+}
+
+/// Signed URLs are made anew whenever they are shown.
+fn take_urls(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(take_urls),
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != "url" && name != "url_expires_at");
+            fields.values_mut().for_each(take_urls);
+        }
+        _ => {}
+    }
 }
 
 /// The ids of all events up to the message with that text.
@@ -213,7 +227,8 @@ async fn replaying_changes_nothing_that_was_there(database: Database) {
     bench.push(text_update(900_001, "before")).await;
     let before = eventually("the answers to what came in are sent", || async {
         let everything = everything(&bench).await;
-        (!everything.to_string().contains("\"state\":\"queued\"")).then_some(everything)
+        let text = everything.to_string();
+        (!text.contains("\"state\":\"queued\"") && !text.contains("\"status\":\"pending\"")).then_some(everything)
     })
     .await;
     let told = events_until(&bench, "before").await;
