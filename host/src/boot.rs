@@ -33,6 +33,8 @@ use crate::{
 
 /// How long a shutdown waits for what is being done.
 const GRACE: Duration = Duration::from_secs(25);
+/// How long it waits for the database's connections then.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Opens the database and brings it to this version's schema.
 pub async fn open_database(config: &Config) -> anyhow::Result<Db> {
@@ -180,10 +182,11 @@ impl Gateway {
             tasks,
         });
         let first_key = claim_database(&app).await?;
-        outbox::worker::recover(&app).await?;
-        media::worker::recover(&app).await?;
         plugins::sync(&app).await?;
         plugins::folder::load(&app).await?;
+        // What becomes of a send that was cut off is its plugin's to say: after the plugins.
+        outbox::worker::recover(&app).await?;
+        media::worker::recover(&app).await?;
         nodes::presence::enter(&app).await?;
         Ok(Gateway { app, listener, first_key })
     }
@@ -237,7 +240,10 @@ impl Gateway {
         app.inbox.close().await;
         app.logbook.close().await;
         wake::link::finish(&app).await;
-        app.db.close().await;
+        // A task that didn't end in time may hold a connection.
+        if tokio::time::timeout(CLOSING, app.db.close()).await.is_err() {
+            tracing::warn!("the database's connections were not given back");
+        }
         Ok(())
     }
 }

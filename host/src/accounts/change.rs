@@ -134,6 +134,8 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         let _ = connect::tell_provider_goodbye(app, &account).await;
     }
     let mut tx = app.db.begin_ordered().await?;
+    // As it stands now, which two changes at the same time would each see otherwise.
+    let stood = store::accounts::find(&mut tx, &account.id).await?;
     // Only what was asked for: somebody else may be changing the rest.
     let fields = store::accounts::Change {
         name: renamed.then_some(&updated.name),
@@ -147,8 +149,8 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
             store::secrets::remove(&mut tx, &account.id, name).await?;
         }
     }
-    if updated.is_active != account.is_active {
-        match (updated.is_active, updated.standing.connection.is_connected()) {
+    if let Some(stood) = stood.filter(|stood| stood.is_active != change.is_active.unwrap_or(stood.is_active)) {
+        match (updated.is_active, stood.standing.connection.is_connected()) {
             (true, true) => store::outbox::unpark(&mut tx, &account.id, None).await?,
             (true, false) => store::outbox::park(&mut tx, &account.id, "not_connected").await?,
             (false, _) => store::outbox::park(&mut tx, &account.id, "inactive").await?,

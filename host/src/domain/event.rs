@@ -73,6 +73,60 @@ pub struct Inbound {
     pub extras: Extras,
 }
 
+impl Fact {
+    /// With names that the database can keep: it has no NUL, and what is looked up has to be what was stored.
+    #[must_use]
+    pub fn with_storable_names(mut self) -> Fact {
+        clean(&mut self.dedupe_key);
+        if let Some(conversation) = &mut self.conversation {
+            clean(&mut conversation.external_id);
+        }
+        if let Some(actor) = &mut self.actor {
+            clean_party(actor);
+        }
+        match &mut self.what {
+            Happening::Message(inbound) | Happening::Edited(inbound) => {
+                clean(&mut inbound.external_id);
+                clean(&mut inbound.conversation.external_id);
+                clean_party(&mut inbound.sender);
+            }
+            Happening::Deleted(reference) | Happening::Moved(reference) => clean(reference),
+            Happening::Reacted(reaction) => clean(&mut reaction.target),
+            Happening::Voted { poll, .. } => clean(poll),
+            Happening::Receipt(receipt) => {
+                receipt.conversation.iter_mut().for_each(clean);
+                if let ReceiptTarget::Messages(ids) = &mut receipt.target {
+                    ids.iter_mut().for_each(clean);
+                }
+            }
+            Happening::Chose(_)
+            | Happening::Typing(_)
+            | Happening::Subscription(_)
+            | Happening::Opened(_)
+            | Happening::OptedOut { .. }
+            | Happening::OptedIn
+            | Happening::Template(_)
+            | Happening::AccountStatus { .. }
+            | Happening::Custom(_) => {}
+        }
+        self
+    }
+}
+
+fn clean_party(party: &mut Party) {
+    for identity in &mut party.identities {
+        clean(&mut identity.scheme);
+        clean(&mut identity.value);
+    }
+}
+
+/// As the store would write it.
+fn clean(name: &mut String) {
+    if name.contains('\0') {
+        *name = name.replace('\0', "\u{FFFD}");
+    }
+}
+
 impl Inbound {
     /// An extra by which a plugin tells of an echo which of our messages it is of, where the provider gives our id back.
     const MESSAGE_ID: &str = "message_id";

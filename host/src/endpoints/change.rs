@@ -17,6 +17,7 @@ use crate::{
     error::ApiError,
     secrets::Secret,
     store,
+    wake::Topic,
 };
 
 const ENDPOINTS_MAX: i64 = 50;
@@ -186,7 +187,7 @@ pub async fn update(app: &App, endpoint: &Endpoint, change: EndpointChange) -> R
         }
     }
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Events);
     Ok(changed)
 }
 

@@ -181,8 +181,14 @@ impl Publisher<'_> {
                 }
             }
             self.cursor = event.seq;
-            if self.is_keeping_due() && !self.keep().await? {
-                return Ok(Pace::Lost);
+            if self.is_keeping_due() {
+                if !self.keep().await? {
+                    return Ok(Pace::Lost);
+                }
+                if self.cursor != event.seq {
+                    // Somebody asked for a replay meanwhile: it begins elsewhere.
+                    return Ok(Pace::On);
+                }
             }
         }
         let held = !self.unkept || self.keep().await?;

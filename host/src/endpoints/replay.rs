@@ -8,6 +8,7 @@ use crate::{
     domain::endpoint::{Endpoint, Target},
     error::ApiError,
     store,
+    wake::Topic,
 };
 
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +53,6 @@ pub async fn replay(app: &App, endpoint: &Endpoint, replay: &Replay) -> Result<R
         store::events::count_from(&mut tx, endpoint.organization_id.as_deref(), first).await?
     };
     tx.commit().await?;
-    app.wake.events.notify_waiters();
+    app.wake.tell(Topic::Events);
     Ok(Replayed { events })
 }

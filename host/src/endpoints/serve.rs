@@ -27,6 +27,7 @@ use crate::{
             deliveries::{self, Attempt, Due, Next},
         },
     },
+    wake::Topic,
 };
 
 /// Events that are given a row in one transaction.
@@ -232,7 +233,7 @@ impl Service {
         };
         store::events::append(&mut tx, &event, None, now).await?;
         tx.commit().await?;
-        app.wake.events.notify_waiters();
+        app.wake.tell(Topic::Events);
         Ok(())
     }
 

@@ -38,21 +38,21 @@ enum Patience {
 /// Applies the fact unless it is known already, and those that waited for what it brings.
 pub fn apply(page: &mut Page<'_>, fact: &Fact) {
     if !page.learn(&fact.dedupe_key) {
-        Applying { page, fact, patience: Patience::Waits, told: false }.run();
+        Applying { page, fact, patience: Patience::Waits, told: false, waited: false }.run();
         apply_freed(page);
     }
 }
 
 /// Applies the fact although what it speaks of never came.
 pub(super) fn apply_overdue(page: &mut Page<'_>, fact: &Fact) {
-    Applying { page, fact, patience: Patience::Ends, told: false }.run();
+    Applying { page, fact, patience: Patience::Ends, told: false, waited: false }.run();
     apply_freed(page);
 }
 
 /// Applies the facts whose message came.
 pub fn apply_freed(page: &mut Page<'_>) {
     while let Some(fact) = page.take_freed() {
-        Applying { page, fact: &fact, patience: Patience::Ends, told: false }.run();
+        Applying { page, fact: &fact, patience: Patience::Ends, told: false, waited: false }.run();
     }
 }
 
@@ -63,12 +63,15 @@ struct Applying<'a, 'p> {
     patience: Patience,
     /// The fact's first event holds its dedupe key.
     told: bool,
+    /// It waits for a message, or a part of it does.
+    waited: bool,
 }
 
 impl<'a> Applying<'a, '_> {
     fn run(&mut self) {
         self.happen();
-        if let Some(command) = &self.fact.follow_up {
+        // What changed nothing was there before, and was answered then.
+        if let Some(command) = self.fact.follow_up.as_ref().filter(|_| self.told || self.waited) {
             self.follow_up(command);
         }
     }
@@ -160,6 +163,7 @@ impl<'a> Applying<'a, '_> {
 
     fn parks(&mut self, fact: Fact, reference: &str) -> bool {
         let waits = self.patience == Patience::Waits;
+        self.waited |= waits;
         if waits {
             self.page.park(fact, reference, self.page.now().plus(PARKED));
         }

@@ -1,6 +1,6 @@
 //! One account's rows, as they were loaded and as they stand now.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::{
     domain::{
@@ -64,8 +64,8 @@ pub(super) struct Book {
     pub(super) parked: HashMap<String, Vec<Fact>>,
     /// Facts that wait no more: what they waited for, and their dedupe keys.
     pub(super) unparked: Vec<(String, String)>,
-    /// Those whose message came: to be applied.
-    pub(super) freed: Vec<Fact>,
+    /// Those whose message came: to be applied, oldest first.
+    pub(super) freed: VecDeque<Fact>,
     /// External ids of conversations that a send is on its way to.
     pub(super) in_flight: HashSet<String>,
     /// Ids of messages that perhaps arrived, by recipient.

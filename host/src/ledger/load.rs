@@ -18,7 +18,9 @@ impl Ledger {
         if wanted.new_refs.is_empty() {
             return Ok(());
         }
-        let waiting = parked::find(tx, &wanted.new_refs).await?;
+        let mut waiting = parked::find(tx, &wanted.new_refs).await?;
+        // In the order they happened, as far as that is known.
+        waiting.sort_by_key(|parked| (parked.until, parked.fact.at));
         if waiting.is_empty() {
             return Ok(());
         }

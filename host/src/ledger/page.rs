@@ -328,7 +328,7 @@ impl Page<'_> {
         self.book.refs.insert(reference.to_owned(), Kept::made(row));
         for fact in self.book.parked.remove(reference).unwrap_or_default() {
             self.book.unparked.push((reference.to_owned(), fact.dedupe_key.clone()));
-            self.book.freed.push(fact);
+            self.book.freed.push_back(fact);
         }
         true
     }
@@ -348,7 +348,7 @@ impl Page<'_> {
 
     /// Facts whose message came, each once.
     pub fn take_freed(&mut self) -> Option<Fact> {
-        self.book.freed.pop()
+        self.book.freed.pop_front()
     }
 
     /// The fact waits for the message of that id.

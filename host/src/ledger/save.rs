@@ -1,7 +1,10 @@
 //! Writing what changed: one statement, or a few, for each kind of row.
 
 use super::{Applied, Ledger, Merge};
-use crate::store::{Result, Tx, accounts, events, media, messages, outbox, parked, people, stats};
+use crate::{
+    accounts::HEALTH,
+    store::{Result, Tx, accounts, events, jobs, media, messages, outbox, parked, people, stats},
+};
 
 impl Ledger {
     /// Writes everything. Answers what it set in motion.
@@ -12,6 +15,8 @@ impl Ledger {
         let files = media::enqueue(tx, &self.changes.files, now).await?;
         let stood = self.changes.standings.iter().map(|(account_id, _)| account_id.clone()).collect();
         let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len(), files, stood };
+        // Before conversations merge, which takes what is counted of the one along.
+        stats::add(tx, &self.changes.tally.into_rows()).await?;
         for merge in &self.changes.merges {
             match merge {
                 Merge::Contacts { account_id, from, into } => people::merge_contacts(tx, account_id, from, into, now).await?,
@@ -29,8 +34,14 @@ impl Ledger {
         }
         for (account_id, standing) in &self.changes.standings {
             accounts::set_standing(tx, account_id, standing, now).await?;
+            if standing.connection.is_connected() {
+                outbox::unpark(tx, account_id, None).await?;
+            } else {
+                outbox::park(tx, account_id, "not_connected").await?;
+            }
+            // A look of our own says how it really is, and has the account's jobs go on.
+            jobs::ensure(tx, account_id, HEALTH, now).await?;
         }
-        stats::add(tx, &self.changes.tally.into_rows()).await?;
         outbox::insert(tx, self.changes.queued).await?;
         events::append_all(tx, self.changes.told).await?;
         Ok(applied)

@@ -30,6 +30,7 @@ pub async fn cancel(app: &App, message: Message) -> Result<Message, ApiError> {
     let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
     let cancelled = set_cancelled(app, &mut tx, owner, std::slice::from_ref(&message.id), &failure, now).await?.pop();
     tx.commit().await?;
+    app.wake.tell(Topic::Outbox);
     app.wake.tell(Topic::Events);
     Ok(cancelled.unwrap_or(message))
 }

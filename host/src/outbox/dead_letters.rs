@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Deserialize;
 
 use super::{
-    enqueue::check_active,
+    enqueue::{check_active, use_media},
     queue_behind,
     settle::{join_conversation, parking},
 };
@@ -93,10 +93,14 @@ async fn requeue(app: &App, tx: &mut Tx, account: &Account, message: Message, pr
         failure: None,
         attempts: 0,
         failed_at: None,
+        // The next one is another message to the provider; the old ids stay among its references.
+        external_id: None,
         send_at: None,
         expires_at: Some(now.plus(Duration::from_secs(app.config.outbox.expires_s))),
         ..message
     };
+    // One of its files that is gone is told when it is sent.
+    use_media(tx, &message, now).await?;
     let parked = parking(tx, &account.id).await?;
     let mut ledger = load(app, tx, &message, now).await?;
     let owner = Owner { organization_id: &message.organization_id, account_id: &account.id };

@@ -261,8 +261,11 @@ async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&Kept
     let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
     ledger.load(tx, &wanted).await?;
     let mut page = ledger.page(owner, true, None);
-    page.tell_message(EventType::MessageQueued, message, None, &About::default(), None);
-    queue_behind(&mut page, message.clone(), lane.clone(), *priority, parked);
+    // As it stands now: it may have become part of another since the request was checked.
+    let conversation = page.conversation_by_external_id(message.to.as_deref().unwrap_or_default());
+    let message = Message { conversation_id: conversation.map(|conversation| conversation.id.clone()), ..message.clone() };
+    page.tell_message(EventType::MessageQueued, &message, None, &About::default(), None);
+    queue_behind(&mut page, message, lane.clone(), *priority, parked);
     ledger.save(tx).await?;
     Ok(Stored::Queued)
 }
@@ -394,7 +397,7 @@ async fn import_pictures(app: &App, account: &Account, pointer: &str, part: &mut
 }
 
 /// Keeps the message's files for as long as it may wait. Answers the id of one that isn't there any more.
-async fn use_media(tx: &mut Tx, message: &Message, now: At) -> store::Result<Option<String>> {
+pub(super) async fn use_media(tx: &mut Tx, message: &Message, now: At) -> store::Result<Option<String>> {
     let content = match &message.command {
         Some(Command::Edit(edit)) => std::slice::from_ref(&edit.content),
         _ => message.content.as_slice(),

@@ -19,7 +19,7 @@ use crate::{
         people::{ConversationKind, ConversationRef},
     },
     inbox,
-    ledger::{About, Ledger, Page, Wanted},
+    ledger::{About, Applied, Ledger, Page, Wanted},
     plugins::Version,
     store::{self, Tx, group::Work, outbox::AttemptEnd, outbox::Claim, people::Owner},
     traces,
@@ -105,19 +105,28 @@ struct Settlement {
 }
 
 impl Work for Settlement {
-    type Made = ();
+    type Made = Applied;
 
-    async fn write(&self, tx: &mut Tx) -> store::Result<()> {
+    async fn write(&self, tx: &mut Tx) -> store::Result<Applied> {
         let Settlement { app, claim, outcome, version, host } = self;
-        write(app, tx, claim, outcome, version.as_deref(), host).await?;
+        let applied = write(app, tx, claim, outcome, version.as_deref(), host).await?;
         crash::point(app, crash::Step::Settling);
-        Ok(())
+        Ok(applied)
     }
 }
 
 async fn try_settle(settlement: &Arc<Settlement>) -> store::Result<()> {
     let Settlement { app, claim, outcome, .. } = settlement.as_ref();
-    app.group.commit(settlement).await?;
+    let applied = app.group.commit(settlement).await?;
+    for account_id in &applied.stood {
+        app.wake.account_changed(account_id);
+    }
+    if applied.queued > 0 {
+        app.wake.tell(Topic::Outbox);
+    }
+    if applied.files > 0 {
+        app.wake.tell(Topic::Media);
+    }
     if outcome.failure().and_then(accounts::standing_after).is_some() {
         app.wake.account_changed(&claim.account_id);
     }
@@ -126,7 +135,7 @@ async fn try_settle(settlement: &Arc<Settlement>) -> store::Result<()> {
 }
 
 /// All of a settlement in the caller's transaction; nothing where the claim was lost.
-async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<()> {
+async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version: Option<&Version>, host: &str) -> store::Result<Applied> {
     let now = app.clock.now();
     let waiting = |due_at: At, parked: Option<&'static str>, failure: Option<&Failure>| Next::Again {
         due_at: due_at.min(claim.expires_at),
@@ -161,10 +170,11 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
     };
     if !held {
         tracing::warn!(message.id = %claim.message_id, "an attempt ended after its message was taken over; nothing of it is written");
-        return Ok(());
+        return Ok(Applied::default());
     }
     let end = AttemptEnd { outcome: word, failure, plugin_digest: version.map(|version| version.digest.as_str()) };
     store::outbox::end_attempt(tx, claim, &end, now).await?;
+    let mut applied = Applied::default();
     let mut ledger = Ledger::new(Arc::clone(&app.ids), now);
     ledger.load(tx, &wanted(claim, accepted, facts)).await?;
     if let Some(message) = ledger.message(&claim.account_id, &claim.message_id).cloned() {
@@ -176,7 +186,7 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
         for fact in facts {
             inbox::apply(&mut page, fact);
         }
-        ledger.save(tx).await?;
+        applied = ledger.save(tx).await?;
         if let Some(standing) = failure.and_then(accounts::standing_after) {
             accounts::stand(app, tx, owner, &standing, now).await?;
         }
@@ -185,7 +195,8 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
         Outcome::Sent { .. } | Outcome::Refused(_) if version.is_some() => Signal::of(failure, PAUSE),
         _ => Signal::Nothing,
     };
-    breaker::note(app, tx, &claim.account_id, host, &signal, now).await
+    breaker::note(app, tx, &claim.account_id, host, &signal, now).await?;
+    Ok(applied)
 }
 
 /// What the outcome is written into.

@@ -165,8 +165,8 @@ pub async fn is_any_open(mut db: impl Run + Send, now: At) -> Result<bool> {
 /// Claims endpoints to serve until `leased_until`.
 pub async fn claim(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<Lease>> {
     let statement = sql(format!(
-        "UPDATE endpoints SET leased_until = $2, fence = fence + 1
-             WHERE id IN (SELECT p.id FROM endpoints p WHERE {OPEN} LIMIT $3 {{lock}})
+        "WITH chosen AS MATERIALIZED (SELECT p.id FROM endpoints p WHERE {OPEN} LIMIT $3 {{lock}})
+             UPDATE endpoints SET leased_until = $2, fence = fence + 1 WHERE id IN (SELECT id FROM chosen)
              RETURNING id, kind, fence"
     ))
     .bind(now)

@@ -73,7 +73,9 @@ pub async fn append_all(tx: &mut Tx, told: Vec<Told>) -> Result<()> {
             event.created_at,
         ]
     });
-    bulk::write(tx, APPEND, rows.collect(), "").await?;
+    // A fact that is told already is told once, whichever way it came a second time.
+    const ONCE: &str = " ON CONFLICT (account_id, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING";
+    bulk::write(tx, APPEND, rows.collect(), ONCE).await?;
     Ok(())
 }
 

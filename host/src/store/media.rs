@@ -146,11 +146,12 @@ impl Record for FileClaim {
 
 /// Claims what is due, and what a worker had that is gone: to fetch a file twice does no harm.
 pub async fn claim(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<FileClaim>> {
-    let statement = sql("UPDATE inbound_media SET leased_until = $2, fence = fence + 1
-             WHERE (account_id, key) IN (
+    let statement = sql("WITH chosen AS MATERIALIZED (
                SELECT account_id, key FROM inbound_media
                WHERE state = 'pending' AND due_at <= $1 AND (leased_until IS NULL OR leased_until <= $1)
                ORDER BY due_at LIMIT $3 {lock})
+             UPDATE inbound_media SET leased_until = $2, fence = fence + 1
+             WHERE (account_id, key) IN (SELECT account_id, key FROM chosen)
              RETURNING *")
     .bind(now)
     .bind(leased_until)

@@ -229,9 +229,9 @@ pub async fn lease(tx: &mut Tx, seqs: &[i64], now: At, leased_until: At) -> Resu
 /// Claims messages whose time is over, whatever else they wait for: to be settled as expired.
 pub async fn lease_expired(tx: &mut Tx, now: At, leased_until: At, limit: u32) -> Result<Vec<Claim>> {
     let statement = sql(format!(
-        "UPDATE outbox SET leased_until = $2, fence = fence + 1
-         WHERE seq IN (SELECT seq FROM outbox WHERE leased_until IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $3 {{lock}})
-         RETURNING {CLAIM}"
+        "WITH chosen AS MATERIALIZED (
+           SELECT seq FROM outbox WHERE leased_until IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $3 {{lock}})
+         UPDATE outbox SET leased_until = $2, fence = fence + 1 WHERE seq IN (SELECT seq FROM chosen) RETURNING {CLAIM}"
     ))
     .bind(now)
     .bind(leased_until)

@@ -147,13 +147,15 @@ fn request_hash(request: &Request) -> Vec<u8> {
 
 pub async fn set_disposition(tx: &mut Tx, id: &str, disposition: &Disposition, now: At) -> Result<()> {
     let processed = (disposition.state == WebhookState::Processed).then_some(now);
-    let statement = sql("UPDATE webhooks SET state = $2, reason = $3, plugin_digest = $4, events = $5, processed_at = $6 WHERE id = $1")
-        .bind(id)
-        .bind(disposition.state.as_str())
-        .bind(disposition.reason.clone())
-        .bind(disposition.plugin_digest.clone())
-        .bind(disposition.events)
-        .bind(processed);
+    let statement = sql("UPDATE webhooks SET state = $2, reason = $3, plugin_digest = $4, events = $5, processed_at = $6,
+               request_hash = CASE WHEN $2 = 'processed' THEN NULL ELSE request_hash END
+             WHERE id = $1")
+    .bind(id)
+    .bind(disposition.state.as_str())
+    .bind(disposition.reason.clone())
+    .bind(disposition.plugin_digest.clone())
+    .bind(disposition.events)
+    .bind(processed);
     tx.run(statement).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Applying, Patience};
+use super::Applying;
 use crate::domain::{
     content::Content,
     event::{EventType, Inbound, ReceiptState},
@@ -29,7 +29,8 @@ impl Applying<'_, '_> {
             ours.external_id = Some(external_id.clone());
             return self.confirm(ours);
         }
-        if self.patience == Patience::Waits && self.page.is_in_flight(to) {
+        if self.page.is_in_flight(to) {
+            // Again and again, if need be: the send's lease bounds it.
             return self.page.park(self.fact.clone(), external_id, self.page.now().plus(HELD));
         }
         let message = self.insert_inbound(inbound);

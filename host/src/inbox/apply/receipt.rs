@@ -53,8 +53,9 @@ impl Applying<'_, '_> {
     /// Notes what one part came to. Answers the time at which the last part did, once all of them have; a failure of one is the
     /// message's.
     fn all_parts(&mut self, message_id: &str, id: &str, state: ReceiptState, at: At) -> Option<At> {
-        let part = self.page.reference(id).map(|reference| reference.part);
-        if !self.page.references_of(message_id).any(|reference| Some(reference.part) != part) {
+        // Named by our own id, it is of all parts.
+        let Some(part) = self.page.reference(id).map(|reference| reference.part) else { return Some(at) };
+        if !self.page.references_of(message_id).any(|reference| reference.part != part) {
             return Some(at);
         }
         let reference = self.page.reference_mut(id)?;

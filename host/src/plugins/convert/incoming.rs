@@ -324,6 +324,7 @@ pub fn fact_in(event: wit::Event) -> Fact {
         what,
         follow_up: event.follow_up.map(command_in),
     }
+    .with_storable_names()
 }
 
 /// What a send came to.
