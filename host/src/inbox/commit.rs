@@ -32,8 +32,8 @@ use crate::{
     wake::{Topic, Wake},
 };
 
-/// The most that share one transaction.
-const GROUP_MAX: usize = 128;
+/// The most that share one transaction. More would make the connections wait in step: while one group is stored the next is read.
+const GROUP_MAX: usize = 32;
 /// Those that wait for their turn: the doors wait when there are more.
 const WAITING_MAX: usize = 1024;
 

@@ -93,11 +93,56 @@ fn storable_json(text: String) -> String {
 pub struct Statement {
     text: Cow<'static, str>,
     args: Vec<Arg>,
+    /// Where rows of values stand in the text.
+    grid: Option<Grid>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Grid {
+    at: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Grid {
+    /// `($1, $2), ($3, $4)`, or `(?, ?), (?, ?)` without numbers.
+    fn fill(self, text: &str, numbers: bool) -> String {
+        let (before, after) = text.split_at_checked(self.at).unwrap_or((text, ""));
+        let mut filled = String::with_capacity(text.len() + self.rows * self.columns * 8);
+        filled.push_str(before);
+        for row in 0..self.rows {
+            filled.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..self.columns {
+                filled.push_str(if column == 0 { "" } else { ", " });
+                if numbers {
+                    // Writing to a string can't fail.
+                    let _ = write!(filled, "${}", row * self.columns + column + 1);
+                } else {
+                    filled.push('?');
+                }
+            }
+            filled.push(')');
+        }
+        filled.push_str(after);
+        filled
+    }
+}
+
+/// What differs in the texts of the two.
+struct Dialect {
+    /// PostgreSQL skips rows that another node is claiming; SQLite has one writer, so that there is nothing to skip.
+    lock: &'static str,
+    /// Whether the places of rows are numbered. SQLite takes numbers for names, and looks for each among all the others: with two
+    /// thousand of them that is most of what a statement costs.
+    numbers: bool,
+}
+
+const SQLITE: Dialect = Dialect { lock: "", numbers: false };
+const POSTGRES: Dialect = Dialect { lock: "FOR UPDATE SKIP LOCKED", numbers: true };
 
 /// Starts a statement: `sql("SELECT n FROM t WHERE id = $1").bind(id)`.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Statement {
-    Statement { text: text.into(), args: Vec::new() }
+    Statement { text: text.into(), args: Vec::new(), grid: None }
 }
 
 impl Statement {
@@ -129,24 +174,25 @@ impl Statement {
         self
     }
 
-    /// Adds rows of values, for `VALUES`. There has to be one at least.
+    /// Adds rows of values, for `VALUES`, to a statement that has no other values. There has to be one row at least.
     #[must_use]
     pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Arg>>) -> Statement {
-        let text = self.text.to_mut();
-        for (n, row) in rows.into_iter().enumerate() {
-            text.push_str(if n == 0 { "(" } else { ", (" });
-            for (n, value) in row.into_iter().enumerate() {
-                self.args.push(value);
-                // Writing to a string can't fail.
-                let _ = write!(text, "{}${}", if n == 0 { "" } else { ", " }, self.args.len());
-            }
-            text.push(')');
+        let mut grid = Grid { at: self.text.len(), rows: 0, columns: 0 };
+        for row in rows {
+            grid.rows += 1;
+            grid.columns = row.len();
+            self.args.extend(row);
         }
+        self.grid = Some(grid);
         self
     }
 
-    fn dialect_text(&self, lock: &str) -> Cow<'static, str> {
-        if self.text.contains("{lock}") { Cow::Owned(self.text.replace("{lock}", lock)) } else { self.text.clone() }
+    fn dialect_text(&self, dialect: &Dialect) -> Cow<'static, str> {
+        let text = if self.text.contains("{lock}") { Cow::Owned(self.text.replace("{lock}", dialect.lock)) } else { self.text.clone() };
+        match &self.grid {
+            Some(grid) => Cow::Owned(grid.fill(&text, dialect.numbers)),
+            None => text,
+        }
     }
 }
 
@@ -266,7 +312,7 @@ impl<'q> BindJson<'q> for Postgres {
     }
 }
 
-fn bind_all<'q, DB>(statement: Statement, lock: &str) -> Query<'q, DB>
+fn bind_all<'q, DB>(statement: Statement, dialect: &Dialect) -> Query<'q, DB>
 where
     DB: BindJson<'q>,
     Option<bool>: sqlx::Encode<'q, DB> + Type<DB>,
@@ -275,7 +321,7 @@ where
     Option<Vec<u8>>: sqlx::Encode<'q, DB> + Type<DB>,
 {
     #[expect(clippy::disallowed_methods, reason = "the one place where statements meet sqlx")]
-    let mut query = sqlx::query(AssertSqlSafe(statement.dialect_text(lock)));
+    let mut query = sqlx::query(AssertSqlSafe(statement.dialect_text(dialect)));
     for arg in statement.args {
         query = match arg {
             Arg::Bool(v) => query.bind(v),
@@ -287,9 +333,6 @@ where
     }
     query
 }
-
-/// PostgreSQL skips rows that another node is claiming; SQLite has one writer, so that there is nothing to skip.
-const POSTGRES_LOCK: &str = "FOR UPDATE SKIP LOCKED";
 impl Db {
     /// Opens the SQLite file, making it and its folder when absent.
     ///
@@ -440,9 +483,9 @@ impl Run for &mut Tx {
 impl Run for &Db {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
-            Db::Sqlite { read, .. } => bind_all::<Sqlite>(statement, "").fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
+            Db::Sqlite { read, .. } => bind_all::<Sqlite>(statement, &SQLITE).fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
             Db::Postgres(pool) => {
-                bind_all::<Postgres>(statement, POSTGRES_LOCK).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
+                bind_all::<Postgres>(statement, &POSTGRES).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -458,17 +501,17 @@ impl Run for &Db {
 impl Run for Tx {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
-            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, "").fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, &SQLITE).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
             Tx::Postgres { tx, .. } => {
-                bind_all::<Postgres>(statement, POSTGRES_LOCK).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+                bind_all::<Postgres>(statement, &POSTGRES).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
 
     async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
         Ok(match self {
-            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, "").execute(&mut **tx).await?.rows_affected(),
-            Tx::Postgres { tx, .. } => bind_all::<Postgres>(statement, POSTGRES_LOCK).execute(&mut **tx).await?.rows_affected(),
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, &SQLITE).execute(&mut **tx).await?.rows_affected(),
+            Tx::Postgres { tx, .. } => bind_all::<Postgres>(statement, &POSTGRES).execute(&mut **tx).await?.rows_affected(),
         })
     }
 }
