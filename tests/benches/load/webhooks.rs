@@ -115,10 +115,32 @@ async fn gateway(database: Database, name: &str, settings: Settings) {
     };
     let (taken, figures) = load(target).await;
     figures::row(name, &figures);
+    tell_shares(&bench.gateway, taken).await;
     let (now, most) = process::memory_mib(bench.gateway.id());
     let kept = count_messages(&bench.gateway).await;
     println!("{:34} {taken} taken, {kept} messages; memory {now} MiB, at most {most} MiB", "");
     assert_eq!(kept, taken, "every webhook that was answered is one message");
+}
+
+/// What a webhook spent in the sandbox and in its commit, by the gateway's own metrics.
+async fn tell_shares(gateway: &Gateway, taken: usize) {
+    let metrics = gateway.get("/metrics").await.expect_status(200).as_str().unwrap().to_owned();
+    let sum = |name: &str| -> f64 {
+        let of = |line: &&str| line.starts_with(name);
+        metrics.lines().filter(of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    };
+    let whole = sum("patchbay_webhook_seconds_sum");
+    let sandbox = sum("patchbay_webhook_parse_seconds_sum");
+    let groups = sum("patchbay_ingest_commit_seconds_count").max(1.0);
+    println!(
+        "{:34} of {:.2} ms a webhook: sandbox {:.2} % ({:.0} µs); {:.1} webhooks a commit, {:.2} ms each",
+        "",
+        whole / taken as f64 * 1e3,
+        sandbox / whole * 100.0,
+        sandbox / taken as f64 * 1e6,
+        taken as f64 / groups,
+        sum("patchbay_ingest_commit_seconds_sum") / groups * 1e3
+    );
 }
 
 async fn count_messages(gateway: &Gateway) -> usize {
