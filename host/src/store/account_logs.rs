@@ -1,15 +1,15 @@
 //! Accounts' logs.
 
-use serde_json::Value;
-
-use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{
+    Page, Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, values},
+    db::written,
+    sql,
+};
 use crate::{
     clock::At,
     domain::log::{LogEntry, LogKind, LogLevel, Note},
 };
-
-/// Rows of one INSERT are a power of two up to this, so that the database prepares few statements.
-const ROWS_MAX: usize = 128;
 
 impl Record for LogEntry {
     fn from_row(row: &Row) -> std::result::Result<LogEntry, StoreError> {
@@ -34,33 +34,25 @@ impl Record for LogEntry {
 
 /// Writes the entries, many with each statement.
 pub async fn insert(tx: &mut Tx, entries: &[LogEntry]) -> Result<()> {
-    let mut rest = entries;
-    while !rest.is_empty() {
-        // The greatest power of two that fits.
-        let rows = (1 << rest.len().ilog2()).min(ROWS_MAX);
-        let (these, others) = rest.split_at(rows);
-        rest = others;
-        let mut statement = sql("INSERT INTO account_logs
-               (id, organization_id, account_id, at, kind, level, code, message, details, message_id, webhook_id, plugin_digest) VALUES ");
-        for (n, entry) in these.iter().enumerate() {
-            let note = &entry.note;
-            let first = statement.add(&entry.id);
-            statement.add(&note.organization_id);
-            statement.add(&note.account_id);
-            statement.add(entry.at);
-            statement.add(note.kind.as_str());
-            statement.add(note.level.as_str());
-            statement.add(&note.code);
-            statement.add(&note.message);
-            statement.add(Value::Object(note.details.clone()));
-            statement.add(note.message_id.clone());
-            statement.add(note.webhook_id.clone());
-            let last = statement.add(note.plugin_digest.clone());
-            let places: Vec<String> = (first..=last).map(|place| format!("${place}")).collect();
-            statement.push(&format!("{}({})", if n == 0 { "" } else { ", " }, places.join(", ")));
-        }
-        tx.run(statement).await?;
-    }
+    const INSERT: &str = "INSERT INTO account_logs
+       (id, organization_id, account_id, at, kind, level, code, message, details, message_id, webhook_id, plugin_digest)";
+    let rows = entries.iter().map(|LogEntry { id, at, note }| {
+        values![
+            id,
+            &note.organization_id,
+            &note.account_id,
+            *at,
+            note.kind.as_str(),
+            note.level.as_str(),
+            &note.code,
+            &note.message,
+            written(&note.details),
+            note.message_id.clone(),
+            note.webhook_id.clone(),
+            note.plugin_digest.clone(),
+        ]
+    });
+    bulk::write(tx, INSERT, rows.collect(), "").await?;
     Ok(())
 }
 

@@ -1,10 +1,6 @@
-//! Many rows with few statements. Both databases keep prepared statements by their text, and the text depends on the number of
-//! rows: rows go in groups whose sizes are powers of two, so that there are few texts.
+//! Many rows with few statements.
 
-use super::{Result, Row, Run, Statement, Tx, db::Arg, sql};
-
-/// The most rows of one statement.
-const ROWS_MAX: usize = 64;
+use super::{Result, Row, Run as _, Statement, Tx, db::Arg, sql};
 
 /// The values of one row.
 pub type Values = Vec<Arg>;
@@ -15,33 +11,36 @@ macro_rules! values {
 }
 pub(crate) use values;
 
-/// Runs `before VALUES (…), (…) after` for the rows, in as many statements as it takes; answers how many rows were touched.
-pub async fn write(tx: &mut Tx, before: &'static str, rows: Vec<Values>, after: &str) -> Result<u64> {
+/// Runs `before`, the rows, `after` in as many statements as it takes; answers how many rows were touched.
+pub async fn write(tx: &mut Tx, before: &'static str, mut rows: Vec<Values>, after: &str) -> Result<u64> {
     let mut touched = 0;
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let size = 1 << rows.len().min(ROWS_MAX).ilog2();
-        touched += tx.run(filled(before, rows.by_ref().take(size), after)).await?;
+    while !rows.is_empty() {
+        let rest = rows.split_off(tx.rows_at_once(rows.len()));
+        touched += tx.run(filled(before, std::mem::replace(&mut rows, rest), after)).await?;
     }
     Ok(touched)
 }
 
-/// Looks up what the rows of keys name, with `before VALUES (…), (…) after`. A row may be answered more than once.
-pub async fn read(db: &mut impl Run, before: &'static str, keys: Vec<Values>, after: &str) -> Result<Vec<Row>> {
+/// Looks up what the rows of keys name, with `before`, the rows, `after`. A row may be answered more than once.
+pub async fn read(tx: &mut Tx, before: &'static str, mut keys: Vec<Values>, after: &str) -> Result<Vec<Row>> {
     let mut found = Vec::new();
-    for chunk in keys.chunks(ROWS_MAX) {
-        // Filled up with the last key to the next power of two: asked twice, it is answered twice.
-        let missing = chunk.len().next_power_of_two() - chunk.len();
-        let keys = chunk.iter().chain(chunk.iter().rev().take(1).cycle().take(missing));
-        found.extend(db.rows(filled(before, keys.cloned(), after)).await?);
+    if tx.rows_at_once(keys.len()) < keys.len() {
+        // Filled up with the last key: asked twice, it is answered twice.
+        let whole = keys.len().next_power_of_two();
+        keys.extend(keys.last().cloned().into_iter().cycle().take(whole - keys.len()));
+    }
+    while !keys.is_empty() {
+        let rest = keys.split_off(tx.rows_at_once(keys.len()));
+        found.extend(tx.rows(filled(before, std::mem::replace(&mut keys, rest), after)).await?);
     }
     Ok(found)
 }
 
-fn filled(before: &'static str, rows: impl Iterator<Item = Values>, after: &str) -> Statement {
+fn filled(before: &'static str, rows: Vec<Values>, after: &str) -> Statement {
     let mut statement = sql(before);
-    statement.push(" VALUES ");
+    statement.push(" ");
     let mut statement = statement.rows(rows);
+    statement.push(" ");
     statement.push(after);
     statement
 }

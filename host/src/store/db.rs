@@ -2,7 +2,7 @@
 //! `ON CONFLICT`, `RETURNING`, row values. What differs stands in [`Dialect`]; `{lock}` in a statement becomes the row
 //! lock of a claim.
 
-use std::{borrow::Cow, fmt::Write as _, path::Path, time::Duration};
+use std::{borrow::Cow, path::Path, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -93,52 +93,53 @@ fn storable_json(text: String) -> String {
 pub struct Statement {
     text: Cow<'static, str>,
     args: Vec<Arg>,
-    /// Where rows of values stand in the text.
+    /// Rows of values that stand in the text; then there are no other values.
     grid: Option<Grid>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Grid {
     at: usize,
-    rows: usize,
-    columns: usize,
+    rows: Vec<Vec<Arg>>,
 }
 
-impl Grid {
-    /// `($1, $2), ($3, $4)`, or `(?, ?), (?, ?)` without numbers.
-    fn fill(self, text: &str, numbers: bool) -> String {
-        let (before, after) = text.split_at_checked(self.at).unwrap_or((text, ""));
-        let mut filled = String::with_capacity(text.len() + self.rows * self.columns * 8);
-        filled.push_str(before);
-        for row in 0..self.rows {
-            filled.push_str(if row == 0 { "(" } else { ", (" });
-            for column in 0..self.columns {
-                filled.push_str(if column == 0 { "" } else { ", " });
-                if numbers {
-                    // Writing to a string can't fail.
-                    let _ = write!(filled, "${}", row * self.columns + column + 1);
-                } else {
-                    filled.push('?');
-                }
-            }
-            filled.push(')');
-        }
-        filled.push_str(after);
-        filled
-    }
-}
-
-/// What differs in the texts of the two.
+/// What differs between the two.
 struct Dialect {
     /// PostgreSQL skips rows that another node is claiming; SQLite has one writer, so that there is nothing to skip.
     lock: &'static str,
-    /// Whether the places of rows are numbered. SQLite takes numbers for names, and looks for each among all the others: with two
-    /// thousand of them that is most of what a statement costs.
-    numbers: bool,
+    /// How rows of values are written.
+    fill: fn(&[Vec<Arg>]) -> String,
+    /// How many of so many rows go into one statement: both keep prepared statements by their text.
+    rows_at_once: fn(usize) -> usize,
 }
 
-const SQLITE: Dialect = Dialect { lock: "", numbers: false };
-const POSTGRES: Dialect = Dialect { lock: "FOR UPDATE SKIP LOCKED", numbers: true };
+const SQLITE: Dialect = Dialect { lock: "", fill: places, rows_at_once: |rows| 1 << rows.clamp(1, ROWS_MAX).ilog2() };
+const POSTGRES: Dialect = Dialect { lock: "FOR UPDATE SKIP LOCKED", fill: arrays, rows_at_once: |rows| rows.min(ARRAY_MAX) };
+
+/// The most rows of one statement where its text tells how many they are: powers of two, so that there are few texts.
+const ROWS_MAX: usize = 64;
+/// Where it doesn't.
+const ARRAY_MAX: usize = 1024;
+
+/// `VALUES (?, ?), (?, ?)`. Without numbers: SQLite takes them for names, and looks for each among all the others; with two
+/// thousand of them that is most of what a statement costs.
+fn places(rows: &[Vec<Arg>]) -> String {
+    let row = |row: &Vec<Arg>| format!("({})", vec!["?"; row.len()].join(", "));
+    format!("VALUES {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
+}
+
+/// `SELECT * FROM unnest($1::text[], $2::bigint[])`: one text for any number of rows, planned once.
+fn arrays(rows: &[Vec<Arg>]) -> String {
+    let kind = |arg: &Arg| match arg {
+        Arg::Bool(_) => "bool",
+        Arg::Int(_) => "bigint",
+        Arg::Text(_) => "text",
+        Arg::Bytes(_) => "bytea",
+        Arg::Json(_) => "jsonb",
+    };
+    let columns = rows.iter().take(1).flatten().enumerate().map(|(n, arg)| format!("${}::{}[]", n + 1, kind(arg)));
+    format!("SELECT * FROM unnest({})", columns.collect::<Vec<_>>().join(", "))
+}
 
 /// Starts a statement: `sql("SELECT n FROM t WHERE id = $1").bind(id)`.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Statement {
@@ -174,25 +175,23 @@ impl Statement {
         self
     }
 
-    /// Adds rows of values, for `VALUES`, to a statement that has no other values. There has to be one row at least.
+    /// Adds rows of values, for `INSERT` or `WITH`, to a statement that has no other values. There has to be one row at least,
+    /// and a column's values are of one kind.
     #[must_use]
-    pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Arg>>) -> Statement {
-        let mut grid = Grid { at: self.text.len(), rows: 0, columns: 0 };
-        for row in rows {
-            grid.rows += 1;
-            grid.columns = row.len();
-            self.args.extend(row);
-        }
-        self.grid = Some(grid);
+    pub fn rows(mut self, rows: Vec<Vec<Arg>>) -> Statement {
+        self.grid = Some(Grid { at: self.text.len(), rows });
         self
     }
 
     fn dialect_text(&self, dialect: &Dialect) -> Cow<'static, str> {
-        let text = if self.text.contains("{lock}") { Cow::Owned(self.text.replace("{lock}", dialect.lock)) } else { self.text.clone() };
-        match &self.grid {
-            Some(grid) => Cow::Owned(grid.fill(&text, dialect.numbers)),
-            None => text,
-        }
+        let text = match &self.grid {
+            Some(grid) => {
+                let (before, after) = self.text.split_at_checked(grid.at).unwrap_or((&self.text, ""));
+                Cow::Owned([before, &(dialect.fill)(&grid.rows), after].concat())
+            }
+            None => self.text.clone(),
+        };
+        if text.contains("{lock}") { Cow::Owned(text.replace("{lock}", dialect.lock)) } else { text }
     }
 }
 
@@ -292,47 +291,97 @@ pub enum Tx {
     Postgres { tx: Transaction<'static, Postgres>, ordered: bool },
 }
 
-/// How one database takes written JSON.
-trait BindJson<'q>: Database {
+/// How one database takes what the two take differently.
+trait BindOwn<'q>: Database {
+    const DIALECT: Dialect;
+
     fn bind_json(query: Query<'q, Self>, json: Option<String>) -> Query<'q, Self>;
+    fn bind_rows(query: Query<'q, Self>, rows: Vec<Vec<Arg>>) -> Result<Query<'q, Self>, StoreError>;
 }
 
 type Query<'q, DB> = sqlx::query::Query<'q, DB, <DB as Database>::Arguments>;
 
-impl<'q> BindJson<'q> for Sqlite {
+impl<'q> BindOwn<'q> for Sqlite {
+    const DIALECT: Dialect = SQLITE;
+
     fn bind_json(query: Query<'q, Sqlite>, json: Option<String>) -> Query<'q, Sqlite> {
         query.bind(json)
     }
-}
 
-impl<'q> BindJson<'q> for Postgres {
-    fn bind_json(query: Query<'q, Postgres>, json: Option<String>) -> Query<'q, Postgres> {
-        // It was written by serde: it is JSON.
-        query.bind(json.map(|json| Json(RawValue::from_string(json).unwrap_or_default())))
+    fn bind_rows(query: Query<'q, Sqlite>, rows: Vec<Vec<Arg>>) -> Result<Query<'q, Sqlite>, StoreError> {
+        Ok(rows.into_iter().flatten().fold(query, bind))
     }
 }
 
-fn bind_all<'q, DB>(statement: Statement, dialect: &Dialect) -> Query<'q, DB>
+impl<'q> BindOwn<'q> for Postgres {
+    const DIALECT: Dialect = POSTGRES;
+
+    fn bind_json(query: Query<'q, Postgres>, json: Option<String>) -> Query<'q, Postgres> {
+        query.bind(json.map(raw))
+    }
+
+    fn bind_rows(mut query: Query<'q, Postgres>, rows: Vec<Vec<Arg>>) -> Result<Query<'q, Postgres>, StoreError> {
+        let mixed = || StoreError::Corrupt { column: "a row of values", reason: "a column's values are of several kinds".to_owned() };
+        let mut rows: Vec<_> = rows.into_iter().map(Vec::into_iter).collect();
+        loop {
+            // What one column has in each row.
+            let column: Vec<Arg> = rows.iter_mut().filter_map(Iterator::next).collect();
+            macro_rules! array {
+                ($kind:ident) => {{
+                    let values = column.into_iter().map(|arg| if let Arg::$kind(value) = arg { Ok(value) } else { Err(mixed()) });
+                    values.collect::<Result<Vec<_>, _>>()?
+                }};
+            }
+            query = match column.first() {
+                None => return Ok(query),
+                Some(Arg::Bool(_)) => query.bind(array!(Bool)),
+                Some(Arg::Int(_)) => query.bind(array!(Int)),
+                Some(Arg::Text(_)) => query.bind(array!(Text)),
+                Some(Arg::Bytes(_)) => query.bind(array!(Bytes)),
+                Some(Arg::Json(_)) => query.bind(array!(Json).into_iter().map(|json| json.map(raw)).collect::<Vec<_>>()),
+            };
+        }
+    }
+}
+
+/// It was written by serde: it is JSON.
+fn raw(json: String) -> Json<Box<RawValue>> {
+    Json(RawValue::from_string(json).unwrap_or_default())
+}
+
+fn bind<'q, DB>(query: Query<'q, DB>, arg: Arg) -> Query<'q, DB>
 where
-    DB: BindJson<'q>,
+    DB: BindOwn<'q>,
+    Option<bool>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<i64>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<String>: sqlx::Encode<'q, DB> + Type<DB>,
+    Option<Vec<u8>>: sqlx::Encode<'q, DB> + Type<DB>,
+{
+    match arg {
+        Arg::Bool(v) => query.bind(v),
+        Arg::Int(v) => query.bind(v),
+        Arg::Text(v) => query.bind(v),
+        Arg::Bytes(v) => query.bind(v),
+        Arg::Json(v) => DB::bind_json(query, v),
+    }
+}
+
+fn bind_all<'q, DB>(statement: Statement) -> Result<Query<'q, DB>, StoreError>
+where
+    DB: BindOwn<'q>,
     Option<bool>: sqlx::Encode<'q, DB> + Type<DB>,
     Option<i64>: sqlx::Encode<'q, DB> + Type<DB>,
     Option<String>: sqlx::Encode<'q, DB> + Type<DB>,
     Option<Vec<u8>>: sqlx::Encode<'q, DB> + Type<DB>,
 {
     #[expect(clippy::disallowed_methods, reason = "the one place where statements meet sqlx")]
-    let mut query = sqlx::query(AssertSqlSafe(statement.dialect_text(dialect)));
-    for arg in statement.args {
-        query = match arg {
-            Arg::Bool(v) => query.bind(v),
-            Arg::Int(v) => query.bind(v),
-            Arg::Text(v) => query.bind(v),
-            Arg::Bytes(v) => query.bind(v),
-            Arg::Json(v) => DB::bind_json(query, v),
-        };
+    let query = sqlx::query(AssertSqlSafe(statement.dialect_text(&DB::DIALECT)));
+    match statement.grid {
+        Some(grid) => DB::bind_rows(query, grid.rows),
+        None => Ok(statement.args.into_iter().fold(query, bind)),
     }
-    query
 }
+
 impl Db {
     /// Opens the SQLite file, making it and its folder when absent.
     ///
@@ -350,8 +399,10 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
+            // Of a file that is made now. Rows hold a few KiB: larger pages are fewer writes (docs/performance.md).
+            .page_size(8192)
             // Fewer checkpoints of more pages: each one stalls the writer.
-            .pragma("wal_autocheckpoint", "4000")
+            .pragma("wal_autocheckpoint", "2000")
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "memory")
             .statement_cache_capacity(256);
@@ -450,6 +501,14 @@ impl Tx {
         Ok(())
     }
 
+    /// How many of so many rows go into one statement.
+    pub(super) fn rows_at_once(&self, rows: usize) -> usize {
+        match self {
+            Tx::Sqlite(_) => (SQLITE.rows_at_once)(rows),
+            Tx::Postgres { .. } => (POSTGRES.rows_at_once)(rows),
+        }
+    }
+
     /// From here to its commit this transaction excludes others that asked the same. SQLite has one writer anyway.
     async fn commit_in_order(&mut self) -> Result<(), StoreError> {
         const LOCK: i64 = 0x7061_7463_6862; // “patchb”
@@ -483,10 +542,8 @@ impl Run for &mut Tx {
 impl Run for &Db {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
-            Db::Sqlite { read, .. } => bind_all::<Sqlite>(statement, &SQLITE).fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
-            Db::Postgres(pool) => {
-                bind_all::<Postgres>(statement, &POSTGRES).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
-            }
+            Db::Sqlite { read, .. } => bind_all::<Sqlite>(statement)?.fetch_all(read).await?.into_iter().map(Row::Sqlite).collect(),
+            Db::Postgres(pool) => bind_all::<Postgres>(statement)?.fetch_all(pool).await?.into_iter().map(Row::Postgres).collect(),
         })
     }
 
@@ -501,17 +558,17 @@ impl Run for &Db {
 impl Run for Tx {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(match self {
-            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, &SQLITE).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement)?.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
             Tx::Postgres { tx, .. } => {
-                bind_all::<Postgres>(statement, &POSTGRES).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+                bind_all::<Postgres>(statement)?.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
 
     async fn run(&mut self, statement: Statement) -> Result<u64, StoreError> {
         Ok(match self {
-            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement, &SQLITE).execute(&mut **tx).await?.rows_affected(),
-            Tx::Postgres { tx, .. } => bind_all::<Postgres>(statement, &POSTGRES).execute(&mut **tx).await?.rows_affected(),
+            Tx::Sqlite(tx) => bind_all::<Sqlite>(statement)?.execute(&mut **tx).await?.rows_affected(),
+            Tx::Postgres { tx, .. } => bind_all::<Postgres>(statement)?.execute(&mut **tx).await?.rows_affected(),
         })
     }
 }
@@ -526,6 +583,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "account logs", include_str!("../../../migrations/sqlite/0007_account_logs.sql")),
     (8, "nodes", include_str!("../../../migrations/sqlite/0008_nodes.sql")),
     (9, "statistics", include_str!("../../../migrations/sqlite/0009_statistics.sql")),
+    (10, "wide rows", include_str!("../../../migrations/sqlite/0010_wide_rows.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
@@ -537,4 +595,5 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "account logs", include_str!("../../../migrations/postgres/0007_account_logs.sql")),
     (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
     (9, "statistics", include_str!("../../../migrations/postgres/0009_statistics.sql")),
+    (10, "wide rows", include_str!("../../../migrations/postgres/0010_wide_rows.sql")),
 ];

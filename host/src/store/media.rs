@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{
+    Record, Result, Row, Run, StoreError, Tx,
+    bulk::{self, values},
+    db::written,
+    sql,
+};
 use crate::{
     clock::At,
     domain::{
@@ -13,9 +18,6 @@ use crate::{
         media::{FileState, InboundFile, MediaFile, WantedFile, key_of},
     },
 };
-
-/// Rows of one statement: SQLite takes 32766 values, a file has 11.
-const ROWS_MAX: usize = 500;
 
 impl Record for MediaFile {
     fn from_row(row: &Row) -> std::result::Result<MediaFile, StoreError> {
@@ -72,44 +74,38 @@ pub async fn use_until(tx: &mut Tx, id: &str, until: At) -> Result<bool> {
 pub async fn enqueue(tx: &mut Tx, files: &[WantedFile], now: At) -> Result<u64> {
     // One statement may touch a row only once.
     let mut known = BTreeSet::new();
-    let fresh: Vec<(String, &WantedFile)> = files
+    let fresh = files
         .iter()
         .filter_map(|file| Some((key_of(&file.source)?, file)))
-        .filter(|(key, file)| known.insert((file.account_id.clone(), key.clone())))
-        .collect();
-    let mut touched = 0;
-    for rows in fresh.chunks(ROWS_MAX) {
-        let mut statement = sql("INSERT INTO inbound_media
-               (account_id, key, source, organization_id, message_id, mime_type, file_name, size, state, attempts, due_at, fence, wanted_at, seen_at)
-             VALUES ");
-        let at = statement.add(now);
-        for (n, (key, file)) in rows.iter().enumerate() {
-            let places = [
-                statement.add(&file.account_id),
-                statement.add(key),
-                statement.add(json!(file.source)),
-                statement.add(&file.organization_id),
-                statement.add(&file.message_id),
-                statement.add(file.mime_type.clone()),
-                statement.add(file.file_name.clone()),
-                statement.add(file.size),
-            ];
-            let places: Vec<String> = places.iter().map(|place| format!("${place}")).collect();
-            let comma = if n == 0 { "" } else { ", " };
-            statement.push(&format!("{comma}({}, 'pending', 0, ${at}, 0, ${at}, ${at})", places.join(", ")));
-        }
-        statement.push(
-            " ON CONFLICT (account_id, key) DO UPDATE SET
-               seen_at = excluded.seen_at,
-               message_id = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN excluded.message_id ELSE inbound_media.message_id END,
-               due_at = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN excluded.due_at ELSE inbound_media.due_at END,
-               wanted_at = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN excluded.wanted_at ELSE inbound_media.wanted_at END,
-               attempts = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN 0 ELSE inbound_media.attempts END,
-               state = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN 'pending' ELSE inbound_media.state END",
-        );
-        touched += tx.run(statement).await?;
-    }
-    Ok(touched)
+        .filter(|(key, file)| known.insert((file.account_id.clone(), key.clone())));
+    let rows = fresh.map(|(key, file)| {
+        values![
+            &file.account_id,
+            key,
+            written(&file.source),
+            &file.organization_id,
+            &file.message_id,
+            file.mime_type.clone(),
+            file.file_name.clone(),
+            file.size,
+            "pending",
+            0_i64,
+            now,
+            0_i64,
+            now,
+            now,
+        ]
+    });
+    const WANT: &str = "INSERT INTO inbound_media
+       (account_id, key, source, organization_id, message_id, mime_type, file_name, size, state, attempts, due_at, fence, wanted_at, seen_at)";
+    const AGAIN: &str = "ON CONFLICT (account_id, key) DO UPDATE SET
+       seen_at = excluded.seen_at,
+       message_id = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN excluded.message_id ELSE inbound_media.message_id END,
+       due_at = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN excluded.due_at ELSE inbound_media.due_at END,
+       wanted_at = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN excluded.wanted_at ELSE inbound_media.wanted_at END,
+       attempts = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN 0 ELSE inbound_media.attempts END,
+       state = CASE WHEN inbound_media.state IN ('failed', 'removed') THEN 'pending' ELSE inbound_media.state END";
+    bulk::write(tx, WANT, rows.collect(), AGAIN).await
 }
 
 /// A file that somebody has taken to fetch.

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Record, Result, Row, Run, Statement, StoreError, Tx, sql};
+use super::{
+    Record, Result, Row, Run, Statement, StoreError, Tx,
+    bulk::{self, values},
+    sql,
+};
 use crate::{
     clock::At,
     domain::{
@@ -12,9 +16,6 @@ use crate::{
         stats::{Activity, Amount, ConversationClock, Facts, Increment, Measures, Slot},
     },
 };
-
-/// The most rows of one statement. Statements have a power of two of them, so that few texts are prepared.
-const ROWS_MAX: usize = 64;
 
 impl Record for Measures {
     fn from_row(row: &Row) -> std::result::Result<Measures, StoreError> {
@@ -67,51 +68,17 @@ pub struct Additions {
 
 /// Adds to the counters.
 pub async fn add(tx: &mut Tx, additions: &Additions) -> Result<()> {
-    for rows in in_powers_of_two(&additions.increments) {
-        let mut statement = sql("INSERT INTO account_stats (account_id, slot, metric, label, plugin_digest, count, sum) VALUES ");
-        for (n, row) in rows.iter().enumerate() {
-            let first = statement.add(&row.account_id);
-            statement.add(row.slot.start());
-            statement.add(row.metric.as_str());
-            statement.add(&row.label);
-            statement.add(&row.plugin_digest);
-            statement.add(row.amount.count);
-            statement.add(row.amount.sum);
-            push_places(&mut statement, n, first, 7);
-        }
-        statement.push(
-            " ON CONFLICT (account_id, slot, metric, label, plugin_digest)
-              DO UPDATE SET count = account_stats.count + excluded.count, sum = account_stats.sum + excluded.sum",
-        );
-        tx.run(statement).await?;
-    }
-    for rows in in_powers_of_two(&additions.activity) {
-        let mut statement = sql("INSERT INTO conversation_activity (account_id, slot, conversation_id) VALUES ");
-        for (n, row) in rows.iter().enumerate() {
-            let first = statement.add(&row.account_id);
-            statement.add(row.slot.start());
-            statement.add(&row.conversation_id);
-            push_places(&mut statement, n, first, 3);
-        }
-        statement.push(" ON CONFLICT (account_id, slot, conversation_id) DO NOTHING");
-        tx.run(statement).await?;
-    }
+    const COUNT: &str = "INSERT INTO account_stats (account_id, slot, metric, label, plugin_digest, count, sum)";
+    const ADD_UP: &str = "ON CONFLICT (account_id, slot, metric, label, plugin_digest)
+       DO UPDATE SET count = account_stats.count + excluded.count, sum = account_stats.sum + excluded.sum";
+    let counts = additions.increments.iter().map(|row| {
+        values![&row.account_id, row.slot.start(), row.metric.as_str(), &row.label, &row.plugin_digest, row.amount.count, row.amount.sum,]
+    });
+    bulk::write(tx, COUNT, counts.collect(), ADD_UP).await?;
+    const NOTE: &str = "INSERT INTO conversation_activity (account_id, slot, conversation_id)";
+    let activity = additions.activity.iter().map(|row| values![&row.account_id, row.slot.start(), &row.conversation_id]);
+    bulk::write(tx, NOTE, activity.collect(), "ON CONFLICT (account_id, slot, conversation_id) DO NOTHING").await?;
     Ok(())
-}
-
-fn in_powers_of_two<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = 1 << rows.len().min(ROWS_MAX).checked_ilog2()?;
-        let (taken, rest) = rows.split_at_checked(size)?;
-        rows = rest;
-        Some(taken)
-    })
-}
-
-/// One row of values: `($4, $5, $6)`.
-fn push_places(statement: &mut Statement, n: usize, first: usize, count: usize) {
-    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
-    statement.push(&format!("{}({})", if n == 0 { "" } else { ", " }, places.join(", ")));
 }
 
 pub async fn clock(mut db: impl Run + Send, conversation_id: &str) -> Result<Option<ConversationClock>> {
@@ -184,10 +151,9 @@ fn stretch_of(row: &Row) -> Result<usize> {
 fn with_stretches(stretches: &[Stretch]) -> Statement {
     let mut statement = sql("WITH stretches (stretch, begins, ends) AS (VALUES ");
     for (n, (begins, ends)) in stretches.iter().enumerate() {
-        let first = statement.add(i64::try_from(n).unwrap_or(i64::MAX));
-        statement.add(*begins);
-        statement.add(*ends);
-        push_places(&mut statement, n, first, 3);
+        let number = statement.add(i64::try_from(n).unwrap_or(i64::MAX));
+        let (begins, ends) = (statement.add(*begins), statement.add(*ends));
+        statement.push(&format!("{}(${number}, ${begins}, ${ends})", if n == 0 { "" } else { ", " }));
     }
     statement.push(") ");
     statement
@@ -365,18 +331,4 @@ pub async fn clear(tx: &mut Tx, account_id: &str, (begins, ends): Stretch) -> Re
         tx.run(sql(statement).bind(account_id).bind(begins).bind(ends)).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::in_powers_of_two;
-
-    #[test]
-    fn rows_are_cut_into_powers_of_two() {
-        let rows = vec![0; 200];
-        let sizes: Vec<usize> = in_powers_of_two(&rows).map(<[i32]>::len).collect();
-        assert_eq!(sizes, [64, 64, 64, 8]);
-        assert_eq!(in_powers_of_two::<i32>(&[]).count(), 0);
-        assert_eq!(in_powers_of_two(&[1, 2, 3]).collect::<Vec<_>>(), [&[1, 2][..], &[3]]);
-    }
 }
