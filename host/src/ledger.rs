@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use book::Book;
 pub use page::{About, ContactView, ConversationView, Page};
+use serde_json::{Map, Value};
 pub use wanted::Wanted;
 
 use crate::{
@@ -41,6 +42,8 @@ struct Changes {
     parked: Vec<ParkedFact>,
     /// Accounts whose provider told how they stand.
     standings: Vec<(String, Standing)>,
+    /// What an account is to show from now on.
+    facts: Vec<(String, Map<String, Value>)>,
     merges: Vec<Merge>,
     files: Vec<WantedFile>,
     tally: Tally,

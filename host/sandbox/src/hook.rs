@@ -10,9 +10,10 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Resource, TypedFunc};
 
 use crate::contract::VERSION;
-use crate::contract::channel::{Check, Connecting, Outcome, Parsed, Webhook};
+use crate::contract::channel::{Connecting, Outcome, Parsed, Report, Webhook};
 use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
+use crate::contract::templates::TemplatePage;
 use crate::contract::types::{Call, Failure};
 use crate::error::{Fault, LoadError};
 use crate::imports::blob::Blob;
@@ -84,6 +85,7 @@ pub(crate) struct ParseInbound;
 pub(crate) struct Health;
 pub(crate) struct Poll;
 pub(crate) struct Download;
+pub(crate) struct ListTemplates;
 
 impl Signature for Configure {
     const INTERFACE: &'static str = "channel";
@@ -125,7 +127,7 @@ impl Signature for Health {
     const INTERFACE: &'static str = "channel";
     const FUNCTION: &'static str = "health";
     type Params<'a> = (&'a Call,);
-    type Answer = (Result<Vec<Check>, Failure>,);
+    type Answer = (Result<Report, Failure>,);
 }
 
 impl Signature for Poll {
@@ -144,4 +146,11 @@ impl Signature for Download {
     const FUNCTION: &'static str = "download";
     type Params<'a> = (&'a Call, &'a str);
     type Answer = (Result<Resource<Blob>, Failure>,);
+}
+
+impl Signature for ListTemplates {
+    const INTERFACE: &'static str = "templates";
+    const FUNCTION: &'static str = "list-templates";
+    type Params<'a> = (&'a Call, Option<&'a str>);
+    type Answer = (Result<TemplatePage, Failure>,);
 }

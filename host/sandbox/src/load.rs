@@ -5,7 +5,7 @@ use wasmtime::component::{Component, InstancePre};
 
 use crate::contract::VERSION;
 use crate::error::LoadError;
-use crate::hook::{Configure, Connect, Download, Health, Hook, ParseInbound, Poll, SendOut, Signature};
+use crate::hook::{Configure, Connect, Download, Health, Hook, ListTemplates, ParseInbound, Poll, SendOut, Signature};
 use crate::imports;
 use crate::state::State;
 
@@ -19,6 +19,7 @@ pub(crate) struct Linked {
     pub(crate) health: Hook<Health>,
     pub(crate) poll: Option<Hook<Poll>>,
     pub(crate) download: Option<Hook<Download>>,
+    pub(crate) list_templates: Option<Hook<ListTemplates>>,
 }
 
 pub(crate) const PACKAGE: &str = "patchbay:channel";
@@ -44,6 +45,7 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linked, Loa
         health: Hook::find(&instance)?,
         poll: optional(&exports, &instance)?,
         download: optional(&exports, &instance)?,
+        list_templates: optional(&exports, &instance)?,
         instance,
     })
 }

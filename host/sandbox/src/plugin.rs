@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::call::{self, Places};
-use crate::contract::channel::{Check, Connecting, Outcome, Parsed, Webhook};
+use crate::contract::channel::{Connecting, Outcome, Parsed, Report, Webhook};
 use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
+use crate::contract::templates::TemplatePage;
 use crate::contract::types::{Call, Failure};
 use crate::error::Fault;
 use crate::hook::{Hook, Signature};
@@ -24,6 +25,8 @@ pub struct Groups {
     pub polling: bool,
     /// [`Plugin::download`] works.
     pub media_download: bool,
+    /// [`Plugin::list_templates`] works.
+    pub templates: bool,
 }
 
 /// One version of a plugin, ready to be called by many at once. Cloning it is cheap; the code is unmapped with the last
@@ -51,7 +54,7 @@ impl Plugin {
     /// Read from the component's exports when it was loaded.
     pub fn groups(&self) -> Groups {
         let linked = &self.inner.linked;
-        Groups { polling: linked.poll.is_some(), media_download: linked.download.is_some() }
+        Groups { polling: linked.poll.is_some(), media_download: linked.download.is_some(), templates: linked.list_templates.is_some() }
     }
 
     /// Checks settings (a JSON object) and answers them normalised.
@@ -113,7 +116,7 @@ impl Plugin {
     }
 
     /// Checks an account's connection.
-    pub async fn health(&self, limits: CallLimits, services: Box<dyn Services>, call: &Call) -> Result<Result<Vec<Check>, Failure>, Fault> {
+    pub async fn health(&self, limits: CallLimits, services: Box<dyn Services>, call: &Call) -> Result<Result<Report, Failure>, Fault> {
         let (answer,) = self.call(limits, services, &self.inner.linked.health, (call,)).await?;
         Ok(answer)
     }
@@ -128,6 +131,19 @@ impl Plugin {
     ) -> Result<Result<Page, Failure>, Fault> {
         let poll = self.inner.linked.poll.as_ref().ok_or(Fault::NotExported("polling"))?;
         let (answer,) = self.call(limits, services, poll, (call, cursor)).await?;
+        Ok(answer)
+    }
+
+    /// The provider's templates behind the cursor. [`Fault::NotExported`] without the group `templates`.
+    pub async fn list_templates(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        call: &Call,
+        cursor: Option<&str>,
+    ) -> Result<Result<TemplatePage, Failure>, Fault> {
+        let list = self.inner.linked.list_templates.as_ref().ok_or(Fault::NotExported("templates"))?;
+        let (answer,) = self.call(limits, services, list, (call, cursor)).await?;
         Ok(answer)
     }
 

@@ -1,11 +1,7 @@
 //! The dialogue that connects an account to its provider: the same for a token, OAuth and a code to scan. The plugin says what
 //! comes next; the gateway keeps its state between the steps.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use patchbay_sandbox::{
     Fault,
@@ -124,7 +120,7 @@ fn owner(account: &Account) -> Owner<'_> {
 
 async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, captured: &Captured) -> Result<(), ApiError> {
     let now = app.clock.now();
-    let lifted = std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner));
+    let lifted = captured.take();
     let mut tx = app.db.begin_ordered().await?;
     vault::seal(app, &mut tx, account, &lifted, now).await?;
     let (standing, prompt) = match outcome.progress {
@@ -177,7 +173,7 @@ async fn link(app: &Arc<App>, tx: &mut Tx, account: &Account, connected: wit::Co
         Some(Ok(settings)) => settings,
         _ => account.settings.clone(),
     };
-    let facts: Map<String, Value> = connected.facts.into_iter().map(|fact| (fact.name, Value::String(fact.value))).collect();
+    let facts = convert::facts_in(connected.facts);
     let linked = Linked {
         external_id: &connected.external_id,
         display_name: &connected.display_name,

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     change::running,
     standing::{commit, stand},
+    vault,
 };
 use crate::{
     app::App,
@@ -28,9 +29,12 @@ const RECORD_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Runs the checks; answers them.
 pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, ApiError> {
     let version = running(app, &account.channel_type)?;
-    let (checks, standing, failure) = match version.health(app, account).await? {
-        Ok(Ok(checks)) => {
-            let checks: Vec<HealthCheck> = checks.into_iter().map(convert::check_in).collect();
+    let (answer, captured) = version.health(app, account).await?;
+    let mut facts = Map::new();
+    let (checks, standing, failure) = match answer {
+        Ok(Ok(report)) => {
+            facts = convert::facts_in(report.facts);
+            let checks: Vec<HealthCheck> = report.checks.into_iter().map(convert::check_in).collect();
             let standing = standing_of(&checks);
             (checks, Some(standing), None)
         }
@@ -41,6 +45,9 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     let report = HealthReport { ok: checks.iter().all(|check| check.ok), checks, failure };
     let mut tx = app.db.begin_ordered().await?;
     let Some(before) = store::accounts::find(&mut tx, &account.id).await? else { return Ok(report) };
+    // A check may have renewed a token.
+    vault::seal(app, &mut tx, account, &captured.take(), now).await?;
+    store::accounts::put_facts(&mut tx, &account.id, &facts, now).await?;
     store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     remember(app, &mut tx, &before, &report, &version.digest, now).await?;
     // A check tells of accounts that are connected, or would be again; the first connect is the user's.

@@ -1,7 +1,7 @@
 //! Facts: as a plugin parsed them ([`Fact`]), and as the gateway tells them ([`Event`]).
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     content::{Choice, Content, Custom, Extras},
@@ -52,6 +52,9 @@ pub enum Happening {
         state: String,
         code: String,
         message: String,
+        /// In place of the account's facts of the same names.
+        #[serde(default)]
+        facts: Map<String, Value>,
     },
     /// The conversation continues under this external id.
     Moved(String),

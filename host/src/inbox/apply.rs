@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     domain::{
@@ -91,7 +91,7 @@ impl<'a> Applying<'a, '_> {
             }
             Happening::OptedIn => self.opted(EventType::ContactOptedIn, None, json!({})),
             Happening::Moved(to) => self.moved(to),
-            Happening::AccountStatus { state, code, message } => self.account_status(state, code, message),
+            Happening::AccountStatus { state, code, message, facts } => self.account_status(state, code, message, facts),
             Happening::Typing(on) => self.plain(EventType::ConversationTyping, json!({"typing": on})),
             Happening::Subscription(data) => self.plain(EventType::ContactSubscription, json!({"subscription": data})),
             Happening::Opened(choice) => self.plain(EventType::NotificationOpened, json!({"choice": choice})),
@@ -315,12 +315,13 @@ impl<'a> Applying<'a, '_> {
         self.tell(EventType::ConversationMoved, id.as_deref(), &json!({"from": from.external_id, "to": to}));
     }
 
-    fn account_status(&mut self, state: &str, code: &str, message: &str) {
+    fn account_status(&mut self, state: &str, code: &str, message: &str, facts: &Map<String, Value>) {
+        self.page.note_facts(facts);
         if let Ok(connection) = state.parse::<Connection>() {
             let action = if connection.is_connected() { "Nothing." } else { "Connect the account again." };
             self.page.stand(Standing::because(connection, code, message, action));
         }
-        self.plain(EventType::AccountStatus, json!({"state": state, "code": code, "message": message}));
+        self.plain(EventType::AccountStatus, json!({"state": state, "code": code, "message": message, "facts": facts}));
     }
 
     /// Queues what the plugin wants sent in answer. It has a lane of its own: it must not wait behind a conversation's messages.

@@ -1,7 +1,7 @@
 //! What may be done to one account's people and messages.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Changes, Merge,
@@ -370,6 +370,13 @@ impl Page<'_> {
 
     pub fn stand(&mut self, standing: Standing) {
         self.changes.standings.push((self.owner.account_id.to_owned(), standing));
+    }
+
+    /// What the account shows from now on, in place of its facts of the same names.
+    pub fn note_facts(&mut self, facts: &Map<String, Value>) {
+        if !facts.is_empty() {
+            self.changes.facts.push((self.owner.account_id.to_owned(), facts.clone()));
+        }
     }
 
     /// Appends an event.

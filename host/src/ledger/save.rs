@@ -42,6 +42,9 @@ impl Ledger {
             // A look of our own says how it really is, and has the account's jobs go on.
             jobs::ensure(tx, account_id, HEALTH, now).await?;
         }
+        for (account_id, facts) in &self.changes.facts {
+            accounts::put_facts(tx, account_id, facts, now).await?;
+        }
         outbox::insert(tx, self.changes.queued).await?;
         events::append_all(tx, self.changes.told).await?;
         Ok(applied)

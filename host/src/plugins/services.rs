@@ -47,7 +47,19 @@ const KV_KEY_MAX: usize = 256;
 const REQUEST_BOUND: Duration = Duration::from_secs(60);
 
 /// Secrets that were lifted out of responses, by name.
-pub type Captured = Arc<Mutex<Vec<(String, Secret)>>>;
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<(String, Secret)>>>);
+
+impl Captured {
+    fn push(&self, name: String, secret: Secret) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, secret));
+    }
+
+    /// What was lifted, to be sealed; nothing is left.
+    pub fn take(&self) -> Vec<(String, Secret)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// The blobs of one call: after it, one is kept and the rest are removed.
 #[derive(Clone, Default)]
@@ -190,7 +202,7 @@ impl CallServices {
 
     /// Where captured secrets can be found after the call.
     pub fn captured(&self) -> Captured {
-        Arc::clone(&self.captured)
+        self.captured.clone()
     }
 
     /// Where blobs that the call made can be found after it.
@@ -323,7 +335,7 @@ impl Services for CallServices {
         // What was captured is known from here on: later requests may carry it, and nothing may leak it.
         for (name, secret) in answer.captured {
             self.secrets.insert(name.clone(), secret.clone());
-            self.captured.lock().unwrap_or_else(PoisonError::into_inner).push((name, secret));
+            self.captured.push(name, secret);
         }
         Ok(answer.response)
     }

@@ -126,13 +126,14 @@ impl Version {
         Ok(answer)
     }
 
-    pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<Vec<channel::Check>>> {
+    pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<(Answer<channel::Report>, Captured)> {
         let services = CallServices::for_account(app, self, account).await?;
+        let captured = services.captured();
         let call = self.call_out(app, account, 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
         self.ended(app, account, "health", began, traces).checked(&answer);
-        Ok(answer)
+        Ok((answer, captured))
     }
 
     pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {

@@ -48,7 +48,7 @@ impl Call<'_> {
     }
 
     /// Health is logged where its result changes, by whoever keeps it; a fault is logged here.
-    pub(super) fn checked(&self, answer: &Answer<Vec<channel::Check>>) {
+    pub(super) fn checked(&self, answer: &Answer<channel::Report>) {
         if let Err(fault) = answer {
             self.app.logbook.note(self.faulted(LogKind::Health, fault));
         }

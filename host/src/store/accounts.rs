@@ -167,6 +167,22 @@ pub async fn set_connect_progress(tx: &mut Tx, id: &str, state: Option<Vec<u8>>,
     Ok(())
 }
 
+/// Puts facts in place of the account's of the same names. The transaction has to be an ordered one: nobody else changes them
+/// meanwhile.
+pub async fn put_facts(tx: &mut Tx, id: &str, facts: &Map<String, Value>, now: At) -> Result<()> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let Some(account) = find(&mut *tx, id).await? else { return Ok(()) };
+    let mut merged = account.facts.as_object().cloned().unwrap_or_default();
+    merged.extend(facts.clone());
+    if account.facts.as_object() != Some(&merged) {
+        let statement = sql("UPDATE channel_accounts SET facts = $2, updated_at = $3 WHERE id = $1").bind(id);
+        tx.run(statement.bind(Value::Object(merged)).bind(now)).await?;
+    }
+    Ok(())
+}
+
 pub async fn set_health(tx: &mut Tx, id: &str, report: &HealthReport, now: At) -> Result<()> {
     let statement = sql("UPDATE channel_accounts SET health = $2, health_at = $3 WHERE id = $1").bind(id).bind(json!(report)).bind(now);
     tx.run(statement).await?;

@@ -32,6 +32,23 @@ pub mod polling {
     });
 }
 
+/// The optional group `templates`.
+pub mod templates {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "plugin-templates",
+        pub_export_macro: true,
+        additional_derives: [PartialEq, Clone, serde::Serialize],
+        with: {
+            "patchbay:channel/types@0.1.0": super::plugin::patchbay::channel::types,
+            "patchbay:channel/log@0.1.0": super::plugin::patchbay::channel::log,
+            "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
+            "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
+            "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
+        },
+    });
+}
+
 /// The optional group `media-download`.
 pub mod media_download {
     wit_bindgen::generate!({

@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 use std::sync::Once;
 
 use crate::bindings::plugin::exports::patchbay::channel::channel::Guest as ChannelExports;
-use crate::bindings::{media_download, polling};
+use crate::bindings::{media_download, polling, templates};
 use crate::failure::Failure;
-use crate::hooks::{Call, Channel, Check, Connecting, MediaDownload, Outcome, Page, Parsed, Polling, Webhook};
+use crate::hooks::{Call, Channel, Connecting, MediaDownload, Outcome, Page, Parsed, Polling, Report, TemplatePage, Templates, Webhook};
 use crate::messages::{Outbound, Sent};
 
 /// Exports a plugin's hooks, and the optional groups that it names:
@@ -41,6 +41,9 @@ macro_rules! channel {
 macro_rules! __export_group {
     (Polling) => {
         $crate::bindings::polling::export!(Exported with_types_in $crate::export::glue::polling);
+    };
+    (Templates) => {
+        $crate::bindings::templates::export!(Exported with_types_in $crate::bindings::templates);
     };
     (MediaDownload) => {
         $crate::bindings::media_download::export!(Exported with_types_in $crate::bindings::media_download);
@@ -82,7 +85,7 @@ impl<T: Channel> ChannelExports for Exported<T> {
         T::parse_inbound(webhook)
     }
 
-    fn health(call: Call) -> Result<Vec<Check>, Failure> {
+    fn health(call: Call) -> Result<Report, Failure> {
         report_panics();
         T::health(&call)
     }
@@ -92,6 +95,13 @@ impl<T: Polling> polling::exports::patchbay::channel::polling::Guest for Exporte
     fn poll(call: Call, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
         report_panics();
         T::poll(&call, cursor)
+    }
+}
+
+impl<T: Templates> templates::exports::patchbay::channel::templates::Guest for Exported<T> {
+    fn list_templates(call: Call, cursor: Option<String>) -> Result<TemplatePage, Failure> {
+        report_panics();
+        T::list_templates(&call, cursor)
     }
 }
 

@@ -3,10 +3,11 @@
 use serde::de::DeserializeOwned;
 
 pub use crate::bindings::plugin::exports::patchbay::channel::channel::{
-    Check, Connected, Connecting, OptionItem, Outcome, Pairing, Parsed, Progress, Question, Reply, Step, Webhook,
+    Check, Connected, Connecting, OptionItem, Outcome, Pairing, Parsed, Progress, Question, Reply, Report, Step, Webhook,
 };
 pub use crate::bindings::plugin::patchbay::channel::types::{Account, Call};
 pub use crate::bindings::polling::exports::patchbay::channel::polling::Page;
+pub use crate::bindings::templates::exports::patchbay::channel::templates::{Template, TemplatePage};
 use crate::blob::Blob;
 use crate::failure::{Detail, Failure};
 use crate::messages::{Outbound, Sent};
@@ -43,9 +44,9 @@ pub trait Channel {
     ///
     /// # Errors
     /// Where the provider could not be asked, or refuses the credential.
-    fn health(call: &Call) -> Result<Vec<Check>, Failure> {
+    fn health(call: &Call) -> Result<Report, Failure> {
         let _ = call;
-        Ok(Vec::new())
+        Ok(Report::checks(Vec::new()))
     }
 }
 
@@ -65,6 +66,23 @@ pub trait MediaDownload {
     /// # Errors
     /// [`Failure::Rejected`] where they can never be had.
     fn download(call: &Call, provider_ref: &str) -> Result<Blob, Failure>;
+}
+
+/// For providers that keep templates, and approve them.
+pub trait Templates {
+    /// The templates behind the cursor; from the beginning without one.
+    ///
+    /// # Errors
+    /// Where the provider could not be asked, or refuses the credential.
+    fn list_templates(call: &Call, cursor: Option<String>) -> Result<TemplatePage, Failure>;
+}
+
+impl Report {
+    /// Checks, and nothing new to show on the account.
+    #[must_use]
+    pub fn checks(checks: Vec<Check>) -> Self {
+        Self { checks, facts: Vec::new() }
+    }
 }
 
 impl Call {

@@ -37,7 +37,7 @@ fn connected(bot: &Value) -> Result<Connected, Failure> {
         ));
     }
     let display_name = name.or_else(|| bot.text("first_name").map(str::to_owned)).unwrap_or_else(|| id.clone());
-    Ok(Connected { external_id: id, display_name, settings: None, facts })
+    Ok(Connected { external_id: id, display_name, settings: None, facts, routes: Vec::new() })
 }
 
 fn set_webhook(settings: &Settings, url: &str) -> Result<(), Failure> {
@@ -83,7 +83,13 @@ fn disconnect(settings: &Settings) -> Result<Outcome, Failure> {
         Err(Failure::Unauthorized(detail)) => log::info("the webhook was left, because the token is dead", &[("code", &detail.code)]),
         Err(failure) => return Err(failure),
     }
-    Ok(Outcome::connected(Connected { external_id: String::new(), display_name: String::new(), settings: None, facts: Vec::new() }))
+    Ok(Outcome::connected(Connected {
+        external_id: String::new(),
+        display_name: String::new(),
+        settings: None,
+        facts: Vec::new(),
+        routes: Vec::new(),
+    }))
 }
 
 #[cfg(test)]

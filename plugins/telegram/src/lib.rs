@@ -12,7 +12,7 @@ mod refusal;
 mod send;
 mod settings;
 
-use patchbay_plugin::hooks::{Check, Connecting, Outcome, Page, Parsed, Webhook};
+use patchbay_plugin::hooks::{Connecting, Outcome, Page, Parsed, Report, Webhook};
 use patchbay_plugin::messages::{Outbound, Sent};
 use patchbay_plugin::{Blob, Call, Channel, Failure, MediaDownload, Polling};
 
@@ -37,8 +37,8 @@ impl Channel for Telegram {
         receive::webhook(&webhook)
     }
 
-    fn health(call: &Call) -> Result<Vec<Check>, Failure> {
-        health::checks(call)
+    fn health(call: &Call) -> Result<Report, Failure> {
+        health::checks(call).map(Report::checks)
     }
 }
 

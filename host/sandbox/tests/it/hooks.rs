@@ -65,9 +65,9 @@ async fn every_hook_answers() {
 async fn a_plugin_tells_its_optional_groups() {
     let (limits, notes) = (CallLimits::default(), Notes::default());
     let full = load(&Guest { world: "plugin-full", ..Guest::default() }.component());
-    assert_eq!(full.groups(), Groups { polling: true, media_download: true });
+    assert_eq!(full.groups(), Groups { polling: true, media_download: true, templates: true });
     let plain = load(&Guest::default().component());
-    assert_eq!(plain.groups(), Groups { polling: false, media_download: false });
+    assert_eq!(plain.groups(), Groups { polling: false, media_download: false, templates: false });
     assert_eq!(plain.poll(limits, notes.services(), &call(), None).await.unwrap_err(), Fault::NotExported("polling"));
     let download = plain.download(limits, notes.services(), &call(), "ref").await;
     assert_eq!(download.unwrap_err(), Fault::NotExported("media-download"));

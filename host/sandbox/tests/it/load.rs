@@ -49,7 +49,7 @@ fn a_plugin_without_the_hooks_is_told_which() {
 
 #[test]
 fn a_missing_hook_is_named() {
-    let wit = [("  health: func(call: call) -> result<list<check>, failure>;", "")];
+    let wit = [("  health: func(call: call) -> result<report, failure>;", "")];
     let error = refusal(&Guest { wit: &wit, ..Guest::default() }).to_string();
     assert!(error.contains("health"), "{error}");
 }

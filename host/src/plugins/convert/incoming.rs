@@ -1,7 +1,7 @@
 //! What a plugin tells.
 
 use patchbay_sandbox::contract::{channel, messages as wit, types};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     clock::At,
@@ -311,7 +311,8 @@ pub fn fact_in(event: wit::Event) -> Fact {
             "reason": status.reason,
         })),
         wit::Happening::Account(status) => {
-            Happening::AccountStatus { state: status.state, code: status.detail.code, message: status.detail.message }
+            let (code, message) = (status.detail.code, status.detail.message);
+            Happening::AccountStatus { state: status.state, code, message, facts: facts_in(status.facts) }
         }
         wit::Happening::Moved(to) => Happening::Moved(to),
         wit::Happening::Custom(custom) => Happening::Custom(custom_in(custom)),
@@ -374,6 +375,11 @@ pub fn failure_in(failure: types::Failure) -> Failure {
 }
 
 /// A named check of an account's health.
+/// What is shown on an account.
+pub fn facts_in(facts: Vec<types::Field>) -> Map<String, Value> {
+    facts.into_iter().map(|fact| (fact.name, Value::String(fact.value))).collect()
+}
+
 pub fn check_in(check: channel::Check) -> HealthCheck {
     let (code, message) = check.detail.map(|detail| (detail.code, detail.message)).unzip();
     HealthCheck { name: check.name, ok: check.ok, code, message }

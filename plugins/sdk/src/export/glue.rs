@@ -11,7 +11,7 @@
 use std::cell::Cell;
 
 use crate::failure::Failure;
-use crate::hooks::{Call, Check, Connecting, Outcome, Page, Parsed, Webhook};
+use crate::hooks::{Call, Connecting, Outcome, Page, Parsed, Report, Webhook};
 use crate::messages::{Outbound, Sent};
 
 thread_local! {
@@ -45,7 +45,7 @@ impl crate::bindings::plugin::exports::patchbay::channel::channel::Guest for Dis
         Err(nobody())
     }
 
-    fn health(_: Call) -> Result<Vec<Check>, Failure> {
+    fn health(_: Call) -> Result<Report, Failure> {
         Err(nobody())
     }
 }
