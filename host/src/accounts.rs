@@ -7,6 +7,7 @@ mod health;
 mod known;
 mod settings;
 mod standing;
+mod templates;
 mod vault;
 
 pub use change::{AccountChange, NewAccount, create, delete, running, update};
@@ -14,6 +15,7 @@ pub use connect::{ConnectStep, connect, disconnect};
 pub use health::check;
 pub use known::{Known, KnownAccounts};
 pub use standing::{commit, stand, stand_after, standing_after};
+pub use templates::{ProviderTemplate, TemplateList, list_templates};
 pub use vault::open_secrets;
 
 /// The job that polls the provider.

@@ -2,6 +2,7 @@
 //! answered after the transaction that keeps it and all it told. Start at [`receive`].
 
 mod apply;
+mod apps;
 mod commit;
 mod note;
 mod overdue;
@@ -9,14 +10,18 @@ mod replay;
 mod turned_away;
 
 pub use apply::{apply, apply_freed};
-pub use commit::{Inbox, Ingest, Source};
+pub use apps::{receive_for_app, release_apps, replay_for_app};
+pub use commit::{Inbox, Ingest, Source, Unit};
 pub use overdue::tell_overdue;
 pub use replay::{Progress, Replayed, ask_replay, release, replay, replay_many};
 pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};
 
 use std::collections::BTreeMap;
 
-use patchbay_sandbox::{Fault, contract::channel as wit};
+use patchbay_sandbox::{
+    Fault,
+    contract::{channel as wit, types},
+};
 
 use crate::{
     app::App,
@@ -71,9 +76,7 @@ pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BT
             }
         }
     } else {
-        let reason = Some("the account is inactive".to_owned());
-        let held = Disposition { state: WebhookState::Held, reason, plugin_digest: None, events: 0 };
-        (held, Vec::new(), Ok(Reply::default()))
+        (held(), Vec::new(), Ok(Reply::default()))
     };
     app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
     answer
@@ -122,20 +125,36 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
     };
     match answer {
         Ok(parsed) => {
-            let facts: Vec<Fact> = parsed.events.into_iter().map(convert::fact_in).collect();
-            let events = u32::try_from(facts.len()).unwrap_or(u32::MAX);
-            let disposition = Disposition { state: WebhookState::Processed, reason: None, plugin_digest: digest, events };
+            let events = match apps::events_of(app, account, &version, parsed.events).await {
+                Ok(events) => events,
+                // Nobody knows whose they are until the database answers.
+                Err(error) => return Err(Unparsed::because(Cause::NotRun, error.to_string(), None)),
+            };
+            let facts: Vec<Fact> = events.into_iter().map(convert::fact_in).collect();
+            let disposition = processed(facts.len(), digest);
             Ok(Parsed { facts, reply: parsed.reply.map(reply_in).unwrap_or_default(), disposition })
         }
-        Err(failure) => {
-            let failure = convert::failure_in(failure);
-            let cause = match failure.class {
-                FailureClass::Limited | FailureClass::Unavailable | FailureClass::Uncertain | FailureClass::Fault => Cause::Faulted,
-                _ => Cause::Unreadable,
-            };
-            Err(Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest))
-        }
+        Err(failure) => Err(unread(failure, digest)),
     }
+}
+
+fn processed(events: usize, plugin_digest: Option<String>) -> Disposition {
+    let events = u32::try_from(events).unwrap_or(u32::MAX);
+    Disposition { state: WebhookState::Processed, reason: None, plugin_digest, events }
+}
+
+fn held() -> Disposition {
+    Disposition { state: WebhookState::Held, reason: Some("the account is inactive".to_owned()), plugin_digest: None, events: 0 }
+}
+
+/// The plugin answered that it can't read it.
+fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
+    let failure = convert::failure_in(failure);
+    let cause = match failure.class {
+        FailureClass::Limited | FailureClass::Unavailable | FailureClass::Uncertain | FailureClass::Fault => Cause::Faulted,
+        _ => Cause::Unreadable,
+    };
+    Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest)
 }
 
 fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {

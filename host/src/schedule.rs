@@ -54,6 +54,7 @@ async fn sweep(app: &App, now: At) -> store::Result<()> {
     store::kv::sweep(&mut tx, now).await?;
     tx.commit().await?;
     inbox::tell_overdue(app).await?;
+    inbox::release_apps(app).await?;
     logbook::sweep(app, now).await?;
     outbox::forget(app, now).await
 }

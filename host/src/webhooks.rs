@@ -1,5 +1,8 @@
-//! The door for providers: `/webhooks/{account}`. Bounded, verified over the raw bytes before any instance exists, stored, then
-//! answered: 2xx means it is kept.
+//! The door for providers: `/webhooks/{account}`, and `/webhooks/apps/{app}` where one URL serves many accounts. Bounded, verified
+//! over the raw bytes before any instance exists, stored, then answered: 2xx means it is kept.
+
+mod apps;
+mod challenge;
 
 use std::sync::Arc;
 
@@ -9,7 +12,7 @@ use axum::{
     extract::{Path, Request as HttpRequest, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::get,
 };
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -39,7 +42,21 @@ const STRAY_MAX: usize = 64 * 1024;
 const UNKNOWN: &str = "unknown";
 
 pub fn router() -> Router<Arc<App>> {
-    Router::new().route("/webhooks/{account}", post(receive))
+    Router::new()
+        .route("/webhooks/{account}", get(prove).post(receive))
+        .route("/webhooks/apps/{app}", get(apps::prove).post(apps::receive))
+}
+
+/// A provider asks whether the address is the account's, before it delivers there.
+async fn prove(State(app): State<Arc<App>>, Path(id): Path<String>, request: HttpRequest) -> Result<Response, ApiError> {
+    let known = app.known.find(&app, &id).await.map_err(|error| later(&error))?;
+    let known = known.ok_or_else(|| ApiError::not_found("webhook address", &id))?;
+    let spec = webhook_spec(&app, &known.account)?;
+    let (parts, _) = request.into_parts();
+    match &spec.challenge {
+        Some(recipe) => challenge::answer(recipe, &parts, &known.secrets),
+        None => Err(challenge::not_asked(&known.account.channel_type)),
+    }
 }
 
 async fn receive(State(app): State<Arc<App>>, Path(id): Path<String>, request: HttpRequest) -> Result<Response, ApiError> {
@@ -80,7 +97,7 @@ fn result_word(account: &Account, answer: &Result<Response, ApiError>) -> &'stat
 async fn take_in(app: &Arc<App>, mut known: Arc<Known>, request: HttpRequest) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let spec = webhook_spec(app, &known.account)?;
-    let body = bounded(body, &parts.headers, &spec).await?;
+    let body = bounded(body, &parts.headers, spec.max_body()).await?;
     let now = app.clock.now();
     let verify = |known: &Known| {
         let check = || verify::verify(&spec.verify, &parts.headers, &body, &known.secrets, now.millis() / 1000);
@@ -102,9 +119,15 @@ async fn take_in(app: &Arc<App>, mut known: Arc<Known>, request: HttpRequest) ->
         organization_id: account.organization_id.clone(),
         received_at: now,
         verified_by: spec.verify.name().map(str::to_owned),
+        shared: false,
         request: kept_request(&parts, header_fields(&parts.headers, &spec.verify), &body),
     };
-    match inbox::receive(app, account, webhook, known.secrets.clone()).await {
+    settle(inbox::receive(app, account, webhook, known.secrets.clone()).await)
+}
+
+/// What the provider is answered.
+fn settle(received: Result<Reply, ReceiveError>) -> Result<Response, ApiError> {
+    match received {
         Ok(reply) => Ok(answer(reply)),
         Err(ReceiveError::Plugin(reason)) => {
             Err(retry_after(ApiError::unavailable("plugin", reason).hint("The request is kept; deliver it again.")))
@@ -143,7 +166,7 @@ async fn stray(app: &App, parts: &Parts, body: Body, now: At) -> Option<Stray> {
     let mut request = kept_request(parts, headers, &body);
     request.query.retain(|(name, _)| !names_credential(name));
     let reason = "no account has this address".to_owned();
-    Some(Stray { id: app.ids.next(now), received_at: now, named: None, verified_by: None, reason, request })
+    Some(Stray { id: app.ids.next(now), received_at: now, named: None, verified_by: None, reason, shared: false, request })
 }
 
 /// Whether what goes by that name may open something somewhere: nobody knows whose it is.
@@ -173,9 +196,8 @@ fn webhook_spec(app: &App, account: &Account) -> Result<WebhookSpec, ApiError> {
         .ok_or_else(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no_webhooks", format!("{} takes no webhooks.", account.channel_type)))
 }
 
-async fn bounded(body: Body, headers: &HeaderMap, spec: &WebhookSpec) -> Result<Bytes, ApiError> {
-    let most = spec.max_body();
-    let too_large = || ApiError::too_large(format!("The body is larger than {} KiB, the channel's bound.", spec.max_body_kb));
+async fn bounded(body: Body, headers: &HeaderMap, most: usize) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::too_large(format!("The body is larger than {} KiB, the channel's bound.", most / 1024));
     let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
     if told.is_some_and(|length| length > most) {
         return Err(too_large());

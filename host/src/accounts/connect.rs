@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CONNECT,
+    CONNECT, RELEASE,
     change::running,
     standing::{commit, stand},
     vault,
@@ -22,6 +22,7 @@ use crate::{
     domain::{
         account::{Account, Connection, Standing},
         failure::{Failure, FailureClass},
+        webhook::Named,
     },
     error::ApiError,
     plugins::{Captured, convert},
@@ -181,9 +182,14 @@ async fn link(app: &Arc<App>, tx: &mut Tx, account: &Account, connected: wit::Co
         settings: &settings,
     };
     match store::accounts::set_linked(tx, &account.id, &linked, now).await {
-        Err(StoreError::Conflict(_)) => Err(ApiError::conflict("already_connected", "Another account is connected to it already.")),
-        done => Ok(done?),
+        Err(StoreError::Conflict(_)) => return Err(ApiError::conflict("already_connected", "Another account is connected to it already.")),
+        done => done?,
     }
+    let named = Named { channel_type: account.channel_type.clone(), external_id: connected.external_id };
+    if store::webhooks::adopt_named(tx, &named, &account.id, &account.organization_id).await? > 0 {
+        store::jobs::schedule(tx, &account.id, RELEASE, now).await?;
+    }
+    Ok(())
 }
 
 /// The plugin has told the provider of the newcomer's address before anybody could know that the place was taken: the account
@@ -234,7 +240,7 @@ async fn fail(app: &App, account: &Account, failure: Failure) -> Result<ApiError
 }
 
 /// What a client is told of a provider's refusal.
-fn refusal(failure: &Failure) -> ApiError {
+pub(super) fn refusal(failure: &Failure) -> ApiError {
     use axum::http::StatusCode;
     let status = match failure.class {
         FailureClass::Unavailable | FailureClass::Uncertain => StatusCode::BAD_GATEWAY,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::words;
+use super::{account::Account, words};
 use crate::clock::At;
 
 /// How long a provider may go on delivering a webhook that it wasn't answered 2xx for: some do for 7 days.
@@ -46,7 +46,36 @@ pub struct Webhook {
     pub received_at: At,
     /// The recipe that its sender was checked with; none where nothing was checked.
     pub verified_by: Option<String>,
+    /// It holds what came for other accounts too.
+    pub shared: bool,
     pub request: Request,
+}
+
+/// A request to the URL of an app, which serves many accounts.
+#[derive(Debug, Clone)]
+pub struct AppWebhook {
+    pub id: String,
+    pub app_id: String,
+    /// Whose plugin reads it.
+    pub channel_type: String,
+    pub received_at: At,
+    pub verified_by: Option<String>,
+    pub request: Request,
+}
+
+impl AppWebhook {
+    /// As it stands with one of the accounts that it came for.
+    pub fn for_account(&self, id: String, account: &Account, shared: bool) -> Webhook {
+        Webhook {
+            id,
+            account_id: account.id.clone(),
+            organization_id: account.organization_id.clone(),
+            received_at: self.received_at,
+            verified_by: self.verified_by.clone(),
+            shared,
+            request: self.request.clone(),
+        }
+    }
 }
 
 /// A request to no account that is there.
@@ -58,6 +87,8 @@ pub struct Stray {
     pub named: Option<Named>,
     pub verified_by: Option<String>,
     pub reason: String,
+    /// It holds what came for accounts too.
+    pub shared: bool,
     pub request: Request,
 }
 
@@ -72,9 +103,13 @@ pub struct Named {
 #[derive(Debug, Clone, Serialize)]
 pub struct Delivery {
     pub id: String,
-    /// None in quarantine.
+    /// None in quarantine, and where it is an app's.
     pub channel_account_id: Option<String>,
+    /// The app that it came to, where it isn't an account's.
+    pub app_id: Option<String>,
     pub organization_id: Option<String>,
+    /// It holds what came for other accounts too: the operator alone sees what it says.
+    pub shared: bool,
     /// The account that was named, in quarantine.
     #[serde(rename = "type")]
     pub channel_type: Option<String>,

@@ -19,7 +19,7 @@ use crate::{
     domain::{
         account::Account,
         event::Fact,
-        webhook::{Webhook, WebhookState},
+        webhook::{AppWebhook, Stray, Webhook, WebhookState},
     },
     ids::Ids,
     ledger::{Applied, Ledger, Wanted},
@@ -101,8 +101,26 @@ impl Ingest {
     }
 }
 
+/// What is stored together or not at all: what one request holds may be of several accounts.
+#[derive(Debug, Clone, Default)]
+pub struct Unit {
+    pub ingests: Vec<Ingest>,
+    /// The request itself, where it is an app's and no account's.
+    pub of_app: Option<(AppWebhook, Disposition)>,
+    /// The request again, for each account that it names and that isn't there.
+    pub strays: Vec<Stray>,
+    /// A request of an app that was there before, and what became of it now.
+    pub settled: Option<(String, Disposition)>,
+}
+
+impl From<Ingest> for Unit {
+    fn from(ingest: Ingest) -> Unit {
+        Unit { ingests: vec![ingest], ..Unit::default() }
+    }
+}
+
 struct Waiting {
-    ingest: Ingest,
+    unit: Unit,
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -149,16 +167,17 @@ impl Inbox {
     }
 
     /// Stores the unit; answers after the commit.
-    pub async fn commit(&self, ingest: Ingest) -> Result<(), StoreError> {
+    pub async fn commit(&self, unit: impl Into<Unit>) -> Result<(), StoreError> {
+        let unit = unit.into();
         let stopped = || StoreError::Open("the gateway is shutting down".to_owned());
-        let note = note::note(&ingest);
+        let notes: Vec<_> = unit.ingests.iter().filter_map(note::note).collect();
         let (done, answer) = oneshot::channel();
         let commit = async {
-            self.queue.send(Waiting { ingest, done }).await.map_err(|_| stopped())?;
+            self.queue.send(Waiting { unit, done }).await.map_err(|_| stopped())?;
             answer.await.map_err(|_| stopped())?
         };
         commit.instrument(traces::span!("commit")).await?;
-        if let Some(note) = note {
+        for note in notes {
             self.logbook.note(note);
         }
         Ok(())
@@ -186,7 +205,7 @@ impl Committer {
 
     async fn commit(&self, group: Vec<Waiting>) {
         let (began, size) = (Instant::now(), group.len());
-        if let Ok(applied) = self.try_commit(&group.iter().map(|waiting| &waiting.ingest).collect::<Vec<_>>()).await {
+        if let Ok(applied) = self.try_commit(&group.iter().map(|waiting| &waiting.unit).collect::<Vec<_>>()).await {
             self.metrics.committed(size, began.elapsed());
             self.tell(&applied);
             for waiting in group {
@@ -197,7 +216,7 @@ impl Committer {
         }
         // One of them can't be stored, or the database failed: each alone tells which.
         for waiting in group {
-            let outcome = self.try_commit(&[&waiting.ingest]).await;
+            let outcome = self.try_commit(&[&waiting.unit]).await;
             if let Ok(applied) = &outcome {
                 self.tell(applied);
             }
@@ -205,18 +224,22 @@ impl Committer {
         }
     }
 
-    async fn try_commit(&self, group: &[&Ingest]) -> Result<Applied, StoreError> {
+    async fn try_commit(&self, units: &[&Unit]) -> Result<Applied, StoreError> {
+        let group: Vec<&Ingest> = units.iter().flat_map(|unit| &unit.ingests).collect();
         let now = self.clock.now();
         let mut tx = self.db.begin_ordered().await?;
         let mut ledger = Ledger::new(Arc::clone(&self.ids), now);
         let mut wanted = Wanted::default();
-        for ingest in group {
+        for ingest in &group {
             for fact in &ingest.facts {
                 wanted.fact(&ingest.account_id, fact);
             }
         }
         ledger.load(&mut tx, &wanted).await?;
-        self.store(&mut tx, group, now).await?;
+        self.store(&mut tx, &group, now).await?;
+        for unit in units {
+            store_of_app(&mut tx, unit, now).await?;
+        }
         for ingest in group {
             let inbox = self.plugins.manifest(&ingest.channel_type).is_none_or(|manifest| manifest.capabilities.inbox);
             let mut page = ledger.page(ingest.owner(), inbox, ingest.source.plugin_digest());
@@ -281,4 +304,18 @@ impl Committer {
             self.wake.tell(Topic::Events);
         }
     }
+}
+
+/// Stores what a request to an app's URL leaves besides what its accounts get.
+async fn store_of_app(tx: &mut Tx, unit: &Unit, now: At) -> Result<(), StoreError> {
+    if let Some((webhook, disposition)) = &unit.of_app {
+        store::webhooks::insert_of_app(tx, webhook, disposition).await?;
+    }
+    for stray in &unit.strays {
+        store::webhooks::quarantine(tx, stray).await?;
+    }
+    if let Some((id, disposition)) = &unit.settled {
+        store::webhooks::set_disposition(tx, id, disposition, now).await?;
+    }
+    Ok(())
 }

@@ -152,7 +152,7 @@ mod tests {
     fn stray(id: usize) -> Stray {
         let request = Request { method: "POST".into(), path: "/".into(), query: Vec::new(), headers: Vec::new(), body: Vec::new() };
         let reason = "nobody there".to_owned();
-        Stray { id: id.to_string(), received_at: At::from_micros(0), named: None, verified_by: None, reason, request }
+        Stray { id: id.to_string(), received_at: At::from_micros(0), named: None, verified_by: None, reason, shared: false, request }
     }
 
     #[test]

@@ -163,6 +163,11 @@ impl CallServices {
         CallServices::new(app, version, Some(account), secrets)
     }
 
+    /// For what came to an app's URL: the same, of no account yet.
+    pub fn for_app(app: &App, version: &Version, secrets: BTreeMap<String, Secret>) -> CallServices {
+        CallServices::new(app, version, None, secrets)
+    }
+
     /// For hooks that talk to the provider.
     pub async fn for_account(app: &Arc<App>, version: &Version, account: &Account) -> store::Result<CallServices> {
         let secrets = accounts::open_secrets(app, account).await?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use patchbay_sandbox::{
     BlobInfo, CallLimits, Fault, Plugin,
-    contract::{channel, messages, polling, types},
+    contract::{channel, messages, polling, templates, types},
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -45,6 +45,10 @@ impl Version {
 
     pub fn polls(&self) -> bool {
         self.plugin.groups().polling
+    }
+
+    pub fn has_templates(&self) -> bool {
+        self.plugin.groups().templates
     }
 
     pub fn downloads(&self) -> bool {
@@ -108,6 +112,16 @@ impl Version {
         answer
     }
 
+    /// Reads what came to an app's URL; `secrets` are the app's. The instance is always a fresh one: it sees several accounts.
+    pub async fn parse_for_app(&self, app: &App, secrets: BTreeMap<String, Secret>, webhook: &channel::Webhook) -> Answer<channel::Parsed> {
+        let services = CallServices::for_app(app, self, secrets);
+        let began = Instant::now();
+        let span = traces::span!("parse", plugin.version = %self.manifest.version);
+        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).instrument(span).await;
+        watch::parsed_for_app(app, self, began.elapsed(), &answer);
+        answer
+    }
+
     pub async fn send(
         &self,
         app: &Arc<App>,
@@ -134,6 +148,21 @@ impl Version {
         let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
         self.ended(app, account, "health", began, traces).checked(&answer);
         Ok((answer, captured))
+    }
+
+    /// The provider's templates behind the cursor.
+    pub async fn list_templates(
+        &self,
+        app: &Arc<App>,
+        account: &Account,
+        cursor: Option<&str>,
+    ) -> store::Result<Answer<templates::TemplatePage>> {
+        let services = CallServices::for_account(app, self, account).await?;
+        let call = self.call_out(app, account, 1, self.limits.wall);
+        let (began, traces) = (Instant::now(), services.traces());
+        let answer = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor).await;
+        self.ended(app, account, "list_templates", began, traces).listed(&answer);
+        Ok(answer)
     }
 
     pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {

@@ -61,6 +61,15 @@ impl Call<'_> {
         }
     }
 
+    /// A list that was read is no news.
+    pub(super) fn listed<T>(&self, answer: &Answer<T>) {
+        match answer {
+            Ok(Ok(_)) => {}
+            Ok(Err(failure)) => self.app.logbook.note(self.failed(LogKind::Connection, "The templates could not be listed", failure)),
+            Err(fault) => self.app.logbook.note(self.faulted(LogKind::Connection, fault)),
+        }
+    }
+
     /// A page that was read is no news.
     pub(super) fn polled<T>(&self, answer: &Answer<T>) {
         match answer {
@@ -127,6 +136,16 @@ impl Call<'_> {
         self.app.metrics.faulted(&self.account.channel_type, &self.version.manifest.version, self.hook, word);
         let level = if matches!(fault, Fault::Busy(_)) { LogLevel::Warn } else { LogLevel::Error };
         self.note(kind, level, "plugin_fault", format!("The plugin gave no answer: {fault}.")).detail("fault", word)
+    }
+}
+
+/// A webhook of an app: there is no account yet whose log could tell of a fault.
+pub(super) fn parsed_for_app(app: &App, version: &Version, took: Duration, answer: &Answer<channel::Parsed>) {
+    let channel_type = &version.manifest.channel_type;
+    app.metrics.parsed(channel_type, took);
+    if let Err(fault) = answer {
+        tracing::error!(channel.type = %channel_type, plugin.digest = %version.digest, %fault, "a plugin gave no answer to a webhook of an app");
+        app.metrics.faulted(channel_type, &version.manifest.version, "parse", fault_word(fault));
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     to_the_end,
 };
 use crate::{
-    accounts::{self, AccountChange, ConnectStep, NewAccount},
+    accounts::{self, AccountChange, ConnectStep, NewAccount, TemplateList},
     app::App,
     domain::{
         account::{Account, HealthReport, SecretHint},
@@ -40,6 +40,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/channel_accounts/{id}/connect", post(connect))
         .route("/channel_accounts/{id}/disconnect", post(disconnect))
         .route("/channel_accounts/{id}/health", get(last_health).post(check_health))
+        .route("/channel_accounts/{id}/templates", get(templates))
         .route("/channel_accounts/{id}/test", post(test))
 }
 
@@ -119,6 +120,19 @@ async fn last_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
 async fn check_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<HealthReport>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     Ok(axum::Json(accounts::check(&app, &account).await?))
+}
+
+/// The provider's templates with their state; `cursor` goes on where a list ended.
+async fn templates(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    mut query: ListQuery,
+) -> Result<axum::Json<TemplateList>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Read).await?;
+    let cursor = query.take("cursor");
+    query.finish("cursor")?;
+    Ok(axum::Json(accounts::list_templates(&app, &account, cursor.as_deref()).await?))
 }
 
 #[derive(Default, Deserialize)]

@@ -24,7 +24,7 @@ use crate::{
     domain::{
         account::Account,
         key::Scope,
-        webhook::{Delivery, Fields, Webhook, WebhookState},
+        webhook::{AppWebhook, Delivery, Fields, Webhook, WebhookState},
     },
     error::ApiError,
     inbox::{self, Replayed},
@@ -81,7 +81,11 @@ struct Whole {
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Whole>, ApiError> {
-    let Kept { delivery, request } = find(&app, &caller, &id, Scope::Read).await?;
+    let Kept { delivery, mut request } = find(&app, &caller, &id, Scope::Read).await?;
+    if delivery.shared && !caller.sees_all() {
+        // What it says of other accounts is others' business.
+        request.body = Vec::new();
+    }
     let (body, body_encoding) = match String::from_utf8(request.body) {
         Ok(text) => (text, "utf-8"),
         Err(error) => (STANDARD.encode(error.as_bytes()), "base64"),
@@ -119,6 +123,9 @@ async fn replay(
     if kept.delivery.state == WebhookState::Ignored {
         return Err(ApiError::conflict("ignored", "What came for a deleted account is counted, not kept."));
     }
+    if let (Some(app_id), None) = (kept.delivery.app_id.clone(), &kept.delivery.channel_account_id) {
+        return replay_of_app(&app, &caller, app_id, kept).await;
+    }
     let account = match (&kept.delivery.channel_account_id, asked.channel_account_id) {
         (Some(own), Some(asked)) if *own != asked => {
             return Err(ApiError::invalid_field("/channel_account_id", format!("the delivery belongs to the account {own}; leave it out")));
@@ -135,7 +142,27 @@ async fn replay(
     };
     check_active(&account)?;
     let replayed = to_the_end(&app, |app| async move { replay_into(&app, &account, kept).await }).await?;
-    let delivery = find(&app, &caller, &id, Scope::Manage).await?.delivery;
+    after_replay(&app, &caller, &id, replayed).await
+}
+
+/// A request to an app's URL goes to the accounts that it concerns.
+async fn replay_of_app(app: &Arc<App>, caller: &Caller, app_id: String, kept: Kept) -> Result<axum::Json<AfterReplay>, ApiError> {
+    let Kept { delivery, request } = kept;
+    let id = delivery.id.clone();
+    let webhook = AppWebhook {
+        id: delivery.id,
+        app_id,
+        channel_type: delivery.channel_type.unwrap_or_default(),
+        received_at: delivery.received_at,
+        verified_by: delivery.verified_by,
+        request,
+    };
+    let replayed = to_the_end(app, |app| async move { Ok(inbox::replay_for_app(&app, &webhook).await?) }).await?;
+    after_replay(app, caller, &id, replayed).await
+}
+
+async fn after_replay(app: &App, caller: &Caller, id: &str, replayed: Replayed) -> Result<axum::Json<AfterReplay>, ApiError> {
+    let delivery = find(app, caller, id, Scope::Manage).await?.delivery;
     let replay = match replayed {
         Replayed::Processed { new, known } => Some(json!({"events_new": new, "events_known": known})),
         Replayed::Failed | Replayed::NotRun => None,
@@ -157,6 +184,7 @@ async fn replay_into(app: &App, account: &Account, Kept { delivery, request }: K
         organization_id: account.organization_id.clone(),
         received_at: delivery.received_at,
         verified_by: delivery.verified_by,
+        shared: delivery.shared,
         request,
     };
     Ok(inbox::replay(app, account, &webhook).await?)

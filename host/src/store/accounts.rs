@@ -1,5 +1,7 @@
 //! Channel accounts.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
@@ -150,6 +152,20 @@ pub async fn set_linked(tx: &mut Tx, id: &str, linked: &Linked<'_>, now: At) -> 
 pub async fn set_unlinked(tx: &mut Tx, id: &str, now: At) -> Result<()> {
     tx.run(sql("UPDATE channel_accounts SET external_id = NULL, updated_at = $2 WHERE id = $1").bind(id).bind(now)).await?;
     Ok(())
+}
+
+/// The accounts of the type that a provider means by these names: their external ids, or routes of theirs. Each name with the
+/// account's id; a route may be several accounts'.
+pub async fn find_named(mut db: impl Run + Send, channel_type: &str, names: &BTreeSet<&str>) -> Result<Vec<(String, String)>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = sql("SELECT external_id AS name, id FROM channel_accounts WHERE type = $1 AND deleted_at IS NULL AND external_id IN ")
+        .bind(channel_type)
+        .list(names.iter().copied());
+    statement.push(" UNION SELECT route AS name, account_id AS id FROM account_routes WHERE channel_type = $1 AND route IN ");
+    let rows = db.rows(statement.list(names.iter().copied())).await?;
+    rows.iter().map(|row| Ok((row.get("name")?, row.get("id")?))).collect()
 }
 
 /// Whose account of the type holds this external id.

@@ -122,7 +122,7 @@ mod tests {
                 body: body.as_bytes().to_vec(),
             };
             let webhook =
-                Webhook { id: id_at(at), account_id: "a".into(), organization_id: "o".into(), received_at: at, verified_by: None, request };
+                Webhook { id: id_at(at), account_id: "a".into(), organization_id: "o".into(), received_at: at, verified_by: None, shared: false, request };
             let disposition = Disposition { state, reason: None, plugin_digest: None, events: 0 };
             let mut tx = self.db.begin().await.unwrap();
             webhooks::insert(&mut tx, &[(&webhook, &disposition)]).await.unwrap();
@@ -269,6 +269,7 @@ mod tests {
             named,
             verified_by: None,
             reason: "nobody there".into(),
+            shared: false,
             request: Request {
                 method: "POST".into(),
                 path: "/webhooks/x".into(),

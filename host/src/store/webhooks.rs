@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::At,
-    domain::webhook::{Delivery, Request, Stray, Webhook, WebhookState},
+    domain::webhook::{AppWebhook, Delivery, Named, Request, Stray, Webhook, WebhookState},
     ids,
 };
 
@@ -38,13 +38,27 @@ impl Record for Webhook {
             organization_id: row.get("organization_id")?,
             received_at: row.at("received_at")?,
             verified_by: row.get("verified_by")?,
+            shared: row.get("shared")?,
+            request: Request::from_row(row)?,
+        })
+    }
+}
+
+impl Record for AppWebhook {
+    fn from_row(row: &Row) -> std::result::Result<AppWebhook, StoreError> {
+        Ok(AppWebhook {
+            id: row.get("id")?,
+            app_id: row.get("app_id")?,
+            channel_type: row.get("type")?,
+            received_at: row.at("received_at")?,
+            verified_by: row.get("verified_by")?,
             request: Request::from_row(row)?,
         })
     }
 }
 
 /// What [`Delivery`] is read from; `w` and the plugin's version beside it.
-const DELIVERY: &str = "SELECT w.id, w.account_id, w.organization_id, w.type, w.external_id, w.received_at, w.method, w.path,
+const DELIVERY: &str = "SELECT w.id, w.account_id, w.app_id, w.shared, w.organization_id, w.type, w.external_id, w.received_at, w.method, w.path,
              w.verified_by, w.state, w.reason, w.events, CAST(length(w.body) AS BIGINT) AS size, w.deliveries, w.repeated_at,
              w.plugin_digest, p.version AS plugin_version, w.processed_at";
 const DELIVERY_FROM: &str = " FROM webhooks w LEFT JOIN plugin_versions p ON p.digest = w.plugin_digest WHERE 1 = 1";
@@ -54,6 +68,8 @@ impl Record for Delivery {
         Ok(Delivery {
             id: row.get("id")?,
             channel_account_id: row.get("account_id")?,
+            app_id: row.get("app_id")?,
+            shared: row.get("shared")?,
             organization_id: row.get("organization_id")?,
             channel_type: row.get("type")?,
             external_id: row.get("external_id")?,
@@ -100,7 +116,7 @@ pub struct Disposition {
 pub async fn insert(tx: &mut Tx, webhooks: &[(&Webhook, &Disposition)]) -> Result<()> {
     const INSERT: &str = "INSERT INTO webhooks
        (id, account_id, organization_id, received_at, method, path, query, headers, body, verified_by, state, reason,
-        plugin_digest, events, processed_at, request_hash)";
+        plugin_digest, events, processed_at, request_hash, shared)";
     const REPEATED: &str = " ON CONFLICT (account_id, request_hash) WHERE state IN ('held', 'failed') DO UPDATE
        SET deliveries = webhooks.deliveries + 1, repeated_at = excluded.received_at, state = excluded.state,
            reason = excluded.reason, plugin_digest = excluded.plugin_digest";
@@ -134,7 +150,77 @@ fn values_of(webhook: &Webhook, disposition: &Disposition, request_hash: Option<
         disposition.events,
         (disposition.state == WebhookState::Processed).then_some(webhook.received_at),
         request_hash,
+        webhook.shared,
     ]
+}
+
+/// Keeps a request that is an app's and no account's: it concerned none, or its plugin failed on it. One that failed is kept once
+/// however often it is delivered.
+pub async fn insert_of_app(tx: &mut Tx, webhook: &AppWebhook, disposition: &Disposition) -> Result<()> {
+    let request = &webhook.request;
+    let failed = disposition.state == WebhookState::Failed;
+    let statement = sql("INSERT INTO webhooks
+               (id, app_id, type, received_at, method, path, query, headers, body, verified_by, state, reason, plugin_digest, events,
+                processed_at, request_hash, shared)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             ON CONFLICT (app_id, request_hash) WHERE app_id IS NOT NULL AND state = 'failed' DO UPDATE
+               SET deliveries = webhooks.deliveries + 1, repeated_at = excluded.received_at, reason = excluded.reason,
+                   plugin_digest = excluded.plugin_digest")
+    .bind(&webhook.id)
+    .bind(&webhook.app_id)
+    .bind(&webhook.channel_type)
+    .bind(webhook.received_at)
+    .bind(&request.method)
+    .bind(&request.path)
+    .bind(written(&request.query))
+    .bind(written(&request.headers))
+    .bind(request.body.as_slice())
+    .bind(webhook.verified_by.clone())
+    .bind(disposition.state.as_str())
+    .bind(disposition.reason.clone())
+    .bind(disposition.plugin_digest.clone())
+    .bind(disposition.events)
+    .bind((!failed).then_some(webhook.received_at))
+    .bind(failed.then(|| request_hash(request)))
+    .bind(true);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Oldest first, after the one named: what apps have of the type that the version may read. What it failed on itself isn't among it.
+pub async fn list_failed_of_apps(
+    mut db: impl Run + Send,
+    channel_type: &str,
+    plugin_digest: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<AppWebhook>> {
+    let statement = sql("SELECT * FROM webhooks
+             WHERE app_id IS NOT NULL AND state = 'failed' AND type = $1 AND id > $2 AND (plugin_digest IS NULL OR plugin_digest <> $3)
+             ORDER BY id LIMIT $4")
+    .bind(channel_type)
+    .bind(after)
+    .bind(plugin_digest)
+    .bind(limit);
+    db.all(statement).await
+}
+
+/// The types of which apps have requests that a plugin failed on.
+pub async fn types_failed_of_apps(mut db: impl Run + Send) -> Result<Vec<String>> {
+    let rows = db.rows(sql("SELECT DISTINCT type FROM webhooks WHERE app_id IS NOT NULL AND state = 'failed'")).await?;
+    rows.iter().map(|row| row.get("type")).collect()
+}
+
+/// What came for the account before it was there: it waits as failed from now on. Answers how many there are.
+pub async fn adopt_named(tx: &mut Tx, named: &Named, account_id: &str, organization_id: &str) -> Result<u64> {
+    let statement = sql("UPDATE webhooks SET account_id = $3, organization_id = $4, state = 'failed', reason = $5
+             WHERE state = 'quarantined' AND type = $1 AND external_id = $2")
+    .bind(&named.channel_type)
+    .bind(&named.external_id)
+    .bind(account_id)
+    .bind(organization_id)
+    .bind("it came before the account was connected");
+    tx.run(statement).await
 }
 
 /// Equal for the same request delivered again. Headers are left out: dates and delivery numbers stand there.
@@ -164,8 +250,8 @@ pub async fn set_disposition(tx: &mut Tx, id: &str, disposition: &Disposition, n
 pub async fn quarantine(tx: &mut Tx, stray: &Stray) -> Result<()> {
     let request = &stray.request;
     let statement = sql("INSERT INTO webhooks
-               (id, type, external_id, received_at, method, path, query, headers, body, verified_by, state, reason, events)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)")
+               (id, type, external_id, received_at, method, path, query, headers, body, verified_by, state, reason, shared, events)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)")
     .bind(&stray.id)
     .bind(stray.named.as_ref().map(|named| named.channel_type.clone()))
     .bind(stray.named.as_ref().map(|named| named.external_id.clone()))
@@ -177,7 +263,8 @@ pub async fn quarantine(tx: &mut Tx, stray: &Stray) -> Result<()> {
     .bind(request.body.clone())
     .bind(stray.verified_by.clone())
     .bind(WebhookState::Quarantined.as_str())
-    .bind(&stray.reason);
+    .bind(&stray.reason)
+    .bind(stray.shared);
     tx.run(statement).await?;
     Ok(())
 }
