@@ -5,7 +5,7 @@
 # bench the figures of docs/performance.md
 .PHONY: run demo test lint plugins bench install
 
-CHANNEL_PLUGINS := plugins/telegram
+CHANNEL_PLUGINS := $(addprefix plugins/,telegram whatsapp-cloud messenger instagram)
 PATCHBAY := target/release/patchbay
 
 run: install $(PATCHBAY) plugins

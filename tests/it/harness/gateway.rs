@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     redirects: Vec<(String, String)>,
     lines: Vec<String>,
     without_plugin: bool,
+    plugins: Vec<String>,
 }
 
 impl Settings {
@@ -32,6 +33,12 @@ impl Settings {
     /// A setting in TOML, with its whole path: `outbox.retry_s = [1]`.
     pub(crate) fn line(mut self, line: &str) -> Settings {
         self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Another plugin than Telegram's, by its folder's name.
+    pub(crate) fn plugin(mut self, name: &str) -> Settings {
+        self.plugins.push(name.to_owned());
         self
     }
 
@@ -315,6 +322,10 @@ fn prepare(database_url: &str, settings: &Settings) -> TempDir {
     std::fs::create_dir_all(data.join("plugins")).unwrap();
     if !settings.without_plugin {
         std::fs::copy(plugin_file("telegram.wasm"), data.join("plugins/telegram.wasm")).unwrap();
+    }
+    for name in &settings.plugins {
+        let file = format!("{name}.wasm");
+        std::fs::copy(plugin_file(&file), data.join("plugins").join(&file)).unwrap();
     }
     // Compiled once for all gateways of the suite: the names are digests.
     let compiled = root().join("target/it-compiled");
