@@ -7,6 +7,7 @@
 //! Touches: the network, and blobs. Start at [`Egress::call`].
 
 mod address;
+mod ask;
 mod body;
 mod capture;
 mod exchange;
@@ -34,6 +35,7 @@ use crate::blobs::Blobs;
 use crate::manifest::{Manifest, SecretSource};
 use crate::secrets::Secret;
 use exchange::Exchange;
+pub use ask::AskError;
 pub use fetch::FetchError;
 use guard::Gate;
 pub use push::Pushed;
@@ -46,7 +48,8 @@ const POOL_IDLE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone)]
 pub struct EgressSettings {
-    /// A host to the address that takes its place: scheme, host and port, no path. For demonstrations and tests.
+    /// A host, or `*.` and a domain for all beneath, to the address that takes its place: scheme, host and port, no path. For
+    /// demonstrations and tests.
     pub redirect: BTreeMap<String, Url>,
     /// Private nets that plugins may reach all the same, and the only ones they reach by plain http.
     pub allow: Vec<IpNet>,

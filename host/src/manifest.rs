@@ -9,6 +9,8 @@
 mod capabilities;
 mod check;
 mod component;
+mod oauth;
+mod pattern;
 mod settings;
 mod target;
 mod webhook;
@@ -21,9 +23,13 @@ use serde::{Deserialize, Serialize};
 
 pub use capabilities::{Capabilities, ContentLimits, Limits, Rates};
 pub use component::{SECTION, embed};
+pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, When};
+pub use pattern::{Pattern, Placeholder, PlaceholderSource};
 pub use settings::FieldProblem;
-pub use target::{Basic, Target, Template, TemplatePart};
-pub use webhook::{Encoding, HmacAlgorithm, HmacRecipe, SecretHeader, Verify, WebhookScope, WebhookSpec};
+pub use target::{Basic, Target, Template, TemplatePart, host_matches};
+pub use webhook::{
+    Challenge, Encoding, HmacAlgorithm, HmacRecipe, QueryChallenge, SecretHeader, Select, Verify, WebhookScope, WebhookSpec,
+};
 
 /// The version of `wit/` that this gateway speaks.
 pub const CONTRACT: &str = "0.1.0";
@@ -59,6 +65,12 @@ pub struct Manifest {
     pub egress: BTreeMap<String, Target>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSpec>,
+    /// How accounts are authorised; the first that fits an account's settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth: Vec<OauthRecipe>,
+    /// How the provider tells that a person took a token back, or wants his data deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_callbacks: Option<SignedCallbacks>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling: Option<Polling>,
     #[serde(default)]
@@ -84,9 +96,46 @@ pub struct SecretSpec {
     /// Characters of a generated secret, 16 to 256; see [`SecretSpec::generated_length`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u16>,
+    /// Which of the app's secrets it is, for `app`: `client_secret`, `webhook_secret`, `verify_token` or an extra one's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What it is computed from, for `derived`: this or `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac: Option<DerivedHmac>,
+    /// Text with `{app:NAME}` and `{secret:NAME}`, for `derived`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Pattern>,
+    /// A person may type it in all the same, where the settings schema has a property of its name.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub also_typed: bool,
+}
+
+/// Lower-case hex of an HMAC-SHA256; absent while one of the two is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DerivedHmac {
+    /// The secret that is the key.
+    pub key: String,
+    /// The secret that is hashed.
+    pub of: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl SecretSpec {
+    /// Whether a person may type it in.
+    pub fn is_typed(&self) -> bool {
+        self.from == SecretSource::Typed || self.also_typed
+    }
+
+    /// Whether it is a grant of the provider's: what a person can take back.
+    pub fn is_granted(&self) -> bool {
+        matches!(self.from, SecretSource::Oauth | SecretSource::Captured)
+    }
+
     /// Characters to generate: what the manifest asks, else 32.
     pub fn generated_length(&self) -> usize {
         self.length.map_or(32, usize::from)
@@ -105,6 +154,10 @@ pub enum SecretSource {
     Captured,
     /// Made by the gateway when the account is created.
     Generated,
+    /// One of the secrets of the account's app.
+    App,
+    /// Computed by the gateway from others, again after each capture.
+    Derived,
 }
 
 /// The plugin asks for updates instead of being told.

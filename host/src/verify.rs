@@ -49,7 +49,12 @@ fn secret_header(recipe: &SecretHeader, headers: &HeaderMap, secrets: &BTreeMap<
 }
 
 fn keyed_hash(recipe: &HmacRecipe, headers: &HeaderMap, body: &[u8], secrets: &BTreeMap<String, Secret>, now: i64) -> Result<(), Refusal> {
-    let secret = key(&recipe.secret, secrets)?;
+    // Any of them will do; one that isn't set signs nothing.
+    let named = std::iter::once(&recipe.secret).chain(&recipe.alternatives);
+    let set: Vec<&Secret> = named.filter_map(|name| key(name, secrets).ok()).collect();
+    if set.is_empty() {
+        return Err(Refusal::SecretMissing);
+    }
     let mut given = headers.get_all(&recipe.header).iter().peekable();
     if given.peek().is_none() {
         return Err(Refusal::MissingHeader);
@@ -63,13 +68,13 @@ fn keyed_hash(recipe: &HmacRecipe, headers: &HeaderMap, body: &[u8], secrets: &B
         HmacAlgorithm::Sha256 => hmac::HMAC_SHA256,
         HmacAlgorithm::Sha512 => hmac::HMAC_SHA512,
     };
-    let key = hmac::Key::new(algorithm, secret.expose().as_bytes());
+    let keys: Vec<hmac::Key> = set.iter().map(|secret| hmac::Key::new(algorithm, secret.expose().as_bytes())).collect();
     let signed = signed(&recipe.signed, timestamp, body);
     // While a provider changes its key it sends two signatures, in one header or in two.
     let right = given.filter_map(|value| value.to_str().ok()).flat_map(str::split_whitespace).any(|one| {
         one.strip_prefix(recipe.prefix.as_str())
             .and_then(|text| decode(text, recipe.encoding))
-            .is_some_and(|tag| hmac::verify(&key, &signed, &tag).is_ok())
+            .is_some_and(|tag| keys.iter().any(|key| hmac::verify(key, &signed, &tag).is_ok()))
     });
     if !right {
         return Err(Refusal::Mismatch);
@@ -175,6 +180,23 @@ T1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.4744
         assert_eq!(check("1531420619", NOW), Err(Refusal::Mismatch), "the timestamp is signed");
         let untimed = verify(&recipe, &headers(&[("x-slack-signature", signature)]), body, &secrets, NOW);
         assert_eq!(untimed, Err(Refusal::MissingHeader));
+    }
+
+    #[test]
+    fn any_of_several_secrets_will_do_and_one_that_is_not_set_lets_nobody_in() {
+        let recipe = recipe(json!({ "kind": "hmac", "header": "x-sig", "secret": "key", "alternatives": ["second", "absent"] }));
+        let signed = |by: &str| {
+            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, by.as_bytes()), b"body");
+            headers(&[("x-sig", &hex::encode(tag.as_ref()))])
+        };
+        let both = BTreeMap::from([("key".to_owned(), Secret::from("one")), ("second".to_owned(), Secret::from("two"))]);
+        let second = BTreeMap::from([("key".to_owned(), Secret::from("")), ("second".to_owned(), Secret::from("two"))]);
+        assert_eq!(verify(&recipe, &signed("one"), b"body", &both, NOW), Ok(()));
+        assert_eq!(verify(&recipe, &signed("two"), b"body", &both, NOW), Ok(()));
+        assert_eq!(verify(&recipe, &signed("three"), b"body", &both, NOW), Err(Refusal::Mismatch));
+        assert_eq!(verify(&recipe, &signed("two"), b"body", &second, NOW), Ok(()));
+        assert_eq!(verify(&recipe, &signed(""), b"body", &second, NOW), Err(Refusal::Mismatch));
+        assert_eq!(verify(&recipe, &signed("one"), b"body", &BTreeMap::new(), NOW), Err(Refusal::SecretMissing));
     }
 
     #[test]

@@ -97,6 +97,8 @@ fn check(component: &PathBuf) -> anyhow::Result<()> {
             SecretSource::Oauth => "from OAuth",
             SecretSource::Captured => "captured from a response",
             SecretSource::Generated => "made by the gateway",
+            SecretSource::App => "from the account's app",
+            SecretSource::Derived => "computed from others",
         };
         println!("  secret {name} ({}), {from}", secret.title);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use patchbay_sandbox::services::Denial;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
-use url::Url;
+use url::{Host, Origin, Url};
 
 use super::Refused;
 use crate::manifest::{Target, Template, TemplatePart};
@@ -34,7 +34,40 @@ pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// What a plugin's path may not hold as it is. Its own percent-encoding stays.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
-pub(super) fn url(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Url, Refused> {
+/// Where a request goes.
+pub(super) struct Place {
+    pub(super) url: Url,
+    /// The target's own origin: credentials go there alone.
+    pub(super) home: Origin,
+}
+
+/// The target's base with the path behind it; or, where the target lists hosts, the whole URL that the path is.
+pub(super) fn place(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Place, Refused> {
+    if !target.hosts.is_empty() && path.starts_with("https://") {
+        let base = own_base(target, settings)?.unwrap_or_else(|| target.base.filled_with("x"));
+        let base = Url::parse(&base).map_err(|_| Refused::new(Denial::NotGranted, "the base is no URL"))?;
+        return Ok(Place { url: elsewhere(target, path)?, home: base.origin() });
+    }
+    let url = url(target, settings, secrets, path)?;
+    Ok(Place { home: url.origin(), url })
+}
+
+/// A URL that a provider gave to the plugin: https to a host that the target lists, at the usual port.
+fn elsewhere(target: &Target, text: &str) -> Result<Url, Refused> {
+    let wrong = |why: &str| Refused::new(Denial::NotGranted, why);
+    let mut url = Url::parse(text).map_err(|_| wrong("the path begins as a URL and isn't one"))?;
+    if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
+        return Err(wrong("a whole URL must not name a user, a password or a port"));
+    }
+    let listed = matches!(url.host(), Some(Host::Domain(host)) if target.allows_host(host));
+    if !listed {
+        return Err(wrong("the manifest's target doesn't list this host"));
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn url(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Url, Refused> {
     let wrong = |why: &str| Refused::new(Denial::NotGranted, why);
     check_path(target, path)?;
     let base = fill(&target.base, secrets, |secret| utf8_percent_encode(secret, SEGMENT).to_string())?;
@@ -190,5 +223,33 @@ mod tests {
         {
             assert!(built(BOT, &json!({ "base_url": own }), "12:Ab", "/getMe").is_err(), "{own}");
         }
+    }
+
+    #[test]
+    fn a_whole_url_goes_to_a_listed_host_alone() {
+        let mut target = target("https://files.example.com");
+        let placed = |target: &Target, path: &str| place(target, &json!({}), &secrets("12:Ab"), path);
+        assert!(placed(&target, "https://files.example.com/x").is_err(), "no hosts are listed");
+        target.hosts = vec!["*.cdn.example.net".to_owned(), "files.example.com".to_owned()];
+        for right in ["https://a.cdn.example.net/v/1.jpg?sig=%2Fx&e=1", "https://b.a.CDN.example.net/", "https://files.example.com/x"] {
+            let place = placed(&target, right).unwrap();
+            assert_eq!(place.url, Url::parse(right).unwrap());
+            assert_eq!(place.url.origin() == place.home, right.contains("files"), "{right}");
+        }
+        for wrong in [
+            "https://cdn.example.net/x",
+            "https://evilcdn.example.net/x",
+            "https://.cdn.example.net/x",
+            "https://a.cdn.example.net.evil.example/x",
+            "https://a.cdn.example.net:8443/x",
+            "https://user@a.cdn.example.net/x",
+            "https://evil.example\\.cdn.example.net/x",
+            "https://127.0.0.1/x",
+            "http://a.cdn.example.net/x",
+            "https://",
+        ] {
+            assert!(placed(&target, wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(placed(&target, "/a").unwrap().url.as_str(), "https://files.example.com/a");
     }
 }

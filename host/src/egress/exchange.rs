@@ -14,6 +14,7 @@ use super::request::Plan;
 use super::scan::Scanner;
 use super::{Answer, Dispatch, Egress, Most, Refused};
 use crate::blobs::Blobs;
+use crate::manifest::host_matches;
 
 pub(super) const REDIRECTS_MAX: usize = 3;
 
@@ -66,11 +67,28 @@ impl Egress {
     /// Where the operator has redirected the URL's host to, if he has.
     pub(super) fn redirected(&self, url: &Url) -> Option<Way<'_>> {
         let host = url.host()?.to_string();
-        let mut dialled = self.settings.redirect.get(&host)?.clone();
+        let mut dialled = self.redirect_of(&host)?.clone();
         dialled.set_path(url.path());
         dialled.set_query(url.query());
         let name = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         Some(Way { client: &self.open, url: dialled, host: HeaderValue::from_str(&name).ok() })
+    }
+
+    /// The entry of `redirect` for a host: its own, else the longest `*.` pattern that fits.
+    fn redirect_of(&self, host: &str) -> Option<&Url> {
+        let redirect = &self.settings.redirect;
+        let fitting = || redirect.iter().filter(|(pattern, _)| pattern.starts_with("*.") && host_matches(pattern, host));
+        redirect.get(host).or_else(|| fitting().max_by_key(|(pattern, _)| pattern.len()).map(|(_, to)| to))
+    }
+
+    /// The URL as a browser reaches it: of a host that the operator has redirected, the address in its place.
+    pub fn as_reached(&self, url: &Url) -> Url {
+        self.redirected(url).map_or_else(|| url.clone(), |way| way.url)
+    }
+
+    /// Whether the operator has redirected the host.
+    pub(super) fn is_redirected(&self, host: &str) -> bool {
+        self.redirect_of(host).is_some()
     }
 
     /// How the URL's host is reached, if it may be.
@@ -107,7 +125,8 @@ impl Exchange<'_> {
     }
 
     async fn hops(&self, mut dispatch: Option<&mut dyn Dispatch>, left: &Left) -> Result<Answer, Stopped> {
-        let mut hop = Hop { method: self.plan.method.clone(), url: self.plan.url.clone(), at_home: true, whole: true };
+        let at_home = self.plan.url.origin() == self.plan.home;
+        let mut hop = Hop { method: self.plan.method.clone(), url: self.plan.url.clone(), at_home, whole: true };
         for done in 0..=REDIRECTS_MAX {
             let request = self.request(&hop, left).await?;
             if done == 0 {
@@ -178,7 +197,7 @@ impl Exchange<'_> {
         if hop.url.scheme() == "https" && url.scheme() != "https" {
             return no("the provider redirects from https to http");
         }
-        let at_home = url.origin() == self.plan.url.origin();
+        let at_home = url.origin() == self.plan.home;
         if at_home {
             url = self.plan.with_query(url);
         } else if !is_safe(&method) {

@@ -48,7 +48,7 @@ impl Egress {
     /// Why it wouldn't.
     pub async fn check_url(&self, url: &Url) -> Result<(), String> {
         let Some(host) = url.host() else { return Err("the URL has no host".to_owned()) };
-        if self.settings.redirect.contains_key(&host.to_string()) {
+        if self.is_redirected(&host.to_string()) {
             return Ok(());
         }
         let found: Vec<IpAddr> = match host {

@@ -8,11 +8,11 @@ use patchbay_sandbox::services::{Capture, Denial, Field, HttpBody, HttpRequest, 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
 use serde_json::Value;
-use url::Url;
+use url::{Origin, Url};
 use zeroize::Zeroizing;
 
-use super::scan::Scanner;
-use super::{Refused, address};
+use super::address::{self, Place};
+use super::{Refused, scan::Scanner};
 use crate::manifest::Target;
 use crate::secrets::Secret;
 
@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) method: Method,
     /// With the query and its credentials.
     pub(super) url: Url,
+    /// The target's own origin: credentials go there alone.
+    pub(super) home: Origin,
     pub(super) body: HttpBody,
     pub(super) into_blob: bool,
     pub(super) capture: Vec<Capture>,
@@ -63,28 +65,43 @@ impl Plan {
         }
         let method = Method::from_bytes(request.method.as_bytes());
         let method = method.map_err(|_| Refused::new(Denial::NotGranted, "no such method"))?;
-        let mut url = address::url(target, settings, secrets, &request.path)?;
+        let Place { mut url, home } = address::place(target, settings, secrets, &request.path)?;
+        let at_home = url.origin() == home;
+        if !at_home && !matches!(method, Method::GET | Method::HEAD) {
+            return Err(Refused::new(Denial::NotGranted, "another host than the target's own is only asked for files: GET or HEAD"));
+        }
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(request.query.iter().map(|field| (&field.name, &field.value)));
         }
-        let named = |fields: &BTreeMap<String, String>| -> Result<Vec<(String, Secret)>, Refused> {
-            fields.iter().map(|(field, secret)| Ok((field.clone(), address::secret(secrets, secret)?.clone()))).collect()
-        };
-        let form = named(&target.form)?;
-        if !form.is_empty() && matches!(request.body, HttpBody::Bytes(_) | HttpBody::Blob(_)) {
-            return Err(Refused::new(Denial::NotGranted, "the target's credential is a form field, and the body isn't a form"));
-        }
-        let plan = Self {
+        let mut plan = Self {
             headers: headers(target, &request)?,
-            credentials: credentials(target, secrets)?,
-            query: named(&target.query)?,
+            credentials: HeaderMap::new(),
+            query: Vec::new(),
+            form: Vec::new(),
             method,
             url,
-            form,
+            home,
             body: request.body,
             into_blob: request.into_blob,
             capture: request.capture,
         };
+        if !at_home {
+            return Ok(plan);
+        }
+        plan.credentials = credentials(target, secrets)?;
+        for (field, secret, optional) in target.query_secrets() {
+            match address::secret(secrets, secret) {
+                Ok(secret) => plan.query.push((field.to_owned(), secret.clone())),
+                Err(_) if optional => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        for (field, secret) in &target.form {
+            plan.form.push((field.clone(), address::secret(secrets, secret)?.clone()));
+        }
+        if !plan.form.is_empty() && matches!(plan.body, HttpBody::Bytes(_) | HttpBody::Blob(_)) {
+            return Err(Refused::new(Denial::NotGranted, "the target's credential is a form field, and the body isn't a form"));
+        }
         let url = plan.with_query(plan.url.clone());
         Ok(Self { url, ..plan })
     }

@@ -4,7 +4,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::settings::properties;
-use super::{CONTRACT, Capabilities, Manifest, Polling, Problem, SecretSource, SecretSpec, Target, TemplatePart, Verify, WebhookSpec};
+use super::{
+    CONTRACT, Capabilities, Challenge, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec, Target, TemplatePart,
+    Verify, WebhookScope, WebhookSpec,
+};
+
+mod oauth;
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const COMMANDS: &[&str] = &["message", "react", "edit", "delete", "typing", "mark-read", "custom"];
@@ -65,6 +70,10 @@ pub(super) fn problems(manifest: &Manifest) -> Vec<Problem> {
     }
     if let Some(spec) = &manifest.webhook {
         webhook(manifest, spec, &mut problems);
+    }
+    oauth::recipes(manifest, &mut problems);
+    if let Some(spec) = &manifest.signed_callbacks {
+        oauth::signed_callbacks(manifest, spec, &mut problems);
     }
     if let Some(spec) = &manifest.polling {
         polling(manifest, spec, &mut problems);
@@ -146,19 +155,77 @@ fn secret(manifest: &Manifest, name: &str, spec: &SecretSpec, problems: &mut Pro
     problems.check(is_field_name(name), &path, "is named with 1 to 40 lower case letters, digits and underscores");
     problems.check(!spec.title.trim().is_empty(), format!("{path}.title"), "says what it is");
     let property = properties(&manifest.settings_schema).and_then(|properties| properties.get(name));
-    match (spec.from, property) {
-        (SecretSource::Typed, None) => problems.add(&path, "is typed in, so the settings' schema must have a property of that name"),
-        (SecretSource::Typed, Some(property)) => {
+    match (spec.is_typed(), property) {
+        (true, None) if spec.from == SecretSource::Typed => {
+            problems.add(&path, "is typed in, so the settings' schema must have a property of that name");
+        }
+        (true, Some(property)) => {
             let text = property.get("type").is_none_or(|kind| kind == "string");
             problems.check(text, &path, "is typed in, so its property in the settings' schema must be a string");
         }
-        (_, Some(_)) => problems.add(&path, "isn't typed in, so the settings' schema must not have a property of that name"),
+        (false, Some(_)) => problems.add(&path, "isn't typed in, so the settings' schema must not have a property of that name"),
         (_, None) => {}
     }
+    if spec.also_typed {
+        let right = !matches!(spec.from, SecretSource::Typed | SecretSource::Derived);
+        problems.check(right, format!("{path}.also_typed"), "is for a secret that comes from elsewhere and isn't computed");
+    }
+    match (&spec.field, spec.from) {
+        (Some(field), SecretSource::App) => {
+            problems.check(is_field_name(field), format!("{path}.field"), "is 1 to 40 lower case letters, digits and underscores");
+        }
+        (None, SecretSource::App) => problems.add(
+            format!("{path}.field"),
+            "names one of the app's secrets: client_secret, webhook_secret, verify_token or an extra one",
+        ),
+        (Some(_), _) => problems.add(format!("{path}.field"), "is for `from = \"app\"`"),
+        (None, _) => {}
+    }
+    derived(manifest, spec, &path, problems);
     if let Some(length) = spec.length {
         problems.check(spec.from == SecretSource::Generated, format!("{path}.length"), "is for `from = \"generated\"`");
         problems.check((16..=256).contains(&length), format!("{path}.length"), "is 16 to 256 characters");
     }
+}
+
+/// A derived secret has one recipe, and what it is made of isn't derived itself.
+fn derived(manifest: &Manifest, spec: &SecretSpec, path: &str, problems: &mut Problems) {
+    if spec.from != SecretSource::Derived {
+        problems.check(spec.hmac.is_none(), format!("{path}.hmac"), "is for `from = \"derived\"`");
+        problems.check(spec.text.is_none(), format!("{path}.text"), "is for `from = \"derived\"`");
+        return;
+    }
+    problems.check(spec.hmac.is_some() != spec.text.is_some(), path, "is derived: it has either `hmac` or `text`");
+    let mut part = |name: &str, path: String| {
+        declared(manifest, name, &path, problems);
+        if manifest.secrets.get(name).is_some_and(|part| part.from == SecretSource::Derived) {
+            problems.add(path, format!("names the secret \"{name}\", which is derived itself"));
+        }
+    };
+    if let Some(hmac) = &spec.hmac {
+        part(&hmac.key, format!("{path}.hmac.key"));
+        part(&hmac.of, format!("{path}.hmac.of"));
+    }
+    if let Some(text) = &spec.text {
+        for placeholder in text.placeholders().filter(|placeholder| placeholder.source == PlaceholderSource::Secret) {
+            part(&placeholder.name, format!("{path}.text"));
+        }
+        pattern(text, &[PlaceholderSource::App, PlaceholderSource::Secret], &format!("{path}.text"), problems);
+    }
+}
+
+/// A pattern knows the placeholders of its place, and no other brace.
+fn pattern(pattern: &Pattern, known: &[PlaceholderSource], path: &str, problems: &mut Problems) {
+    let stray = pattern.texts().any(|text| text.contains(['{', '}']));
+    if stray || pattern.placeholders().any(|placeholder| !known.contains(&placeholder.source) || !is_field_name(&placeholder.name)) {
+        let known: Vec<String> = known.iter().map(|source| format!("{{{}:NAME}}", source.word())).collect();
+        problems.add(path, format!("knows the placeholders {}, and no other", known.join(" and ")));
+    }
+}
+
+/// JSON pointer: nothing, or tokens with a slash before each.
+fn is_pointer(text: &str) -> bool {
+    text.is_empty() || text.starts_with('/')
 }
 
 fn declared(manifest: &Manifest, secret: &str, path: &str, problems: &mut Problems) {
@@ -187,6 +254,9 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
         let right = rule.starts_with('/') && !rule.trim_end_matches('*').contains(['*', '?', '#', '\\']) && !rule.contains("..");
         problems.check(right, format!("{path}.paths"), format!("\"{rule}\" isn't of the form /exact or /beneath/*"));
     }
+    for host in &target.hosts {
+        problems.check(is_host_pattern(host), format!("{path}.hosts"), format!("\"{host}\" isn't of the form a.example.com or *.example.com"));
+    }
     if let Some(most) = target.max_response_mb {
         problems.check((1..=100).contains(&most), format!("{path}.max_response_mb"), "is 1 to 100");
     }
@@ -200,6 +270,16 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
     let authorization = target.header.keys().filter(|header| header.eq_ignore_ascii_case("authorization")).count();
     let ways = usize::from(target.bearer.is_some()) + usize::from(target.basic.is_some()) + authorization;
     problems.check(ways <= 1, &path, "has more than one of bearer, basic and header.authorization");
+}
+
+/// A host by name, of two labels at least, in lower case; `*.` before it means all beneath.
+fn is_host_pattern(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let label = |label: &str| {
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let is_name = name.len() <= 253 && name.contains('.') && name.split('.').all(label);
+    is_name && matches!(url::Host::parse(name), Ok(url::Host::Domain(_)))
 }
 
 /// `https`, a host by name, and placeholders in the path alone.
@@ -233,6 +313,18 @@ fn webhook(manifest: &Manifest, spec: &WebhookSpec, problems: &mut Problems) {
     problems.check((1..=8192).contains(&spec.max_body_kb), "webhook.max_body_kb", "is 1 to 8192 KiB");
     if let Some(secret) = spec.verify.secret() {
         declared(manifest, secret, "webhook.verify.secret", problems);
+    }
+    for secret in spec.verify.alternatives() {
+        declared(manifest, secret, "webhook.verify.alternatives", problems);
+    }
+    if let Some(select) = &spec.select {
+        problems.check(is_pointer(&select.pointer), "webhook.select.pointer", "is a JSON pointer: /object");
+        problems.check(spec.scope == WebhookScope::App, "webhook.select", "is for `scope = \"app\"`: an account's own URL takes its type alone");
+    }
+    if let Some(Challenge::Query(challenge)) = &spec.challenge {
+        declared(manifest, &challenge.secret, "webhook.challenge.secret", problems);
+        problems.check(!challenge.token.is_empty(), "webhook.challenge.token", "names the parameter with the token");
+        problems.check(!challenge.answer.is_empty(), "webhook.challenge.answer", "names the parameter that is given back");
     }
     let mut header = |name: &str, path: &str| {
         problems.check(reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_ok(), path, "isn't the name of a header");

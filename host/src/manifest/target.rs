@@ -30,7 +30,11 @@ pub struct Target {
     /// Header to a secret's name, or to text with `{secret:NAME}`: `Bot {secret:token}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub header: BTreeMap<String, Template>,
-    /// Query parameter to a secret's name.
+    /// Hosts (`a.example.com`, or `*.example.com` for all beneath) that a request may name itself: its path is a whole https URL
+    /// then. Credentials go to the base's own origin alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Query parameter to a secret's name; with a `?` behind it, it is left out while the secret isn't there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,8 +65,21 @@ impl Target {
         for (field, value) in &self.header {
             named.extend(value.named().into_iter().map(|secret| (format!("header.{field}"), secret)));
         }
-        named.extend(self.query.iter().map(|(field, secret)| (format!("query.{field}"), secret.as_str())));
+        named.extend(self.query_secrets().map(|(field, secret, _)| (format!("query.{field}"), secret)));
         named
+    }
+
+    /// Each query parameter with its secret, and whether it may be left out.
+    pub fn query_secrets(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.query.iter().map(|(field, secret)| match secret.strip_suffix('?') {
+            Some(secret) => (field.as_str(), secret, true),
+            None => (field.as_str(), secret.as_str(), false),
+        })
+    }
+
+    /// May a request name this host itself?
+    pub fn allows_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|pattern| host_matches(pattern, host))
     }
 
     /// May a request append this path? Asked before placeholders are filled, so no secret is involved.
@@ -73,6 +90,15 @@ impl Target {
                 Some(prefix) => path.starts_with(prefix) && path.len() > prefix.len(),
                 None => path == rule,
             })
+    }
+}
+
+/// Whether a host is the one named, or, where `*.` stands before the name, one beneath it.
+pub fn host_matches(pattern: &str, host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host.strip_suffix(parent).is_some_and(|before| before.len() > 1 && before.ends_with('.')),
+        None => host == pattern,
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the provider sends, and how the gateway knows that it was the provider.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -9,7 +12,49 @@ pub struct WebhookSpec {
     /// KiB, 1 to 8,192: a larger request is answered 413.
     #[serde(default = "default_max_body_kb")]
     pub max_body_kb: u32,
+    /// Of an app that serves several types: which requests are this one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<Select>,
     pub verify: Verify,
+    /// How the provider asks whether the URL is ours, before it sends anything there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Challenge>,
+}
+
+/// A request is this type's where its JSON body has that value at that place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Select {
+    /// JSON pointer.
+    pub pointer: String,
+    pub equals: Value,
+}
+
+impl Select {
+    pub fn fits(&self, body: &Value) -> bool {
+        body.pointer(&self.pointer) == Some(&self.equals)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Challenge {
+    /// A GET whose query holds a token that we know and a text that we give back.
+    Query(QueryChallenge),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryChallenge {
+    /// Parameters and the values that they have to have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expect: BTreeMap<String, String>,
+    /// The parameter with the token.
+    pub token: String,
+    /// Name of the secret that the token has to equal.
+    pub secret: String,
+    /// The parameter whose value is the answer's body.
+    pub answer: String,
 }
 
 impl WebhookSpec {
@@ -60,6 +105,9 @@ pub struct HmacRecipe {
     pub header: String,
     /// Name of the secret that is the key.
     pub secret: String,
+    /// Other secrets that will do; one that isn't set is passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
     #[serde(default)]
     pub algorithm: HmacAlgorithm,
     #[serde(default)]
@@ -113,6 +161,14 @@ impl Verify {
             Self::SecretHeader(recipe) => Some(&recipe.secret),
             Self::Hmac(recipe) => Some(&recipe.secret),
             Self::None {} => None,
+        }
+    }
+
+    /// Other secrets that will do.
+    pub fn alternatives(&self) -> &[String] {
+        match self {
+            Self::Hmac(recipe) => &recipe.alternatives,
+            Self::SecretHeader(_) | Self::None {} => &[],
         }
     }
 

@@ -49,8 +49,8 @@ impl HttpTrace {
         Begun {
             target: request.target.clone(),
             method: request.method.clone(),
-            host: host(manifest, settings, &request.target),
-            path: without_ids(&request.path),
+            host: host(manifest, settings, request),
+            path: without_ids(without_host(&request.path)),
             request_bytes: body_bytes(&request.body),
             at: Instant::now(),
         }
@@ -100,11 +100,21 @@ impl HttpTraces {
 }
 
 /// The host that the target names, or the one that the account's setting puts in its place.
-fn host(manifest: &Manifest, settings: &Value, target: &str) -> String {
-    let Some(target) = manifest.egress.get(target) else { return String::new() };
+fn host(manifest: &Manifest, settings: &Value, request: &HttpRequest) -> String {
+    let Some(target) = manifest.egress.get(&request.target) else { return String::new() };
+    // Where the target lists hosts, a path may be a whole URL.
+    if let Some(named) = Url::parse(&request.path).ok().and_then(|url| url.host_str().map(str::to_owned)) {
+        return named;
+    }
     let setting = target.base_setting.as_ref().and_then(|name| settings.get(name)?.as_str()).filter(|base| !base.is_empty());
     let base = setting.map_or_else(|| target.base.filled_with("x"), str::to_owned);
     Url::parse(&base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The path of a whole URL; a path as it is.
+fn without_host(path: &str) -> &str {
+    let Some(rest) = path.strip_prefix("https://") else { return path };
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
 /// The path with `…` for segments that look like somebody's id, number or address.
@@ -151,5 +161,12 @@ mod tests {
         ] {
             assert_eq!(without_ids(path), shown);
         }
+    }
+
+    #[test]
+    fn of_a_whole_url_the_path_is_told_without_its_signature() {
+        assert_eq!(without_ids(without_host("https://cdn.example.net/v/t39.30808-6/x.jpg?sig=abc")), "/v/…/x.jpg");
+        assert_eq!(without_host("https://cdn.example.net"), "");
+        assert_eq!(without_host("/a/b"), "/a/b");
     }
 }
