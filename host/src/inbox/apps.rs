@@ -11,7 +11,6 @@ use patchbay_sandbox::{
 use super::{Cause, Ingest, ReceiveError, Replayed, Reply, Source, Unit, Unparsed, held, processed, reply_in, unread};
 use crate::{
     app::App,
-    apps,
     domain::{
         account::Account,
         event::Fact,
@@ -60,7 +59,7 @@ pub async fn receive_for_app(app: &App, webhook: AppWebhook, secrets: BTreeMap<S
 
 /// Processes a request of an app again. Accounts that are inactive hold it; what is known changes nothing.
 pub async fn replay_for_app(app: &App, webhook: &AppWebhook) -> store::Result<Replayed> {
-    let Some(found) = apps::find(app, &webhook.app_id).await? else {
+    let Some(found) = app.known_apps.find(app, &webhook.app_id).await? else {
         return Ok(Replayed::NotRun);
     };
     let Some(manifest) = app.plugins.manifest(&webhook.channel_type) else { return Ok(Replayed::NotRun) };

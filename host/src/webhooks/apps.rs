@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::{UNKNOWN, bounded, challenge, header_fields, kept_request, later, settle};
 use crate::{
     app::App,
-    apps::{self, KnownApp},
+    apps::KnownApp,
     domain::webhook::AppWebhook,
     error::ApiError,
     inbox,
@@ -86,7 +86,7 @@ async fn take_in(app: &Arc<App>, id: &str, request: HttpRequest, channel_type: &
     };
     if !check(&mut candidates) {
         // The app's secret may be newer than what we know.
-        let newest = apps::read(app, id).await.map_err(|error| later(&error))?;
+        let newest = app.known_apps.read(app, id).await.map_err(|error| later(&error))?;
         candidates = newest.map(|newest| self::candidates(app, &newest)).transpose()?.unwrap_or_default();
         if !check(&mut candidates) {
             return Err(refuse(id, refusal));
@@ -110,7 +110,7 @@ async fn take_in(app: &Arc<App>, id: &str, request: HttpRequest, channel_type: &
 }
 
 async fn find(app: &App, id: &str) -> Result<Arc<KnownApp>, ApiError> {
-    let found = apps::find(app, id).await.map_err(|error| later(&error))?;
+    let found = app.known_apps.find(app, id).await.map_err(|error| later(&error))?;
     found.ok_or_else(|| ApiError::not_found("webhook address of an app", id))
 }
 
@@ -140,7 +140,7 @@ fn select(candidates: Vec<Candidate>, body: &Bytes) -> Option<Candidate> {
         .then(|| serde_json::from_slice(body).ok())
         .flatten();
     let fits = |candidate: &Candidate| match &candidate.spec.select {
-        Some(select) => json.as_ref().and_then(|json| json.pointer(&select.pointer)).and_then(Value::as_str) == Some(&select.equals),
+        Some(select) => json.as_ref().is_some_and(|json| select.fits(json)),
         None => true,
     };
     // What isn't JSON is for whoever reads it anyhow: it is kept as failed there.

@@ -13,6 +13,7 @@ use crate::{error::ApiError, manifest::Challenge, secrets::Secret};
 
 /// Answers the challenge where it holds what the recipe expects and the account's, or the app's, own token.
 pub(super) fn answer(recipe: &Challenge, parts: &Parts, secrets: &BTreeMap<String, Secret>) -> Result<Response, ApiError> {
+    let Challenge::Query(recipe) = recipe;
     let query = query_fields(parts);
     let value = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
     if let Some((name, expected)) = recipe.expect.iter().find(|(name, expected)| value(name) != Some(expected.as_str())) {
