@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod accounts;
+mod corpus;
 mod deliveries;
 mod endpoints;
 mod harness;
