@@ -21,7 +21,7 @@ use crate::{
     logbook::Logbook,
     media::{self, Links},
     metrics::Metrics,
-    nodes, outbox,
+    nodes, oauth, outbox,
     plugins::{self, Registry},
     rest, schedule,
     secrets::{Keyring, MasterKey},
@@ -249,7 +249,8 @@ impl Gateway {
 }
 
 fn router(app: &Arc<App>) -> Router {
-    let doors = if app.node.has(Role::Web) { webhooks::router().merge(rest::router(app)) } else { rest::status_router() };
+    let doors =
+        if app.node.has(Role::Web) { webhooks::router().merge(oauth::router()).merge(rest::router(app)) } else { rest::status_router() };
     doors.layer(middleware::from_fn_with_state((), rest::answer_panics)).with_state(Arc::clone(app))
 }
 
