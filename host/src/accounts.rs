@@ -11,12 +11,13 @@ mod templates;
 mod vault;
 
 pub use change::{AccountChange, NewAccount, create, delete, running, update};
-pub use connect::{ConnectStep, connect, disconnect};
+pub use connect::{ConnectStep, StepError, connect, disconnect, go_on, try_step};
 pub use health::check;
 pub use known::{Known, KnownAccounts};
+pub use settings::effective_settings;
 pub use standing::{commit, stand, stand_after, standing_after};
 pub use templates::{ProviderTemplate, TemplateList, list_templates};
-pub use vault::open_secrets;
+pub use vault::{Opened, derive, open, open_aside, open_secrets, seal, seal_aside};
 
 /// The job that polls the provider.
 pub const POLL: &str = "poll";
@@ -30,3 +31,7 @@ pub const REPLAY: &str = "replay";
 pub const RECONNECT: &str = "reconnect";
 /// The job that goes on with a connect dialogue that waits.
 pub const CONNECT: &str = "connect";
+/// The job that has the provider give a new access token before the old one expires.
+pub const OAUTH_REFRESH: &str = "oauth_refresh";
+/// The job that ends an authorisation that nobody went on with.
+pub const OAUTH_EXPIRE: &str = "oauth_expire";

@@ -6,15 +6,17 @@ use patchbay_sandbox::Sandbox;
 
 use crate::{
     accounts::KnownAccounts,
+    apps::KnownApps,
     blobs::Blobs,
     clock::Clock,
     config::Config,
-    domain::node::Node,
+    domain::{account::Account, node::Node},
     egress::Egress,
     endpoints::Nats,
     ids::Ids,
     inbox::{Inbox, TurnedAway},
     logbook::Logbook,
+    manifest::WebhookScope,
     media::Links,
     metrics::Metrics,
     plugins::Registry,
@@ -44,6 +46,7 @@ pub struct App {
     /// Small writes that share a commit.
     pub group: Group,
     pub known: KnownAccounts,
+    pub known_apps: KnownApps,
     pub turned_away: TurnedAway,
     pub logbook: Arc<Logbook>,
     pub metrics: Arc<Metrics>,
@@ -52,8 +55,25 @@ pub struct App {
 }
 
 impl App {
-    /// Where a provider sends the account's webhooks.
-    pub fn webhook_url(&self, account_id: &str) -> String {
-        format!("{}/webhooks/{account_id}", self.public_url)
+    /// Where a provider sends the account's webhooks: to its own URL, or, where its type has one URL for many accounts, to its app's.
+    pub fn webhook_url(&self, account: &Account) -> String {
+        let is_shared = || {
+            let manifest = self.plugins.manifest(&account.channel_type)?;
+            Some(manifest.webhook.as_ref()?.scope == WebhookScope::App)
+        };
+        match &account.app_id {
+            Some(app_id) if is_shared() == Some(true) => self.app_webhook_url(app_id),
+            _ => format!("{}/webhooks/{}", self.public_url, account.id),
+        }
+    }
+
+    /// Where a provider sends the webhooks of all accounts of an app.
+    pub fn app_webhook_url(&self, app_id: &str) -> String {
+        format!("{}/webhooks/apps/{app_id}", self.public_url)
+    }
+
+    /// Where a provider sends browsers back to.
+    pub fn oauth_redirect_url(&self) -> String {
+        format!("{}/oauth/callback", self.public_url)
     }
 }

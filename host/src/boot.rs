@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::{
     accounts::KnownAccounts,
     app::App,
+    apps::KnownApps,
     blobs::{BlobError, Blobs, S3Settings},
     clock::{Clock, SystemClock},
     config::Config,
@@ -21,7 +22,7 @@ use crate::{
     logbook::Logbook,
     media::{self, Links},
     metrics::Metrics,
-    nodes, outbox,
+    nodes, oauth, outbox,
     plugins::{self, Registry},
     rest, schedule,
     secrets::{Keyring, MasterKey},
@@ -173,6 +174,7 @@ impl Gateway {
             sandbox,
             group: Group::start(db.clone()),
             known: KnownAccounts::default(),
+            known_apps: KnownApps::default(),
             db,
             inbox,
             turned_away: TurnedAway::default(),
@@ -249,7 +251,8 @@ impl Gateway {
 }
 
 fn router(app: &Arc<App>) -> Router {
-    let doors = if app.node.has(Role::Web) { webhooks::router().merge(rest::router(app)) } else { rest::status_router() };
+    let doors =
+        if app.node.has(Role::Web) { webhooks::router().merge(oauth::router()).merge(rest::router(app)) } else { rest::status_router() };
     doors.layer(middleware::from_fn_with_state((), rest::answer_panics)).with_state(Arc::clone(app))
 }
 

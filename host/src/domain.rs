@@ -14,6 +14,7 @@ pub mod message;
 pub mod node;
 pub mod payload;
 pub mod people;
+pub mod provider_app;
 pub mod sending;
 pub mod stats;
 pub mod webhook;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod apps;
 pub mod blobs;
 pub mod boot;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod manifest;
 pub mod media;
 pub mod metrics;
 pub mod nodes;
+pub mod oauth;
 pub mod outbox;
 pub mod plugins;
 pub mod rest;

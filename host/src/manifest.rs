@@ -282,6 +282,11 @@ impl Manifest {
         toml::from_str(text).map_err(|error| ManifestError::Toml(error.to_string()))
     }
 
+    /// The secrets that are a grant of the provider's, by name.
+    pub fn granted_secrets(&self) -> Vec<&str> {
+        self.secrets.iter().filter(|(_, spec)| spec.is_granted()).map(|(name, _)| name.as_str()).collect()
+    }
+
     fn checked(self) -> Result<Self, ManifestError> {
         let problems = check::problems(&self);
         if problems.is_empty() { Ok(self) } else { Err(ManifestError::Invalid(problems)) }

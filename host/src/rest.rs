@@ -1,6 +1,7 @@
 //! The door for REST clients: `/rest/v1` and `/admin/v1`. A handler extracts, authorises, calls one verb and renders.
 
 mod account_logs;
+mod apps;
 mod auth;
 mod channel_account_stats;
 mod channel_accounts;
@@ -54,7 +55,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     Router::new()
         .nest("/rest/v1", rest)
-        .nest("/admin/v1", plugins.merge(nodes::router()))
+        .nest("/admin/v1", plugins.merge(nodes::router()).merge(apps::router()))
         .merge(media::signed_router())
         .merge(status::router())
         .fallback(unknown)

@@ -4,12 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    accounts::{self, CONNECT, ConnectStep, HEALTH, POLL, RECONNECT, RELEASE, REPLAY},
+    accounts::{self, CONNECT, ConnectStep, HEALTH, OAUTH_EXPIRE, OAUTH_REFRESH, POLL, RECONNECT, RELEASE, REPLAY},
     app::App,
     clock::At,
     domain::account::{Account, Connection},
     inbox::{self, Ingest, Progress, Source},
-    logbook, outbox,
+    logbook, oauth, outbox,
     plugins::{self, convert},
     retention,
     store::{self, jobs::DueJob},
@@ -56,6 +56,7 @@ async fn sweep(app: &App, now: At) -> store::Result<()> {
     inbox::tell_overdue(app).await?;
     inbox::release_apps(app).await?;
     logbook::sweep(app, now).await?;
+    oauth::sweep(app, now).await?;
     outbox::forget(app, now).await
 }
 
@@ -112,7 +113,9 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
         REPLAY => replay(app, &account).await,
         // Where it waits again, it was scheduled again.
         CONNECT => connect(app, &account, ConnectStep::Tick).await,
-        RECONNECT => connect(app, &account, ConnectStep::Start).await,
+        RECONNECT => connect(app, &account, ConnectStep::START).await,
+        OAUTH_REFRESH => oauth::refresh(app, &account, job).await,
+        OAUTH_EXPIRE => oauth::expire(app, &account).await,
         other => {
             tracing::error!(job = %other, "there is no such job");
             None
@@ -122,7 +125,7 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
 
 /// Goes on with the dialogue. A provider that is away is asked again later.
 async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Option<Duration> {
-    let error = accounts::connect(app, account, step).await.err()?;
+    let error = accounts::go_on(app, account, step).await.err()?;
     tracing::warn!(account.id = %account.id, error = %error.body.message, "a connect dialogue went wrong");
     error.status.is_server_error().then_some(PAUSE)
 }

@@ -83,6 +83,14 @@ impl Wake {
         }
     }
 
+    /// The same of every account at once: an app that they share changed.
+    pub fn all_accounts_changed(&self) {
+        self.accounts.forget_all();
+        if let Some(link) = &self.link {
+            link.add(|notice| notice.add_all_accounts());
+        }
+    }
+
     /// How long something read of an account may be remembered: as long as this stays the same, and never while it is none,
     /// because then other nodes' changes aren't heard. Ask *before* reading the account, so that a change in between isn't missed.
     ///

@@ -42,9 +42,7 @@ const STRAY_MAX: usize = 64 * 1024;
 const UNKNOWN: &str = "unknown";
 
 pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/webhooks/{account}", get(prove).post(receive))
-        .route("/webhooks/apps/{app}", get(apps::prove).post(apps::receive))
+    Router::new().route("/webhooks/{account}", get(prove).post(receive)).route("/webhooks/apps/{app}", get(apps::prove).post(apps::receive))
 }
 
 /// A provider asks whether the address is the account's, before it delivers there.

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{
-    RECONNECT, RELEASE, connect, settings,
+    OAUTH_REFRESH, RECONNECT, RELEASE, connect, settings,
     standing::{commit, stand},
     vault,
 };
 use crate::{
     app::App,
+    apps,
     clock::At,
     domain::{
         account::{Account, Connection, Standing},
@@ -37,6 +38,9 @@ pub struct NewAccount {
     pub channel_type: String,
     #[serde(default)]
     pub settings: Map<String, Value>,
+    /// The app that it goes through; where one alone serves the type, that one is taken by itself.
+    #[serde(default)]
+    pub app_id: Option<String>,
     /// False when absent: an account is connected and tested before it works.
     #[serde(default)]
     pub is_active: bool,
@@ -49,7 +53,15 @@ pub struct AccountChange {
     pub name: Option<String>,
     /// Merged into what stands: null takes a setting away.
     pub settings: Option<Map<String, Value>>,
+    /// Null takes the app away.
+    #[serde(default, deserialize_with = "given")]
+    pub app_id: Option<Option<String>>,
     pub is_active: Option<bool>,
+}
+
+/// Tells null from nothing at all.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Makes an account.
@@ -60,6 +72,8 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
     check_name(&new.name)?;
     let version = running(app, &new.channel_type)?;
     let split = settings::split(&version.manifest, &new.settings)?;
+    let provider_app = apps::serving(&app.db, &new.channel_type, new.app_id.as_deref()).await?;
+    settings::refuse_bases(&version.manifest, &new.settings, provider_app.as_ref())?;
     let plain = settings::judge(app, &version, &split, &[]).await?;
     let now = app.clock.now();
     let id = app.ids.next(now);
@@ -70,6 +84,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
         channel_type: new.channel_type,
         name: new.name.trim().to_owned(),
         settings: plain,
+        app_id: provider_app.map(|provider_app| provider_app.id),
         is_active: new.is_active,
         standing: Standing::because(
             Connection::Unconfigured,
@@ -91,12 +106,13 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
         created_at: now,
         updated_at: now,
         connected_at: None,
+        oauth_expires_at: None,
     };
     let mut tx = app.db.begin().await?;
     store::organizations::ensure(&mut tx, &account.organization_id, now).await?;
     store::accounts::insert(&mut tx, &account).await?;
     vault::seal(app, &mut tx, &account, &split.given, now).await?;
-    generate_secrets(app, &mut tx, &version.manifest, &account, now).await?;
+    generate_secrets(app, &mut tx, &version.manifest, &account, &split.given, now).await?;
     commit(app, tx, &account.id).await?;
     Ok(account)
 }
@@ -117,10 +133,22 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
     }
     updated.is_active = change.is_active.unwrap_or(account.is_active);
     updated.updated_at = now;
+    if let Some(asked) = &change.app_id {
+        updated.app_id = match asked {
+            Some(id) => apps::serving(&app.db, &account.channel_type, Some(id)).await?.map(|provider_app| provider_app.id),
+            None => None,
+        };
+    }
+    let app_changed = updated.app_id != account.app_id;
     let mut split = None;
+    let mut typed_token = false;
     if let Some(given) = &change.settings {
         let version = running(app, &account.channel_type)?;
         let changed = settings::split(&version.manifest, &merged(&account.settings, given))?;
+        let provider_app = apps::of_account(app, updated.app_id.as_deref()).await?;
+        settings::refuse_bases(&version.manifest, given, provider_app.as_ref())?;
+        let is_token = |name: &String| version.manifest.oauth.iter().any(|recipe| recipe.access_token == *name);
+        typed_token = changed.given.iter().any(|(name, _)| is_token(name)) || changed.removed.iter().any(is_token);
         let set = store::secrets::list(&app.db, &account.id).await?.into_iter().map(|secret| secret.name);
         let kept: Vec<String> = set.filter(|name| !changed.removed.contains(name)).collect();
         updated.settings = settings::judge(app, &version, &changed, &kept).await?;
@@ -128,7 +156,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
     }
     // What the provider was told under the old settings may be wrong under the new ones: it is told again.
     let secrets_changed = split.as_ref().is_some_and(|split| !split.given.is_empty() || !split.removed.is_empty());
-    let reconnects = account.standing.connection.is_connected() && (secrets_changed || updated.settings != account.settings);
+    let reconnects = account.standing.connection.is_connected() && (secrets_changed || app_changed || updated.settings != account.settings);
     if reconnects {
         // Under the old credential: the new one may be another's at the provider.
         let _ = connect::tell_provider_goodbye(app, &account).await;
@@ -143,6 +171,12 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         is_active: change.is_active,
     };
     store::accounts::update(&mut tx, &account.id, &fields, now).await?;
+    if app_changed {
+        store::accounts::set_app(&mut tx, &account.id, updated.app_id.as_deref(), now).await?;
+    }
+    if typed_token {
+        forget_grant(app, &mut tx, &mut updated, now).await?;
+    }
     if let Some(split) = &split {
         vault::seal(app, &mut tx, &account, &split.given, now).await?;
         for name in &split.removed {
@@ -174,6 +208,32 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
     Ok(updated)
 }
 
+/// A person takes the token over: what OAuth gave besides has no more to do with it.
+async fn forget_grant(app: &App, tx: &mut Tx, account: &mut Account, now: At) -> Result<(), ApiError> {
+    let manifest = app.plugins.manifest(&account.channel_type);
+    if let Some(manifest) = manifest {
+        for recipe in &manifest.oauth {
+            if let Some(refresh_token) = &recipe.refresh_token {
+                store::secrets::remove(tx, &account.id, refresh_token).await?;
+            }
+        }
+    }
+    store::oauth::set_expiry(tx, &account.id, None).await?;
+    account.oauth_expires_at = None;
+    store::jobs::cancel(tx, &account.id, OAUTH_REFRESH).await?;
+    if account.standing.connection == Connection::NeedsReauth {
+        account.standing = Standing::because(
+            Connection::Unconfigured,
+            "credential_changed",
+            "The credential was changed; the account hasn't been connected with it yet.",
+            "POST /rest/v1/channel_accounts/{id}/connect",
+        );
+        let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+        stand(app, tx, owner, &account.standing, now).await?;
+    }
+    Ok(())
+}
+
 /// Deletes an account: the provider is told, its queue is cancelled, its secrets are erased; its history stays. Answers what the
 /// provider said against it, if anything: the account is gone all the same.
 pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>, ApiError> {
@@ -188,6 +248,8 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     let failure = Failure::new(FailureClass::Cancelled, "account_deleted", "The account was deleted.");
     outbox::cancel_waiting(app, &mut tx, account, &failure, now).await?;
     store::secrets::remove_all(&mut tx, &account.id).await?;
+    store::routes::remove_all(&mut tx, &account.id).await?;
+    store::oauth::settle_all(&mut tx, &account.id, "account_deleted", now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     store::accounts::delete(&mut tx, &account.id, now).await?;
     commit(app, tx, &account.id).await?;
@@ -229,10 +291,17 @@ fn merged(standing: &Map<String, Value>, given: &Map<String, Value>) -> Map<Stri
 }
 
 /// Makes the secrets that the gateway chooses itself.
-async fn generate_secrets(app: &App, tx: &mut Tx, manifest: &Manifest, account: &Account, now: At) -> Result<(), ApiError> {
+async fn generate_secrets(
+    app: &App,
+    tx: &mut Tx,
+    manifest: &Manifest,
+    account: &Account,
+    given: &[(String, Secret)],
+    now: At,
+) -> Result<(), ApiError> {
     let mut made: Vec<(String, Secret)> = Vec::new();
     for (name, spec) in &manifest.secrets {
-        if spec.from == SecretSource::Generated {
+        if spec.from == SecretSource::Generated && !given.iter().any(|(typed, _)| typed == name) {
             made.push((name.clone(), generate(spec.generated_length()).map_err(|error| ApiError::internal(&error))?));
         }
     }

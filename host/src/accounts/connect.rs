@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CONNECT, RELEASE,
+    CONNECT, OAUTH_EXPIRE, RELEASE,
     change::running,
     standing::{commit, stand},
     vault,
@@ -25,16 +25,24 @@ use crate::{
         webhook::Named,
     },
     error::ApiError,
+    oauth,
     plugins::{Captured, convert},
     store::{self, StoreError, Tx, accounts::Linked, people::Owner},
 };
 
+/// Routes that an account may have, and bytes of one.
+const ROUTES_MAX: usize = 100;
+const ROUTE_MAX: usize = 200;
+
 /// The step that a client takes.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ConnectStep {
-    #[default]
-    Start,
+    Start {
+        /// The provider is asked for access anew, though the account has it.
+        #[serde(default)]
+        reauthorize: bool,
+    },
     /// What the user chose, by the question's id.
     Answers { answers: BTreeMap<String, String> },
     /// The dialogue waits: look again.
@@ -43,13 +51,63 @@ pub enum ConnectStep {
     Refresh,
 }
 
-/// Takes one step of connecting.
+impl ConnectStep {
+    pub const START: ConnectStep = ConnectStep::Start { reauthorize: false };
+}
+
+/// Why a step came to nothing.
+#[derive(Debug)]
+pub enum StepError {
+    /// The plugin or the provider said so; nothing of it was written to the account.
+    Provider(Failure),
+    Gateway(ApiError),
+}
+
+impl From<ApiError> for StepError {
+    fn from(error: ApiError) -> StepError {
+        StepError::Gateway(error)
+    }
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> StepError {
+        StepError::Gateway(error.into())
+    }
+}
+
+/// Takes one step of connecting. Where the account is authorised by OAuth and has no token, or is to get another, the answer is
+/// a page to open: the account goes on from there.
 ///
 /// # Errors
 /// What the plugin or the provider said against it; the account's standing says the same.
 pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, ApiError> {
+    if let ConnectStep::Start { reauthorize } = step
+        && let Some(authorizing) = oauth::begin(app, account, reauthorize).await?
+    {
+        return Ok(authorizing);
+    }
+    go_on(app, account, step).await
+}
+
+/// Takes one step of connecting with the credentials that there are.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn go_on(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, ApiError> {
+    match try_step(app, account, step).await {
+        Ok(account) => Ok(account),
+        Err(StepError::Provider(failure)) => Err(fail(app, account, failure).await?),
+        Err(StepError::Gateway(error)) => Err(error),
+    }
+}
+
+/// The same, but a failure is the caller's to write down.
+///
+/// # Errors
+/// Nothing of the step was stored.
+pub async fn try_step(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, StepError> {
     let wit_step = match step {
-        ConnectStep::Start => wit::Step::Start,
+        ConnectStep::Start { .. } => wit::Step::Start,
         ConnectStep::Answers { answers } => {
             wit::Step::Answers(answers.into_iter().map(|(name, value)| types::Field { name, value }).collect())
         }
@@ -59,20 +117,19 @@ pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Re
     let (answer, captured) = ask(app, account, wit_step).await?;
     let outcome = match answer {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(failure)) => return Err(fail(app, account, convert::failure_in(failure)).await?),
-        Err(fault) => {
-            return Err(fail(app, account, Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())).await?);
-        }
+        Ok(Err(failure)) => return Err(StepError::Provider(convert::failure_in(failure))),
+        Err(fault) => return Err(StepError::Provider(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string()))),
     };
     progress(app, account, outcome, &captured).await?;
-    store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))
+    let account = store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))?;
+    Ok(account)
 }
 
 type Asked = (Result<Result<wit::Outcome, types::Failure>, Fault>, Captured);
 
 async fn ask(app: &Arc<App>, account: &Account, step: wit::Step) -> Result<Asked, ApiError> {
     let version = running(app, &account.channel_type)?;
-    let input = wit::Connecting { step, webhook_url: app.webhook_url(&account.id), state: account.connect_state.clone() };
+    let input = wit::Connecting { step, webhook_url: app.webhook_url(account), state: account.connect_state.clone() };
     Ok(version.connect(app, account, &input).await?)
 }
 
@@ -106,8 +163,10 @@ pub async fn disconnect(app: &Arc<App>, account: &Account) -> Result<Account, Ap
         "POST /rest/v1/channel_accounts/{id}/connect",
     );
     let now = app.clock.now();
+    oauth::abandon(app, account, "disconnected").await?;
     let mut tx = app.db.begin_ordered().await?;
     store::accounts::set_connect_progress(&mut tx, &account.id, None, None).await?;
+    store::routes::remove_all(&mut tx, &account.id).await?;
     store::accounts::set_unlinked(&mut tx, &account.id, now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
@@ -124,6 +183,11 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
     let lifted = captured.take();
     let mut tx = app.db.begin_ordered().await?;
     vault::seal(app, &mut tx, account, &lifted, now).await?;
+    if oauth::holds_token(app, account, &lifted) {
+        // It is another one now, and only the plugin knows how long it lives.
+        store::oauth::set_expiry(&mut tx, &account.id, None).await?;
+    }
+    let is_choice = matches!(outcome.progress, wit::Progress::Ask(_));
     let (standing, prompt) = match outcome.progress {
         wit::Progress::Connected(connected) => {
             link(app, &mut tx, account, connected, now).await?;
@@ -157,6 +221,11 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
             )
         }
     };
+    if !is_choice {
+        // The new credential is proven: an authorisation that waited for that has come to its end.
+        store::oauth::settle_all(&mut tx, &account.id, "connected", now).await?;
+        store::jobs::cancel(&mut tx, &account.id, OAUTH_EXPIRE).await?;
+    }
     store::accounts::set_connect_progress(&mut tx, &account.id, outcome.state, prompt).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
     commit(app, tx, &account.id).await?;
@@ -175,6 +244,10 @@ async fn link(app: &Arc<App>, tx: &mut Tx, account: &Account, connected: wit::Co
         _ => account.settings.clone(),
     };
     let facts = convert::facts_in(connected.facts);
+    let mut routes = connected.routes;
+    routes.retain(|route| !route.is_empty() && route.len() <= ROUTE_MAX);
+    routes.truncate(ROUTES_MAX);
+    store::routes::replace(tx, &account.id, &account.channel_type, &routes).await?;
     let linked = Linked {
         external_id: &connected.external_id,
         display_name: &connected.display_name,
@@ -197,7 +270,7 @@ async fn link(app: &Arc<App>, tx: &mut Tx, account: &Account, connected: wit::Co
 fn mend(app: &Arc<App>, other: Account) {
     let connecting = Arc::clone(app);
     app.tasks.spawn(async move {
-        if let Err(error) = Box::pin(connect(&connecting, &other, ConnectStep::Start)).await {
+        if let Err(error) = Box::pin(go_on(&connecting, &other, ConnectStep::START)).await {
             tracing::warn!(account.id = %other.id, error = %error.body.message, "an account could not take its webhooks back");
         }
     });

@@ -18,6 +18,7 @@ use crate::{
         log::{LogKind, LogLevel, Note},
     },
     error::ApiError,
+    oauth,
     plugins::convert,
     store::{self, Tx, people::Owner},
     wake::Topic,
@@ -46,7 +47,11 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     let mut tx = app.db.begin_ordered().await?;
     let Some(before) = store::accounts::find(&mut tx, &account.id).await? else { return Ok(report) };
     // A check may have renewed a token.
-    vault::seal(app, &mut tx, account, &captured.take(), now).await?;
+    let lifted = captured.take();
+    vault::seal(app, &mut tx, account, &lifted, now).await?;
+    if oauth::holds_token(app, account, &lifted) {
+        store::oauth::set_expiry(&mut tx, &account.id, None).await?;
+    }
     store::accounts::put_facts(&mut tx, &account.id, &facts, now).await?;
     store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     remember(app, &mut tx, &before, &report, &version.digest, now).await?;
@@ -59,7 +64,7 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
         stand(app, &mut tx, owner, &standing, now).await?;
     }
-    if changes {
+    if changes || !lifted.is_empty() {
         commit(app, tx, &account.id).await?;
     } else {
         // Most checks find what stood before: nobody has to forget the account for that.

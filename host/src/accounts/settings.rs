@@ -4,12 +4,45 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     app::App,
-    domain::failure::FieldProblem,
+    domain::{account::Account, failure::FieldProblem, provider_app::ProviderApp},
     error::ApiError,
     manifest::{Manifest, SecretSource},
     plugins::{CallServices, Version, convert},
     secrets::Secret,
 };
+
+/// The account's settings as requests and recipes read them. Those that say to which host credentials go are its app's, where it
+/// has one: whoever may change the account must not learn the operator's secret.
+pub fn effective_settings(manifest: &Manifest, account: &Account, provider_app: Option<&ProviderApp>) -> Value {
+    let mut settings = account.settings.clone();
+    if let Some(provider_app) = provider_app {
+        for name in manifest.base_settings() {
+            match provider_app.settings.get(name) {
+                Some(own) => settings.insert(name.to_owned(), own.clone()),
+                None => settings.remove(name),
+            };
+        }
+    }
+    Value::Object(settings)
+}
+
+/// Refuses a setting that is the app's to say.
+pub(super) fn refuse_bases(manifest: &Manifest, given: &Map<String, Value>, provider_app: Option<&ProviderApp>) -> Result<(), ApiError> {
+    let Some(provider_app) = provider_app else { return Ok(()) };
+    let default = |name: &str| manifest.settings_schema.pointer(&format!("/properties/{name}/default"));
+    let is_own = |name: &&str| given.get(*name).is_some_and(|value| !value.is_null() && value != "" && Some(value) != default(name));
+    let mut problems: Vec<FieldProblem> = manifest
+        .base_settings()
+        .filter(is_own)
+        .map(|name| {
+            let why =
+                format!("says where the secret of the app “{}” goes: it is a setting of the app (PATCH /admin/v1/apps)", provider_app.name);
+            FieldProblem::new(format!("/settings/{name}"), why)
+        })
+        .collect();
+    problems.dedup();
+    if problems.is_empty() { Ok(()) } else { Err(ApiError::invalid(problems)) }
+}
 
 /// Settings without secrets, and what becomes of each secret.
 pub(super) struct Split {
@@ -25,7 +58,7 @@ pub(super) fn split(manifest: &Manifest, settings: &Map<String, Value>) -> Resul
     for (name, spec) in &manifest.secrets {
         let Some(value) = split.plain.remove(name) else { continue };
         let pointer = format!("/settings/{name}");
-        if spec.from != SecretSource::Typed {
+        if !spec.is_typed() {
             problems.push(FieldProblem::new(pointer, "is kept by the gateway: it can't be given"));
             continue;
         }

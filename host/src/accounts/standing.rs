@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{HEALTH, POLL};
+use super::{HEALTH, OAUTH_REFRESH, POLL};
 use crate::{
     app::App,
     clock::At,
@@ -14,6 +14,7 @@ use crate::{
         failure::{Failure, FailureClass},
         log::{LogKind, LogLevel, Note},
     },
+    oauth,
     store::{self, Tx, people::Owner},
     wake::Topic,
 };
@@ -82,6 +83,9 @@ async fn schedule_jobs(app: &App, tx: &mut Tx, account: &Account, now: At) -> st
     let Some(version) = app.plugins.get(&account.channel_type) else { return Ok(()) };
     let health = Duration::from_secs(u64::from(version.manifest.health.interval_s));
     store::jobs::ensure(tx, &account.id, HEALTH, now.plus(health)).await?;
+    if let Some(due_at) = oauth::refresh_due(&version.manifest, account) {
+        store::jobs::ensure(tx, &account.id, OAUTH_REFRESH, due_at).await?;
+    }
     let settings = serde_json::Value::Object(account.settings.clone());
     let polls = version.polls() && version.manifest.polling.as_ref().is_some_and(|polling| polling.applies(&settings));
     if polls { store::jobs::ensure(tx, &account.id, POLL, now).await } else { store::jobs::cancel(tx, &account.id, POLL).await }

@@ -31,7 +31,7 @@ impl Connection {
 }
 
 /// The state of the connection and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
     pub connection: Connection,
     pub reason_code: Option<String>,
@@ -57,6 +57,8 @@ pub struct Account {
     pub name: String,
     /// As the plugin's `configure` returned them; secrets are never in it.
     pub settings: Map<String, Value>,
+    /// The operator's app at the provider that it goes through.
+    pub app_id: Option<String>,
     pub is_active: bool,
     pub standing: Standing,
     pub external_id: Option<String>,
@@ -74,6 +76,8 @@ pub struct Account {
     pub created_at: At,
     pub updated_at: At,
     pub connected_at: Option<At>,
+    /// When the access token from OAuth expires, as the provider told it.
+    pub oauth_expires_at: Option<At>,
 }
 
 /// What the last look at the account found.

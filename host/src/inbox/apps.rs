@@ -117,9 +117,7 @@ async fn read(app: &App, webhook: &AppWebhook, secrets: BTreeMap<String, Secret>
         verified_by: webhook.verified_by.clone(),
     };
     match version.parse_for_app(app, secrets, &asked).await {
-        Ok(Ok(parsed)) => {
-            Ok(Read { events: parsed.events, reply: parsed.reply.map(reply_in).unwrap_or_default(), digest })
-        }
+        Ok(Ok(parsed)) => Ok(Read { events: parsed.events, reply: parsed.reply.map(reply_in).unwrap_or_default(), digest }),
         Ok(Err(failure)) => Err(unread(failure, Some(digest))),
         // The version has nothing to do with it.
         Err(fault @ Fault::Busy(_)) => Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),

@@ -5,8 +5,8 @@ use url::Url;
 
 use super::settings::properties;
 use super::{
-    CONTRACT, Capabilities, Challenge, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec, Target, TemplatePart,
-    Verify, WebhookScope, WebhookSpec,
+    CONTRACT, Capabilities, Challenge, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec, Target,
+    TemplatePart, Verify, WebhookScope, WebhookSpec,
 };
 
 mod oauth;
@@ -174,10 +174,8 @@ fn secret(manifest: &Manifest, name: &str, spec: &SecretSpec, problems: &mut Pro
         (Some(field), SecretSource::App) => {
             problems.check(is_field_name(field), format!("{path}.field"), "is 1 to 40 lower case letters, digits and underscores");
         }
-        (None, SecretSource::App) => problems.add(
-            format!("{path}.field"),
-            "names one of the app's secrets: client_secret, webhook_secret, verify_token or an extra one",
-        ),
+        (None, SecretSource::App) => problems
+            .add(format!("{path}.field"), "names one of the app's secrets: client_secret, webhook_secret, verify_token or an extra one"),
         (Some(_), _) => problems.add(format!("{path}.field"), "is for `from = \"app\"`"),
         (None, _) => {}
     }
@@ -255,7 +253,11 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
         problems.check(right, format!("{path}.paths"), format!("\"{rule}\" isn't of the form /exact or /beneath/*"));
     }
     for host in &target.hosts {
-        problems.check(is_host_pattern(host), format!("{path}.hosts"), format!("\"{host}\" isn't of the form a.example.com or *.example.com"));
+        problems.check(
+            is_host_pattern(host),
+            format!("{path}.hosts"),
+            format!("\"{host}\" isn't of the form a.example.com or *.example.com"),
+        );
     }
     if let Some(most) = target.max_response_mb {
         problems.check((1..=100).contains(&most), format!("{path}.max_response_mb"), "is 1 to 100");
@@ -319,7 +321,11 @@ fn webhook(manifest: &Manifest, spec: &WebhookSpec, problems: &mut Problems) {
     }
     if let Some(select) = &spec.select {
         problems.check(is_pointer(&select.pointer), "webhook.select.pointer", "is a JSON pointer: /object");
-        problems.check(spec.scope == WebhookScope::App, "webhook.select", "is for `scope = \"app\"`: an account's own URL takes its type alone");
+        problems.check(
+            spec.scope == WebhookScope::App,
+            "webhook.select",
+            "is for `scope = \"app\"`: an account's own URL takes its type alone",
+        );
     }
     if let Some(Challenge::Query(challenge)) = &spec.challenge {
         declared(manifest, &challenge.secret, "webhook.challenge.secret", problems);

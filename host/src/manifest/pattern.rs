@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn a_pattern_is_written_as_it_was_read() {
-        for text in ["", "plain", "{app:client_id}|{secret:app_secret}", "https://a.example/{setting:version}/x", "{unknown:x}", "a{b", "{}"] {
+        for text in
+            ["", "plain", "{app:client_id}|{secret:app_secret}", "https://a.example/{setting:version}/x", "{unknown:x}", "a{b", "{}"]
+        {
             assert_eq!(pattern(text).to_string(), text);
         }
     }

@@ -22,13 +22,14 @@ use super::{
     http_trace::{HttpTrace, HttpTraces},
 };
 use crate::{
-    accounts,
+    accounts::{self, Opened},
     app::App,
     blobs::{BlobError, BlobWriter, Blobs},
     clock::Clock,
     domain::{
         account::Account,
         log::{self, LogKind, Note},
+        provider_app::ProviderApp,
     },
     egress::{Dispatch, Errand, Scanner},
     logbook::Logbook,
@@ -129,6 +130,7 @@ fn report(removed: Result<(), BlobError>) {
 /// What reaches beyond this machine: absent where a hook has no business there.
 struct Online {
     app: Arc<App>,
+    /// With what is the app's to say in place of the account's.
     settings: Value,
     dispatch: Option<Box<dyn Dispatch>>,
 }
@@ -143,6 +145,7 @@ pub struct CallServices {
     blobs: Blobs,
     clock: Arc<dyn Clock>,
     secrets: BTreeMap<String, Secret>,
+    provider_app: Option<ProviderApp>,
     online: Option<Online>,
     captured: Captured,
     call_blobs: CallBlobs,
@@ -170,9 +173,10 @@ impl CallServices {
 
     /// For hooks that talk to the provider.
     pub async fn for_account(app: &Arc<App>, version: &Version, account: &Account) -> store::Result<CallServices> {
-        let secrets = accounts::open_secrets(app, account).await?;
+        let Opened { secrets, provider_app } = accounts::open(app, account).await?;
         let mut services = CallServices::new(app, version, Some(account), secrets);
-        let settings = Value::Object(account.settings.clone());
+        let settings = accounts::effective_settings(&version.manifest, account, provider_app.as_ref());
+        services.provider_app = provider_app;
         services.online = Some(Online { app: Arc::clone(app), settings, dispatch: None });
         Ok(services)
     }
@@ -187,6 +191,7 @@ impl CallServices {
             blobs: app.blobs.clone(),
             clock: Arc::clone(&app.clock),
             secrets,
+            provider_app: None,
             online: None,
             captured: Captured::default(),
             call_blobs: CallBlobs::default(),
@@ -213,6 +218,11 @@ impl CallServices {
     /// Where blobs that the call made can be found after it.
     pub fn call_blobs(&self) -> CallBlobs {
         self.call_blobs.clone()
+    }
+
+    /// The account's app.
+    pub(super) fn provider_app(&self) -> Option<ProviderApp> {
+        self.provider_app.clone()
     }
 
     /// Where the call's requests can be found after it.
@@ -338,9 +348,13 @@ impl Services for CallServices {
             self.call_blobs.with(|scratch| scratch.made.insert(info.id.clone()));
         }
         // What was captured is known from here on: later requests may carry it, and nothing may leak it.
+        let has_captured = !answer.captured.is_empty();
         for (name, secret) in answer.captured {
             self.secrets.insert(name.clone(), secret.clone());
             self.captured.push(name, secret);
+        }
+        if has_captured {
+            accounts::derive(&self.manifest, self.provider_app.as_ref(), &mut self.secrets);
         }
         Ok(answer.response)
     }

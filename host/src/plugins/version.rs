@@ -11,7 +11,15 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{CallServices, Captured, http_trace::HttpTraces, watch};
-use crate::{app::App, config::Config, domain::account::Account, egress::Dispatch, manifest::Manifest, secrets::Secret, store, traces};
+use crate::{
+    app::App,
+    config::Config,
+    domain::{account::Account, provider_app::ProviderApp},
+    egress::Dispatch,
+    manifest::Manifest,
+    secrets::Secret,
+    store, traces,
+};
 
 /// Long polls wait at the provider for most of their call.
 const POLL_WALL: Duration = Duration::from_secs(60);
@@ -64,11 +72,12 @@ impl Version {
         }
     }
 
-    fn call_out(&self, app: &App, account: &Account, attempt: u32, wall: Duration) -> types::Call {
-        let webhook_url = types::Field { name: "webhook_url".to_owned(), value: app.webhook_url(&account.id) };
-        let now_ms = types::Field { name: "now_ms".to_owned(), value: app.clock.now().millis().to_string() };
-        let account = self.account_out(account);
-        types::Call { account, attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras: vec![webhook_url, now_ms] }
+    fn call_out(&self, app: &App, account: &Account, provider_app: Option<&ProviderApp>, attempt: u32, wall: Duration) -> types::Call {
+        let field = |name: &str, value: String| types::Field { name: name.to_owned(), value };
+        let mut extras = vec![field("webhook_url", app.webhook_url(account)), field("now_ms", app.clock.now().millis().to_string())];
+        let of_app = provider_app.into_iter().flat_map(ProviderApp::values);
+        extras.extend(of_app.map(|(name, value)| field(&format!("app.{name}"), value)));
+        types::Call { account: self.account_out(account), attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras }
     }
 
     fn ended<'a>(&'a self, app: &'a App, account: &'a Account, hook: &'static str, began: Instant, traces: HttpTraces) -> watch::Call<'a> {
@@ -89,7 +98,7 @@ impl Version {
     ) -> store::Result<(Answer<channel::Outcome>, Captured)> {
         let services = CallServices::for_account(app, self, account).await?;
         let captured = services.captured();
-        let call = self.call_out(app, account, 1, self.limits.wall);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
         self.ended(app, account, "connect", began, traces).connected(&answer);
@@ -132,7 +141,7 @@ impl Version {
     ) -> store::Result<Result<messages::Sent, Fault>> {
         let services = CallServices::for_account(app, self, account).await?.with_dispatch(dispatch);
         let limits = CallLimits { wall: Duration::from_millis(app.config.outbox.send_ms), ..self.limits };
-        let call = self.call_out(app, account, attempt, limits.wall);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, limits.wall);
         let (began, http) = (Instant::now(), services.traces());
         let span = traces::span!("send", plugin.version = %self.manifest.version);
         let answer = self.plugin.send(limits, Box::new(services), &call, message).instrument(span).await;
@@ -143,7 +152,7 @@ impl Version {
     pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<(Answer<channel::Report>, Captured)> {
         let services = CallServices::for_account(app, self, account).await?;
         let captured = services.captured();
-        let call = self.call_out(app, account, 1, self.limits.wall);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
         self.ended(app, account, "health", began, traces).checked(&answer);
@@ -158,7 +167,7 @@ impl Version {
         cursor: Option<&str>,
     ) -> store::Result<Answer<templates::TemplatePage>> {
         let services = CallServices::for_account(app, self, account).await?;
-        let call = self.call_out(app, account, 1, self.limits.wall);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor).await;
         self.ended(app, account, "list_templates", began, traces).listed(&answer);
@@ -168,7 +177,7 @@ impl Version {
     pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {
         let services = CallServices::for_account(app, self, account).await?;
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
-        let call = self.call_out(app, account, 1, POLL_WALL);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), 1, POLL_WALL);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await;
         self.ended(app, account, "poll", began, traces).polled(&answer);
@@ -179,7 +188,7 @@ impl Version {
         let services = CallServices::for_account(app, self, account).await?;
         let blobs = services.call_blobs();
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
-        let call = self.call_out(app, account, 1, DOWNLOAD_WALL);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), 1, DOWNLOAD_WALL);
         let (began, traces) = (Instant::now(), services.traces());
         let mut answer = self.plugin.download(limits, Box::new(services), &call, provider_ref).await;
         let kept = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|blob| blob.id.clone());

@@ -97,11 +97,15 @@ async fn connect(
 ) -> Result<axum::Json<Value>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     let step = match step {
-        Value::Object(fields) if fields.is_empty() => ConnectStep::Start,
-        step => serde_json::from_value(step).map_err(|error| {
-            ApiError::invalid_field("/step", error.to_string()).hint("Write {\"step\": \"start\"}, answers, tick or refresh.")
-        })?,
+        Value::Object(mut fields) if !fields.contains_key("step") => {
+            fields.insert("step".to_owned(), json!("start"));
+            Value::Object(fields)
+        }
+        step => step,
     };
+    let step: ConnectStep = serde_json::from_value(step).map_err(|error| {
+        ApiError::invalid_field("/step", error.to_string()).hint("Write {\"step\": \"start\"}, answers, tick or refresh.")
+    })?;
     let account = to_the_end(&app, |app| async move { accounts::connect(&app, &account, step).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
@@ -161,7 +165,7 @@ async fn test(
         }
         None => None,
     };
-    let webhook = json!({"url": app.webhook_url(&account.id), "refusals": account.webhook_refusals});
+    let webhook = json!({"url": app.webhook_url(&account), "refusals": account.webhook_refusals});
     Ok(axum::Json(json!({"ok": health.ok, "checks": health.checks, "webhook": webhook, "message": message})))
 }
 
@@ -221,7 +225,9 @@ fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>, sendin
         "external_id": account.external_id,
         "display_name": account.display_name,
         "facts": account.facts,
-        "webhook_url": app.webhook_url(&account.id),
+        "app_id": account.app_id,
+        "oauth_expires_at": account.oauth_expires_at,
+        "webhook_url": app.webhook_url(account),
         "webhook_refusals": account.webhook_refusals,
         "last_refused_at": account.last_refused_at,
         "prompt": account.connect_prompt,

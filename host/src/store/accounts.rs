@@ -18,6 +18,7 @@ impl Record for Account {
             channel_type: row.get("type")?,
             name: row.get("name")?,
             settings: row.json("settings")?,
+            app_id: row.get("app_id")?,
             is_active: row.get("is_active")?,
             standing: Standing {
                 connection: row.word("connection")?,
@@ -39,6 +40,7 @@ impl Record for Account {
             created_at: row.at("created_at")?,
             updated_at: row.at("updated_at")?,
             connected_at: row.at_option("connected_at")?,
+            oauth_expires_at: row.at_option("oauth_expires_at")?,
         })
     }
 }
@@ -54,8 +56,8 @@ pub struct Filter {
 pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     let statement = sql("INSERT INTO channel_accounts
                (id, organization_id, type, name, settings, is_active, connection, reason_code, reason, user_action,
-                facts, data_key, webhook_refusals, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $13)")
+                facts, data_key, webhook_refusals, created_at, updated_at, app_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $13, $14)")
     .bind(&account.id)
     .bind(&account.organization_id)
     .bind(&account.channel_type)
@@ -68,7 +70,8 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     .bind(account.standing.user_action.clone())
     .bind(account.facts.clone())
     .bind(account.data_key.clone())
-    .bind(account.created_at);
+    .bind(account.created_at)
+    .bind(account.app_id.clone());
     tx.run(statement).await?;
     Ok(())
 }
@@ -109,6 +112,18 @@ pub async fn update(tx: &mut Tx, id: &str, change: &Change<'_>, now: At) -> Resu
     .bind(change.is_active)
     .bind(now);
     tx.run(statement).await?;
+    Ok(())
+}
+
+/// The app that the account goes through from now on.
+pub async fn set_app(tx: &mut Tx, id: &str, app_id: Option<&str>, now: At) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET app_id = $2, updated_at = $3 WHERE id = $1").bind(id).bind(app_id).bind(now)).await?;
+    Ok(())
+}
+
+/// Takes away all that is told of the account at the provider.
+pub async fn clear_facts(tx: &mut Tx, id: &str, now: At) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET facts = $2, updated_at = $3 WHERE id = $1").bind(id).bind(json!({})).bind(now)).await?;
     Ok(())
 }
 
@@ -160,9 +175,10 @@ pub async fn find_named(mut db: impl Run + Send, channel_type: &str, names: &BTr
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let mut statement = sql("SELECT external_id AS name, id FROM channel_accounts WHERE type = $1 AND deleted_at IS NULL AND external_id IN ")
-        .bind(channel_type)
-        .list(names.iter().copied());
+    let mut statement =
+        sql("SELECT external_id AS name, id FROM channel_accounts WHERE type = $1 AND deleted_at IS NULL AND external_id IN ")
+            .bind(channel_type)
+            .list(names.iter().copied());
     statement.push(" UNION SELECT route AS name, account_id AS id FROM account_routes WHERE channel_type = $1 AND route IN ");
     let rows = db.rows(statement.list(names.iter().copied())).await?;
     rows.iter().map(|row| Ok((row.get("name")?, row.get("id")?))).collect()

@@ -584,6 +584,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "nodes", include_str!("../../../migrations/sqlite/0008_nodes.sql")),
     (9, "statistics", include_str!("../../../migrations/sqlite/0009_statistics.sql")),
     (10, "wide rows", include_str!("../../../migrations/sqlite/0010_wide_rows.sql")),
+    (11, "apps", include_str!("../../../migrations/sqlite/0011_apps.sql")),
     (12, "app webhooks", include_str!("../../../migrations/sqlite/0012_app_webhooks.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -597,5 +598,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
     (9, "statistics", include_str!("../../../migrations/postgres/0009_statistics.sql")),
     (10, "wide rows", include_str!("../../../migrations/postgres/0010_wide_rows.sql")),
+    (11, "apps", include_str!("../../../migrations/postgres/0011_apps.sql")),
     (12, "app webhooks", include_str!("../../../migrations/postgres/0012_app_webhooks.sql")),
 ];

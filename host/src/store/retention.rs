@@ -121,8 +121,15 @@ mod tests {
                 headers: Vec::new(),
                 body: body.as_bytes().to_vec(),
             };
-            let webhook =
-                Webhook { id: id_at(at), account_id: "a".into(), organization_id: "o".into(), received_at: at, verified_by: None, shared: false, request };
+            let webhook = Webhook {
+                id: id_at(at),
+                account_id: "a".into(),
+                organization_id: "o".into(),
+                received_at: at,
+                verified_by: None,
+                shared: false,
+                request,
+            };
             let disposition = Disposition { state, reason: None, plugin_digest: None, events: 0 };
             let mut tx = self.db.begin().await.unwrap();
             webhooks::insert(&mut tx, &[(&webhook, &disposition)]).await.unwrap();

@@ -58,7 +58,8 @@ impl Record for AppWebhook {
 }
 
 /// What [`Delivery`] is read from; `w` and the plugin's version beside it.
-const DELIVERY: &str = "SELECT w.id, w.account_id, w.app_id, w.shared, w.organization_id, w.type, w.external_id, w.received_at, w.method, w.path,
+const DELIVERY: &str =
+    "SELECT w.id, w.account_id, w.app_id, w.shared, w.organization_id, w.type, w.external_id, w.received_at, w.method, w.path,
              w.verified_by, w.state, w.reason, w.events, CAST(length(w.body) AS BIGINT) AS size, w.deliveries, w.repeated_at,
              w.plugin_digest, p.version AS plugin_version, w.processed_at";
 const DELIVERY_FROM: &str = " FROM webhooks w LEFT JOIN plugin_versions p ON p.digest = w.plugin_digest WHERE 1 = 1";

@@ -36,6 +36,12 @@ impl Notice {
         true
     }
 
+    /// Answers whether that is news.
+    pub(super) fn add_all_accounts(&mut self) -> bool {
+        self.accounts.clear();
+        !std::mem::replace(&mut self.all_accounts, true)
+    }
+
     /// Adds what another one tells; answers that there is something to tell.
     pub(super) fn take_up(&mut self, mut other: Notice) -> bool {
         self.topics.append(&mut other.topics);

@@ -134,11 +134,8 @@ fn candidates(app: &App, found: &KnownApp) -> Result<Vec<Candidate>, ApiError> {
 
 /// The type that the request is for.
 fn select(candidates: Vec<Candidate>, body: &Bytes) -> Option<Candidate> {
-    let json: Option<Value> = candidates
-        .iter()
-        .any(|candidate| candidate.spec.select.is_some())
-        .then(|| serde_json::from_slice(body).ok())
-        .flatten();
+    let json: Option<Value> =
+        candidates.iter().any(|candidate| candidate.spec.select.is_some()).then(|| serde_json::from_slice(body).ok()).flatten();
     let fits = |candidate: &Candidate| match &candidate.spec.select {
         Some(select) => json.as_ref().is_some_and(|json| select.fits(json)),
         None => true,

@@ -109,6 +109,7 @@ async fn database(folder: &std::path::Path) -> Db {
         channel_type: "TEST".into(),
         name: "Test".into(),
         settings: Map::new(),
+        app_id: None,
         is_active: true,
         standing: Standing::plain(Connection::Connected),
         external_id: None,
@@ -125,6 +126,7 @@ async fn database(folder: &std::path::Path) -> Db {
         created_at: seconds(0),
         updated_at: seconds(0),
         connected_at: None,
+        oauth_expires_at: None,
     };
     store::accounts::insert(&mut tx, &account).await.unwrap();
     let ids = Arc::new(Ids::default());

@@ -24,8 +24,7 @@ fn recipe(manifest: &Manifest, recipe: &OauthRecipe, path: &str, problems: &mut 
     }
     url(manifest, &recipe.authorize, &format!("{path}.authorize"), problems);
     url(manifest, &recipe.token, &format!("{path}.token"), problems);
-    for (field, setting) in
-        [("authorize_base_setting", &recipe.authorize_base_setting), ("token_base_setting", &recipe.token_base_setting)]
+    for (field, setting) in [("authorize_base_setting", &recipe.authorize_base_setting), ("token_base_setting", &recipe.token_base_setting)]
     {
         let right = setting.as_deref().is_none_or(is_field_name);
         problems.check(right, format!("{path}.{field}"), "is 1 to 40 lower case letters, digits and underscores");

@@ -1,0 +1,199 @@
+//! Authorisations under way, and requests to have data deleted.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use crate::{clock::At, domain::account::Standing};
+
+/// An authorisation that somebody began.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    pub id: String,
+    pub account_id: String,
+    pub app_id: String,
+    pub ticket_hash: Vec<u8>,
+    pub state_hash: Vec<u8>,
+    pub browser_hash: Option<Vec<u8>>,
+    /// Sealed under the account's data key.
+    pub verifier: Option<Vec<u8>>,
+    pub redirect_uri: String,
+    /// How the account stood before.
+    pub stood: Standing,
+    /// The account's tokens from before, where new ones were stored.
+    pub kept: Option<Kept>,
+    pub created_at: At,
+    pub expires_at: At,
+    pub used_at: Option<At>,
+    pub settled_at: Option<At>,
+}
+
+/// What an account had before new tokens were stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub secrets: Vec<KeptSecret>,
+    /// When they expire, in microseconds.
+    pub expires_at: Option<i64>,
+}
+
+/// A sealed secret set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSecret {
+    pub name: String,
+    /// Hex.
+    pub sealed: String,
+    pub last4: String,
+}
+
+impl Record for Flow {
+    fn from_row(row: &Row) -> std::result::Result<Flow, StoreError> {
+        Ok(Flow {
+            id: row.get("id")?,
+            account_id: row.get("account_id")?,
+            app_id: row.get("app_id")?,
+            ticket_hash: row.get("ticket_hash")?,
+            state_hash: row.get("state_hash")?,
+            browser_hash: row.get("browser_hash")?,
+            verifier: row.get("verifier")?,
+            redirect_uri: row.get("redirect_uri")?,
+            stood: row.json("stood")?,
+            kept: row.json_option("kept")?,
+            created_at: row.at("created_at")?,
+            expires_at: row.at("expires_at")?,
+            used_at: row.at_option("used_at")?,
+            settled_at: row.at_option("settled_at")?,
+        })
+    }
+}
+
+pub async fn insert(tx: &mut Tx, flow: &Flow) -> Result<()> {
+    let statement = sql("INSERT INTO oauth_flows
+               (id, account_id, app_id, ticket_hash, state_hash, verifier, redirect_uri, stood, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+    .bind(&flow.id)
+    .bind(&flow.account_id)
+    .bind(&flow.app_id)
+    .bind(flow.ticket_hash.clone())
+    .bind(flow.state_hash.clone())
+    .bind(flow.verifier.clone())
+    .bind(&flow.redirect_uri)
+    .bind(json!(flow.stood))
+    .bind(flow.created_at)
+    .bind(flow.expires_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<Flow>> {
+    db.optional(sql("SELECT * FROM oauth_flows WHERE id = $1").bind(id)).await
+}
+
+pub async fn find_by_ticket(mut db: impl Run + Send, hash: &[u8]) -> Result<Option<Flow>> {
+    db.optional(sql("SELECT * FROM oauth_flows WHERE ticket_hash = $1").bind(hash)).await
+}
+
+pub async fn find_by_state(mut db: impl Run + Send, hash: &[u8]) -> Result<Option<Flow>> {
+    db.optional(sql("SELECT * FROM oauth_flows WHERE state_hash = $1").bind(hash)).await
+}
+
+/// The account's authorisations that aren't settled, oldest first.
+pub async fn open_of(mut db: impl Run + Send, account_id: &str) -> Result<Vec<Flow>> {
+    db.all(sql("SELECT * FROM oauth_flows WHERE account_id = $1 AND settled_at IS NULL ORDER BY created_at, id").bind(account_id)).await
+}
+
+/// Binds the flow to the browser that opened it first; false where another one did.
+pub async fn bind_browser(tx: &mut Tx, id: &str, browser_hash: &[u8]) -> Result<bool> {
+    let statement = sql("UPDATE oauth_flows SET browser_hash = $2 WHERE id = $1 AND browser_hash IS NULL").bind(id).bind(browser_hash);
+    Ok(tx.run(statement).await? > 0)
+}
+
+/// Uses the state up; false where it was used, is settled or has expired: whoever gets true is the only one.
+pub async fn take(tx: &mut Tx, id: &str, now: At) -> Result<bool> {
+    let statement = sql("UPDATE oauth_flows SET used_at = $2
+             WHERE id = $1 AND used_at IS NULL AND settled_at IS NULL AND expires_at > $2")
+    .bind(id)
+    .bind(now);
+    Ok(tx.run(statement).await? > 0)
+}
+
+/// Sets the account's tokens from before aside; false where the flow was settled meanwhile.
+pub async fn keep(tx: &mut Tx, id: &str, kept: &Kept) -> Result<bool> {
+    let statement = sql("UPDATE oauth_flows SET kept = $2 WHERE id = $1 AND settled_at IS NULL").bind(id).bind(json!(kept));
+    Ok(tx.run(statement).await? > 0)
+}
+
+/// Ends the flow; false where it had ended. What was set aside goes.
+pub async fn settle(tx: &mut Tx, id: &str, outcome: &str, now: At) -> Result<bool> {
+    let statement = sql("UPDATE oauth_flows SET settled_at = $2, outcome = $3, kept = NULL, verifier = NULL
+             WHERE id = $1 AND settled_at IS NULL")
+    .bind(id)
+    .bind(now)
+    .bind(outcome);
+    Ok(tx.run(statement).await? > 0)
+}
+
+/// Ends every flow of the account in the same way.
+pub async fn settle_all(tx: &mut Tx, account_id: &str, outcome: &str, now: At) -> Result<()> {
+    let statement = sql("UPDATE oauth_flows SET settled_at = $2, outcome = $3, kept = NULL, verifier = NULL
+             WHERE account_id = $1 AND settled_at IS NULL")
+    .bind(account_id)
+    .bind(now)
+    .bind(outcome);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Forgets flows that were settled and expired before `before`.
+pub async fn prune(tx: &mut Tx, before: At) -> Result<u64> {
+    tx.run(sql("DELETE FROM oauth_flows WHERE settled_at IS NOT NULL AND expires_at < $1").bind(before)).await
+}
+
+/// When the account's access token expires; what failed before is forgotten.
+pub async fn set_expiry(tx: &mut Tx, account_id: &str, expires_at: Option<At>) -> Result<()> {
+    let statement =
+        sql("UPDATE channel_accounts SET oauth_expires_at = $2, oauth_failures = 0 WHERE id = $1").bind(account_id).bind(expires_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// Counts a refresh that failed; answers how many there have been in a row.
+pub async fn count_failure(tx: &mut Tx, account_id: &str) -> Result<i64> {
+    let statement = sql("UPDATE channel_accounts SET oauth_failures = oauth_failures + 1 WHERE id = $1 RETURNING oauth_failures");
+    let rows = tx.rows(statement.bind(account_id)).await?;
+    rows.first().map_or(Ok(0), |row| row.get("oauth_failures"))
+}
+
+/// A request of a person to have what is known of him deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    pub code: String,
+    pub accounts: i64,
+    pub requested_at: At,
+    pub completed_at: Option<At>,
+}
+
+impl Record for Deletion {
+    fn from_row(row: &Row) -> std::result::Result<Deletion, StoreError> {
+        Ok(Deletion {
+            code: row.get("code")?,
+            accounts: row.get("accounts")?,
+            requested_at: row.at("requested_at")?,
+            completed_at: row.at_option("completed_at")?,
+        })
+    }
+}
+
+pub async fn insert_deletion(tx: &mut Tx, app_id: &str, deletion: &Deletion) -> Result<()> {
+    let statement = sql("INSERT INTO oauth_deletions (code, app_id, accounts, requested_at, completed_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(&deletion.code)
+        .bind(app_id)
+        .bind(deletion.accounts)
+        .bind(deletion.requested_at)
+        .bind(deletion.completed_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+pub async fn find_deletion(mut db: impl Run + Send, code: &str) -> Result<Option<Deletion>> {
+    db.optional(sql("SELECT * FROM oauth_deletions WHERE code = $1").bind(code)).await
+}
