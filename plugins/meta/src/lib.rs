@@ -1,1 +1,14 @@
-//! What the plugins of one provider share.
+//! What Meta's channels share: requests to the Graph API and what becomes of its refusals, tokens, subscriptions, and the items of
+//! Messenger's and Instagram's webhooks.
+
+#![warn(missing_docs)]
+
+pub mod graph;
+pub mod json;
+pub mod refusal;
+pub mod subscription;
+pub mod token;
+
+pub use graph::{Graph, Trouble};
+pub use json::Json;
+pub use refusal::{Class, Refusal};
