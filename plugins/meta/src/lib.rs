@@ -5,6 +5,7 @@
 
 pub mod graph;
 pub mod json;
+pub mod messaging;
 pub mod refusal;
 pub mod subscription;
 pub mod token;
