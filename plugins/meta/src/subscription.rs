@@ -68,8 +68,12 @@ pub fn unsubscribe(graph: &Graph<'_>, node: &str) -> Result<(), Trouble> {
 /// Where Meta refuses it, or doesn't answer.
 pub fn mend(graph: &Graph<'_>, node: &str, app_id: Option<&str>, fields: &[&str]) -> Result<Found, Trouble> {
     let lacking = |subscribers: &[Subscriber]| lacking(subscribers, app_id, fields);
-    let Some(before) = lacking(&read(graph, node)?) else { return Ok(Found::Whole) };
-    subscribe(graph, node, fields)?;
+    let standing = read(graph, node)?;
+    let Some(before) = lacking(&standing) else { return Ok(Found::Whole) };
+    // Setting replaces: what somebody else has the app subscribed to stays.
+    let ours = standing.iter().find(|subscriber| app_id == Some(subscriber.app_id.as_str()));
+    let others = ours.iter().flat_map(|ours| &ours.fields).map(String::as_str).filter(|field| !fields.contains(field));
+    subscribe(graph, node, &fields.iter().copied().chain(others).collect::<Vec<_>>())?;
     Ok(match lacking(&read(graph, node)?) {
         None => Found::Mended(before),
         Some(after) => Found::Lacking(after),
