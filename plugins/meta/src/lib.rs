@@ -1,5 +1,4 @@
-//! What Meta's channels share: requests to the Graph API and what becomes of its refusals, tokens, subscriptions, and the items of
-//! Messenger's and Instagram's webhooks.
+#![doc = include_str!("../README.md")]
 
 #![warn(missing_docs)]
 
