@@ -11,7 +11,7 @@ pub const MEDIA: &str = "media";
 /// # Errors
 /// [`Failure::Rejected`] where it is over, or leads elsewhere.
 pub fn download(url: &str) -> Result<Blob, Failure> {
-    if !url.starts_with("https://") && !url.starts_with("http://") {
+    if !url.starts_with("https://") {
         return Err(Failure::rejected("media_reference", "a file of Meta's is named by its address"));
     }
     let response = Request::get(MEDIA, url).into_blob().send()?;
