@@ -227,7 +227,7 @@ fn shares(world: &World, app: &App, object: &str, entry: &Value) -> Vec<(String,
             };
             let mut share = entry.clone();
             for (list, standby) in [("messaging", false), ("standby", true)] {
-                if let Some(items) = share[list].as_array_mut() {
+                if let Some(items) = share.get_mut(list).and_then(Value::as_array_mut) {
                     items.retain(|item| wanted(if standby { "standby" } else { field(object, item) }));
                     if items.is_empty()
                         && let Some(share) = share.as_object_mut()

@@ -18,7 +18,9 @@ fn to(person: &str, message: &Value) -> Value {
 }
 
 fn template(payload: Value) -> Value {
-    json!({"attachment": {"type": "template", "payload": payload}})
+    let mut message = json!({"attachment": {"type": "template"}});
+    message["attachment"]["payload"] = payload;
+    message
 }
 
 #[tokio::test]
@@ -51,7 +53,7 @@ async fn limits_of_messages_and_templates_are_checked() {
         template(
             json!({"template_type": "button", "text": "t", "buttons": [button("Buy"), {"type": "web_url", "title": "Go", "url": "https://example.test"}]}),
         ),
-        template(json!({"template_type": "generic", "elements": [card; 10]})),
+        template(json!({"template_type": "generic", "elements": vec![card; 10]})),
         json!({"attachment": {"type": "video", "payload": {"url": "https://example.test/a.mp4"}}}),
         json!({"sticker_id": 767_226_160_478_561_u64}),
     ];
@@ -159,6 +161,6 @@ async fn subscribed_fields_are_of_their_kind() {
     let client = instagram(&meta);
     let path = format!("/v26.0/{INSTAGRAM}/subscribed_apps?subscribed_fields=messages,messaging_seen");
     assert_eq!(client.post(&path, json!({})).await.0, 200);
-    assert_eq!(client.get(&format!("/v26.0/me/subscribed_apps")).await.1["data"][0]["app_id"], APP);
+    assert_eq!(client.get("/v26.0/me/subscribed_apps").await.1["data"][0]["app_id"], APP);
     assert_eq!(client.refusal(&format!("/v26.0/{INSTAGRAM}/subscribed_apps"), fields("message_echoes")).await.1, 100);
 }

@@ -13,7 +13,9 @@ fn messages() -> String {
 }
 
 fn sending(kind: &str, content: Value) -> Value {
-    json!({"messaging_product": "whatsapp", "recipient_type": "individual", "to": TO, "type": kind, kind: content})
+    let mut body = json!({"messaging_product": "whatsapp", "recipient_type": "individual", "to": TO, "type": kind});
+    body[kind] = content;
+    body
 }
 
 #[tokio::test]
