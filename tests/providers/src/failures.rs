@@ -23,7 +23,7 @@ pub struct Failure {
     /// How many requests are struck; 1 where left out.
     pub times: Option<u32>,
     /// The provider's error, in the provider's envelope, with this HTTP status.
-    pub error_code: Option<u16>,
+    pub error_code: Option<u32>,
     /// The text that goes with `error_code`.
     pub description: Option<String>,
     /// What else the provider tells with `error_code`: `{"retry_after":3}`.
@@ -55,7 +55,7 @@ pub enum Moment {
 impl Failure {
     /// `error_code` with its text, for the next request of `method`.
     #[must_use]
-    pub fn error(method: &str, error_code: u16, description: &str) -> Self {
+    pub fn error(method: &str, error_code: u32, description: &str) -> Self {
         Self { method: Some(method.into()), error_code: Some(error_code), description: Some(description.into()), ..Self::default() }
     }
 

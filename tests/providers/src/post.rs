@@ -52,9 +52,23 @@ impl Poster {
         body: Bytes,
         within: Duration,
     ) -> Result<Posted, String> {
+        let json = HeaderValue::from_static("application/json");
+        let headers: Vec<_> = headers.iter().cloned().chain([(header::CONTENT_TYPE, json)]).collect();
+        self.send(Method::POST, url, &headers, body, within).await
+    }
+
+    /// Sends to a webhook's host, with any method and content. The error is a sentence for people.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Bytes,
+        within: Duration,
+    ) -> Result<Posted, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let host = uri.authority().map(|authority| authority.as_str().to_owned());
-        let mut request = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");
+        let mut request = Request::builder().method(method);
         if let (Some(host), Some(_)) = (host, &self.deliver_to) {
             request = request.header(header::HOST, host);
         }

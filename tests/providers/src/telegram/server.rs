@@ -168,6 +168,7 @@ async fn fail(failure: &Failure, act: impl Future<Output = Outcome>) -> Response
         return proxy_error(status, failure.body.as_deref());
     }
     if let Some(error_code) = failure.error_code {
+        let error_code = u16::try_from(error_code).unwrap_or(500);
         let description = failure.description.clone().unwrap_or_else(|| "Failure on demand".to_owned());
         return respond(&Err(Refusal { parameters: failure.parameters.clone(), ..Refusal::new(error_code, description) }));
     }
