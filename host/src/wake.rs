@@ -87,7 +87,7 @@ impl Wake {
     pub fn all_accounts_changed(&self) {
         self.accounts.forget_all();
         if let Some(link) = &self.link {
-            link.add(|notice| notice.add_all_accounts());
+            link.add(Notice::add_all_accounts);
         }
     }
 

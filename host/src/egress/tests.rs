@@ -3,6 +3,7 @@
 mod credentials;
 mod delivery;
 mod fetch;
+mod hosts;
 mod redirects;
 mod responses;
 mod server;

@@ -1,6 +1,8 @@
 use super::*;
 use serde_json::json;
 
+mod apps;
+
 const TELEGRAM: &str = include_str!("../../../plugins/telegram/plugin.toml");
 
 fn schema() -> serde_json::Value {
@@ -152,6 +154,7 @@ fn a_timestamp_and_its_header_need_each_other() {
         Verify::Hmac(HmacRecipe {
             header: "x-signature".to_owned(),
             secret: "webhook_secret".to_owned(),
+            alternatives: Vec::new(),
             algorithm: HmacAlgorithm::Sha256,
             encoding: Encoding::Hex,
             prefix: "v0=".to_owned(),

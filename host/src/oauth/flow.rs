@@ -20,7 +20,7 @@ use crate::{
         provider_app::ProviderApp,
     },
     error::ApiError,
-    manifest::{Manifest, OauthRecipe},
+    manifest::{Manifest, OauthRecipe, SecretSpec},
     secrets::{Secret, generate},
     store::{
         self, Tx,
@@ -215,14 +215,14 @@ pub(super) async fn provider_page(app: &App, flow: &Flow, ticket: &str) -> Resul
     let (account, registration) = registration_of(app, flow).await?;
     let verifier = verifier_of(app, &account, flow)?;
     let page = registration.authorize_url(&flow.redirect_uri, &browser::state_of(ticket), verifier.as_ref());
-    Ok(app.egress.as_reached(&page.map_err(unusable)?))
+    Ok(app.egress.as_reached(&page.map_err(|why| unusable(&why))?))
 }
 
 fn verifier_of(app: &App, account: &Account, flow: &Flow) -> store::Result<Option<Secret>> {
     flow.verifier.as_deref().map(|sealed| accounts::open_aside(app, account, VERIFIER, sealed)).transpose()
 }
 
-fn unusable(why: String) -> ApiError {
+fn unusable(why: &str) -> ApiError {
     ApiError::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "oauth_malformed", format!("The provider can't be asked: {why}"))
         .hint("Check the app's settings: GET /admin/v1/apps.")
 }
@@ -238,7 +238,7 @@ async fn registration_of(app: &App, flow: &Flow) -> Result<(Account, Registratio
         return Err(ApiError::conflict("oauth_changed", "The account or its app was changed meanwhile.").hint(AGAIN));
     };
     let settings = accounts::effective_settings(manifest, &account, Some(&provider_app));
-    let registration = Registration::of(app, recipe, &settings, &provider_app).await?.map_err(unusable)?;
+    let registration = Registration::of(app, recipe, &settings, &provider_app).await?.map_err(|why| unusable(&why))?;
     Ok((account, registration))
 }
 
@@ -274,7 +274,7 @@ async fn keep_tokens(app: &App, account: &Account, flow: &Flow, tokens: Tokens) 
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     let had = store::secrets::list(&mut tx, &account.id).await?;
-    let is_granted = |name: &str| manifest.secrets.get(name).is_some_and(|spec| spec.is_granted());
+    let is_granted = |name: &str| manifest.secrets.get(name).is_some_and(SecretSpec::is_granted);
     let granted = had.into_iter().filter(|secret| is_granted(&secret.name));
     let secrets = granted.map(|SealedSecret { name, sealed, last4 }| KeptSecret { name, sealed: hex::encode(sealed), last4 }).collect();
     let kept = Kept { secrets, expires_at: account.oauth_expires_at.map(At::micros) };

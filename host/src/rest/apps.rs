@@ -20,6 +20,7 @@ use crate::{
     apps::{self, AppChange, CLIENT_SECRET, NewApp, VERIFY_TOKEN, WEBHOOK_SECRET},
     domain::{account::SecretHint, provider_app::ProviderApp},
     error::ApiError,
+    secrets::Secret,
     store,
 };
 
@@ -88,7 +89,7 @@ async fn render(app: &App, provider_app: &ProviderApp) -> Result<Value, ApiError
         "client_id": client_id,
         "client_secret": client_secret,
         "webhook_secret": webhook_secret,
-        "verify_token": opened.get(VERIFY_TOKEN).map(|token| token.expose()),
+        "verify_token": opened.get(VERIFY_TOKEN).map(Secret::expose),
         "settings": settings,
         "secrets": hints,
         "accounts": accounts,

@@ -197,3 +197,167 @@ pub async fn insert_deletion(tx: &mut Tx, app_id: &str, deletion: &Deletion) -> 
 pub async fn find_deletion(mut db: impl Run + Send, code: &str) -> Result<Option<Deletion>> {
     db.optional(sql("SELECT * FROM oauth_deletions WHERE code = $1").bind(code)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::{
+        domain::{
+            account::{Account, Connection},
+            provider_app::ProviderApp,
+        },
+        store::{self, Db},
+    };
+
+    fn at(seconds: i64) -> At {
+        At::from_micros(seconds * 1_000_000)
+    }
+
+    /// A database with an app, an account of it, and a flow from 0 to 600 seconds.
+    async fn begun() -> (tempfile::TempDir, Db) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(&folder.path().join("test.db"), 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        store::organizations::ensure(&mut tx, "org", at(0)).await.unwrap();
+        let provider_app = ProviderApp {
+            id: "app".into(),
+            name: "App".into(),
+            types: vec!["TEST".into()],
+            client_id: "77".into(),
+            settings: Map::from_iter([("version".to_owned(), json!("v1"))]),
+            data_key: vec![1],
+            created_at: at(0),
+            updated_at: at(0),
+        };
+        store::apps::insert(&mut tx, &provider_app).await.unwrap();
+        let account = Account {
+            id: "account".into(),
+            organization_id: "org".into(),
+            channel_type: "TEST".into(),
+            name: "Test".into(),
+            settings: Map::new(),
+            app_id: Some("app".into()),
+            is_active: true,
+            standing: Standing::plain(Connection::Authorizing),
+            external_id: None,
+            display_name: None,
+            facts: json!({"name": "Mona"}),
+            connect_state: None,
+            connect_prompt: None,
+            data_key: vec![],
+            health: None,
+            health_at: None,
+            webhook_refusals: 0,
+            last_refused_at: None,
+            poll_cursor: None,
+            created_at: at(0),
+            updated_at: at(0),
+            connected_at: None,
+            oauth_expires_at: None,
+        };
+        store::accounts::insert(&mut tx, &account).await.unwrap();
+        let flow = Flow {
+            id: "flow".into(),
+            account_id: "account".into(),
+            app_id: "app".into(),
+            ticket_hash: vec![1],
+            state_hash: vec![2],
+            browser_hash: None,
+            verifier: Some(vec![3]),
+            redirect_uri: "https://gw.example/oauth/callback".into(),
+            stood: Standing::because(Connection::NeedsReauth, "code", "reason", "action"),
+            kept: None,
+            created_at: at(0),
+            expires_at: at(600),
+            used_at: None,
+            settled_at: None,
+        };
+        insert(&mut tx, &flow).await.unwrap();
+        tx.commit().await.unwrap();
+        (folder, db)
+    }
+
+    #[tokio::test]
+    async fn a_state_is_used_once_and_in_time() {
+        let (_folder, db) = begun().await;
+        let mut tx = db.begin().await.unwrap();
+        assert!(!take(&mut tx, "flow", at(600)).await.unwrap(), "it has expired");
+        assert!(take(&mut tx, "flow", at(599)).await.unwrap());
+        assert!(!take(&mut tx, "flow", at(599)).await.unwrap(), "it was used");
+        tx.commit().await.unwrap();
+        let flow = find_by_state(&db, &[2]).await.unwrap().unwrap();
+        assert_eq!((flow.used_at, flow.stood.connection), (Some(at(599)), Connection::NeedsReauth));
+        assert!(find_by_state(&db, &[1]).await.unwrap().is_none() && find_by_ticket(&db, &[1]).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_browser_has_it_and_one_ending_counts() {
+        let (_folder, db) = begun().await;
+        let mut tx = db.begin().await.unwrap();
+        assert!(bind_browser(&mut tx, "flow", &[7]).await.unwrap());
+        assert!(!bind_browser(&mut tx, "flow", &[8]).await.unwrap());
+        let secret = KeptSecret { name: "token".into(), sealed: "00".into(), last4: "4444".into() };
+        let kept = Kept { secrets: vec![secret], expires_at: Some(5) };
+        assert!(keep(&mut tx, "flow", &kept).await.unwrap());
+        assert_eq!(find(&mut tx, "flow").await.unwrap().unwrap().kept, Some(kept.clone()));
+        assert!(settle(&mut tx, "flow", "connected", at(1)).await.unwrap());
+        assert!(!settle(&mut tx, "flow", "oauth_denied", at(2)).await.unwrap());
+        assert!(!take(&mut tx, "flow", at(2)).await.unwrap() && !keep(&mut tx, "flow", &kept).await.unwrap(), "it has ended");
+        let flow = find(&mut tx, "flow").await.unwrap().unwrap();
+        assert_eq!((flow.kept, flow.verifier, flow.settled_at), (None, None, Some(at(1))), "what was set aside is gone");
+        assert!(open_of(&mut tx, "account").await.unwrap().is_empty());
+        assert_eq!(prune(&mut tx, at(600)).await.unwrap(), 0);
+        assert_eq!(prune(&mut tx, at(601)).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn failures_are_counted_until_a_refresh_goes_right() {
+        let (_folder, db) = begun().await;
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(count_failure(&mut tx, "account").await.unwrap(), 1);
+        assert_eq!(count_failure(&mut tx, "account").await.unwrap(), 2);
+        set_expiry(&mut tx, "account", Some(at(9))).await.unwrap();
+        assert_eq!(count_failure(&mut tx, "account").await.unwrap(), 1);
+        assert_eq!(store::accounts::find(&mut tx, "account").await.unwrap().unwrap().oauth_expires_at, Some(at(9)));
+    }
+
+    #[tokio::test]
+    async fn a_route_means_the_accounts_of_its_app_and_type() {
+        let (_folder, db) = begun().await;
+        let mut tx = db.begin().await.unwrap();
+        let routes = ["user:1".to_owned(), "user:1".to_owned(), "group:2".to_owned()];
+        store::routes::replace(&mut tx, "account", "TEST", &routes).await.unwrap();
+        let of_app = |app: &'static str, kind: &'static str, route: &'static str| (app, kind, route);
+        for ((app, kind, route), found) in [
+            (of_app("app", "TEST", "user:1"), 1),
+            (of_app("other", "TEST", "user:1"), 0),
+            (of_app("app", "OTHER", "user:1"), 0),
+            (of_app("app", "TEST", "user:2"), 0),
+        ] {
+            let ids = store::routes::account_ids_of_app(&mut tx, app, kind, route).await.unwrap();
+            assert_eq!(ids.len(), found, "{app} {kind} {route}");
+        }
+        assert_eq!(store::routes::account_ids(&mut tx, "TEST", "group:2").await.unwrap(), ["account"]);
+        store::routes::remove(&mut tx, "account", "user:1").await.unwrap();
+        store::routes::replace(&mut tx, "account", "TEST", &["group:3".to_owned()]).await.unwrap();
+        assert!(store::routes::account_ids(&mut tx, "TEST", "group:2").await.unwrap().is_empty(), "the old ones are replaced");
+        assert_eq!(store::apps::accounts_by_type(&mut tx, "app").await.unwrap(), [("TEST".to_owned(), 1)]);
+        assert_eq!(store::apps::account_ids(&mut tx, "app").await.unwrap(), ["account"]);
+        store::accounts::clear_facts(&mut tx, "account", at(1)).await.unwrap();
+        assert_eq!(store::accounts::find(&mut tx, "account").await.unwrap().unwrap().facts, json!({}));
+    }
+
+    #[tokio::test]
+    async fn a_deletion_is_found_by_its_code() {
+        let (_folder, db) = begun().await;
+        let mut tx = db.begin().await.unwrap();
+        let deletion = Deletion { code: "abc".into(), accounts: 2, requested_at: at(1), completed_at: Some(at(2)) };
+        insert_deletion(&mut tx, "app", &deletion).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(find_deletion(&db, "abc").await.unwrap(), Some(deletion));
+        assert_eq!(find_deletion(&db, "abd").await.unwrap(), None);
+    }
+}
