@@ -264,10 +264,24 @@ impl Meta {
         self.server.world.lock().learn(person);
     }
 
-    /// Changes an app, Page, number… that is there: `meta.change_number("9…", |number| number.registered = false)`.
+    /// Changes a number that is there: `meta.change_number("9…", |number| number.registered = false)`.
     pub fn change_number(&self, id: &str, change: impl FnOnce(&mut Number)) {
         if let Some(number) = self.server.world.lock().number_mut(id) {
             change(number);
+        }
+    }
+
+    /// Changes a Page that is there.
+    pub fn change_page(&self, id: &str, change: impl FnOnce(&mut Page)) {
+        if let Some(page) = self.server.world.lock().pages.iter_mut().find(|page| page.id == id) {
+            change(page);
+        }
+    }
+
+    /// Changes a WABA that is there.
+    pub fn change_waba(&self, id: &str, change: impl FnOnce(&mut Waba)) {
+        if let Some(waba) = self.server.world.lock().wabas.iter_mut().find(|waba| waba.id == id) {
+            change(waba);
         }
     }
 

@@ -462,7 +462,7 @@ impl World {
         window.map_or(!strict, |last| now_ms.saturating_sub(*last) <= hours * 3_600_000)
     }
 
-    /// Template ids and the like: no two are equal.
+    /// Everybody and everything of the fixtures.
     pub(crate) fn seed(&mut self) {
         self.put_app(App::default());
         self.put_user(User::default());
