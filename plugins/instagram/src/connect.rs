@@ -114,7 +114,7 @@ fn by_instagram(call: &Call, settings: &Settings) -> Result<Outcome, Failure> {
     // `id` is the app's own name for the account, and no webhook has it.
     let id = me.id("user_id").ok_or_else(|| Failure::unavailable("not_understood", "/me told no user_id"))?;
     same_account(call, settings, &id)?;
-    subscribe(&graph, &id, None, settings)?;
+    subscribe(&graph, &id, login::app_id(call), settings)?;
     let mut facts = profile(me);
     facts.extend(me.text("account_type").map(|kind| Field::new("account_type", kind)));
     // Which of its two names a deauthorisation carries isn't settled.

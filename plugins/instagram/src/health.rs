@@ -16,20 +16,16 @@ pub(crate) fn report(call: &Call) -> Result<Report, Failure> {
     let (account, node) = (settings.account(call).ok_or_else(missing)?, settings.node(call).ok_or_else(missing)?);
     let graph = Graph::new(settings.target(), &settings.graph_version);
     let (mut checks, mut facts) = (Vec::new(), Vec::new());
-    let app_id = match settings.login_type {
+    match settings.login_type {
         LoginType::Facebook => {
             if login::app_id(call).is_some() {
                 let token = login::page_token(&settings.graph_version)?;
                 checks.extend([checks::expiry(&token, checks::now_ms(call)), checks::permissions(&token.scopes, &PAGE_SCOPES)]);
                 facts.extend(checks::token_facts(&token));
             }
-            login::app_id(call)
         }
-        LoginType::Instagram => {
-            checks.push(renewal::check(checks::now_ms(call))?);
-            None
-        }
-    };
+        LoginType::Instagram => checks.push(renewal::check(checks::now_ms(call))?),
+    }
     match identity(&settings, &graph, node) {
         Ok(told) => {
             let told_id = told.id("user_id").or_else(|| told.id("id"));
@@ -41,7 +37,7 @@ pub(crate) fn report(call: &Call) -> Result<Report, Failure> {
         }
         Err(trouble) => return Err(trouble.into()),
     }
-    checks.push(checks::subscription(&graph, node, app_id, &settings.fields())?);
+    checks.push(checks::subscription(&graph, node, login::app_id(call), &settings.fields())?);
     Ok(Report { checks, facts })
 }
 

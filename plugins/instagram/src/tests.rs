@@ -41,7 +41,7 @@ const FIELDS: [&str; 7] =
 /// The account's subscription stands.
 fn subscribed(provider: &Provider) {
     let route = format!("GET instagram /v26.0/{ACCOUNT}/subscribed_apps");
-    provider.on(&route).answer(200, &json!({"data": [{"app_id": "9", "subscribed_fields": FIELDS}]}));
+    provider.on(&route).answer(200, &json!({"data": [{"app_id": "1", "subscribed_fields": FIELDS}]}));
 }
 
 /// The Page's subscription stands, for Messenger as well.

@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use crate::failures::Failure;
 use crate::meta::OBJECTS;
+use crate::meta::accounts::Consent;
 use crate::meta::answer::json_response;
 use crate::meta::pusher;
 use crate::meta::scene;
 use crate::meta::server::{Knobs, Server};
 use crate::meta::sign;
 use crate::meta::tokens::{LONG_S, Token, TokenKind};
-use crate::meta::world::{Consent, Subscription, Webhook};
+use crate::meta::world::{Subscription, Webhook};
 use crate::recorded::Recording;
 
 type Shared = State<Arc<Server>>;

@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::meta::accounts::App;
 use crate::meta::answer::GraphError;
 use crate::meta::params::text_of;
 use crate::meta::server::Server;
 use crate::meta::sign::{escaped, signature, signature_sha1};
-use crate::meta::world::{App, Subscription, World};
+use crate::meta::world::{Subscription, World};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
 const SIGNATURE_SHA1: HeaderName = HeaderName::from_static("x-hub-signature");

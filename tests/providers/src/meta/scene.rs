@@ -4,11 +4,12 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
+use crate::meta::accounts::Person;
 use crate::meta::errors;
 use crate::meta::params::text_of;
 use crate::meta::pusher::WHATSAPP;
 use crate::meta::server::Server;
-use crate::meta::world::{Person, World};
+use crate::meta::world::World;
 
 /// The fixtures, by name.
 pub(crate) fn samples() -> &'static Map<String, Value> {

@@ -5,15 +5,13 @@ mod login;
 mod pages;
 mod whatsapp;
 
-use std::sync::Arc;
-
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::IntoResponse;
 use axum::{Router, routing};
 use parking_lot::Mutex;
 use reqwest::RequestBuilder;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 

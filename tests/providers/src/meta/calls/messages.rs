@@ -250,7 +250,12 @@ fn check(server: &Server, ask: &Ask, kind: &str, recipient: &Recipient) -> Resul
                 file(header, "interactive.header")?;
             }
         }
-        "template" => template_sends::check(&world, &waba.id, content, recipient.phone)?,
+        "template" => {
+            template_sends::check(&world, &waba.id, content, recipient.phone)?;
+            for media in template_sends::files(content) {
+                file(media, "template header")?;
+            }
+        }
         other => return Err(GraphError::of(131_051).details(format!("type {other:?}"))),
     }
     let strict = server.knobs().strict_windows;

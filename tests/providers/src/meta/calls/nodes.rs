@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::meta::accounts::{Instagram, Number, Page, Waba};
 use crate::meta::answer::{GraphError, Outcome};
 use crate::meta::ask::Ask;
 use crate::meta::fields::select;
 use crate::meta::server::Server;
 use crate::meta::tokens::{Token, TokenKind, Tokens};
-use crate::meta::world::{Instagram, Kind, Number, Page, Waba, World};
+use crate::meta::world::{Kind, World};
 
 /// The node with every field it has, and the ones told where none are asked for.
 fn node(world: &World, tokens: &mut Tokens, caller: &Token, id: &str) -> Option<(Value, &'static [&'static str])> {
@@ -82,7 +83,7 @@ pub(crate) fn page(world: &World, tokens: &mut Tokens, caller: &Token, page: &Pa
         TokenKind::Page => node["access_token"] = caller.token.clone().into(),
         TokenKind::Instagram | TokenKind::App => {}
     }
-    if let Some(linked) = page.instagram.as_ref().and_then(|id| world.instagram(id)) {
+    if let Some(linked) = page.instagram.as_ref().filter(|id| caller.reaches(id)).and_then(|id| world.instagram(id)) {
         node["instagram_business_account"] = instagram(linked);
     }
     extended(node, &page.facts)

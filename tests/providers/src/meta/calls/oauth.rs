@@ -4,11 +4,12 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::meta::accounts::App;
 use crate::meta::answer::{GraphError, Outcome, Reply};
 use crate::meta::ask::Ask;
 use crate::meta::server::Server;
 use crate::meta::tokens::{LONG_S, SHORT_S, Token, TokenKind};
-use crate::meta::world::{App, World};
+use crate::meta::world::World;
 
 /// Seconds that a code can be changed for a token.
 const CODE_S: u64 = 600;

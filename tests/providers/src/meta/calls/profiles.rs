@@ -3,13 +3,13 @@
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
+use crate::meta::accounts::Person;
 use crate::meta::answer::{GraphError, Outcome};
 use crate::meta::ask::Ask;
 use crate::meta::calls::messenger::bad;
 use crate::meta::fields::select;
 use crate::meta::server::Server;
 use crate::meta::tokens::TokenKind;
-use crate::meta::world::Person;
 
 const PROPERTIES: &[&str] =
     &["account_linking_url", "commands", "get_started", "greeting", "ice_breakers", "persistent_menu", "whitelisted_domains"];

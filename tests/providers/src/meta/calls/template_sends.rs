@@ -116,6 +116,13 @@ fn header(has: Option<&Value>, given: Option<&Value>) -> Result<(), GraphError> 
     count(values.len(), expected, "header")
 }
 
+/// The media of the header.
+pub(crate) fn files(template: &Value) -> Vec<&Value> {
+    let values = parameters(component(&template["components"], "header"));
+    let media = |value: &&Value| matches!(value["type"].as_str(), Some("image" | "video" | "document"));
+    values.iter().filter(media).map(|value| &value[value["type"].as_str().unwrap_or_default()]).collect()
+}
+
 /// Buttons with variables need theirs; quick replies may have a payload.
 fn buttons(has: Option<&Value>, given: &Value) -> Result<(), GraphError> {
     let buttons = has.and_then(|buttons| buttons["buttons"].as_array()).map_or(&[][..], Vec::as_slice);

@@ -194,3 +194,28 @@ async fn the_other_secret_signs_instagram_where_the_app_says_so() {
     assert_eq!(meta.post_signed_request(&url, "appsecret", "218471").await.unwrap().0, 200);
     assert!(hook.got.lock()[1].1.starts_with("signed_request="));
 }
+
+#[tokio::test]
+async fn people_with_curl_have_the_same_strings() {
+    let (meta, url, hook) = subscribed().await;
+    let client = Client::of(&meta, "");
+    let strings = async |path: &str, body: Value| -> Value {
+        client.http.post(format!("{}/_standin/{path}", meta.url())).json(&body).send().await.unwrap().json().await.unwrap()
+    };
+    assert!(strings("webhook", json!({"url": url, "verify_token": "wrong"})).await["error"].is_string());
+    assert_eq!(strings("webhook", json!({"url": url, "verify_token": "vt"})).await["success"], true);
+    strings("subscribe", json!({"account": WABA})).await;
+    let said = strings("say", json!({"account": NUMBER, "from": "15550002222", "text": "Hi"})).await;
+    assert_eq!(said["deliveries"][0]["status"], 200, "{said}");
+    let told = strings("status", json!({"number": NUMBER, "id": "wamid.X", "status": "failed", "code": 131_047})).await;
+    assert_eq!(told["deliveries"][0]["delivered"], true);
+    assert_eq!(strings("samples/wa-01-text-reply", json!({})).await["ids"], json!(["wamid.FAKEIN01"]));
+    assert_eq!(hook.payloads().len(), 3);
+    let token = strings("tokens", json!({"kind": "page", "profile": PAGE, "scopes": ["pages_messaging"]})).await;
+    let page = Client::of(&meta, token["access_token"].as_str().unwrap());
+    assert_eq!(page.get("/v26.0/me?fields=id").await.1, json!({"id": PAGE}));
+    assert_eq!(strings("knobs", json!({"statuses": true})).await["statuses"], true);
+    assert_eq!(strings("settings", json!({"advance_s": 60})).await["clock_ahead_ms"], 60_000);
+    assert_eq!(strings("consent", json!({"deny": true})).await["deny"], true);
+    assert!(strings("signed_request", json!({"user": "218471"})).await["signed_request"].as_str().unwrap().contains('.'));
+}

@@ -69,6 +69,11 @@ async fn people_deny_decline_and_untick() {
     let (_, permissions) = person.get("/v26.0/me/permissions").await;
     assert!(permissions["data"].as_array().unwrap().contains(&json!({"permission": "pages_messaging", "status": "declined"})));
     assert_eq!(person.get("/v26.0/me/accounts").await.1["data"], json!([]));
+
+    meta.set_consent(Consent { untick: vec![INSTAGRAM.into()], ..Consent::default() });
+    let person = Client::of(&meta, &meta.user_token(APP, PAGE_SCOPES));
+    let (_, pages) = person.get("/v26.0/me/accounts?fields=name,instagram_business_account{id}").await;
+    assert_eq!(pages["data"][0], json!({"id": PAGE, "name": "Fake Shop"}));
 }
 
 #[tokio::test]

@@ -102,6 +102,9 @@ async fn a_template_gets_all_its_parameters_and_only_approved_ones_go() {
     let unnamed = json!({"type": "body", "parameters": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]});
     assert_eq!(client.refusal(&messages(), template(vec![&image, &unnamed, &url])).await.1, 132_012);
 
+    let unknown = json!({"type": "header", "parameters": [{"type": "image", "image": {"id": "404"}}]});
+    assert_eq!(client.refusal(&messages(), template(vec![&unknown, &body, &url])).await.1, 131_009);
+
     let path = format!("/v26.0/{WABA}/message_templates");
     let (_, page) = client.get(&format!("{path}?status=APPROVED&limit=2")).await;
     assert_eq!(page["data"].as_array().unwrap().len(), 2);
@@ -234,4 +237,17 @@ async fn what_was_not_granted_is_refused() {
     meta.set_consent(Consent { untick: vec![WABA.into()], ..Consent::default() });
     let elsewhere = client(&meta);
     assert_eq!(refused(elsewhere.get(&format!("/v26.0/{NUMBER}")).await), (400, 100, 33));
+}
+
+#[tokio::test]
+async fn what_a_message_links_to_is_fetched_and_fails_afterwards_where_it_is_not_there() {
+    let meta = Meta::start().await;
+    let client = client(&meta);
+    let image = |link: String| sending("image", json!({ "link": link }));
+    let here = format!("{}/ig_messaging_cdn/?asset_id=FAKE", meta.url());
+    assert_eq!(client.post(&messages(), image(here)).await.0, 200);
+    assert_eq!(client.post(&messages(), image(format!("{}/ig_messaging_cdn/?asset_id=none", meta.url()))).await.0, 200);
+    let sent = meta.sent(NUMBER);
+    assert_eq!((&sent[0].fetched[0]["status"], &sent[0].fetched[0]["mime_type"]), (&json!(200), &json!("image/png")));
+    assert!(sent[1].fetched[0]["error"].is_string());
 }
