@@ -61,7 +61,7 @@ async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let (asked, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new((200, String::new()))));
     let base = provider(Arc::clone(&asked), Arc::clone(&answer));
-    let overrides = Overrides { data: Some(folder.path().to_owned()), bind: Some("127.0.0.1:0".parse().unwrap()), ..Overrides::default() };
+    let overrides = Overrides { data: Some(folder.path().to_owned()), bind: Some("127.0.0.1:0".parse().unwrap()) };
     let mut config = Config::load(None, &overrides).unwrap();
     for host in ["login.example.com", "api.example.com"] {
         config.egress.redirect.insert(host.to_owned(), base.clone());
