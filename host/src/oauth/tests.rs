@@ -300,3 +300,30 @@ async fn what_a_person_takes_back_is_erased() {
     assert_eq!(deletion_status(app(), Path(code)).await.status(), StatusCode::OK);
     assert_eq!(deletion_status(app(), Path("other".to_owned())).await.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn an_app_is_changed_field_by_field_and_stays_while_accounts_use_it() {
+    let world = world().await;
+    let (app, id) = (&world.app, &world.provider_app.id);
+    let change = |value: Value| serde_json::from_value::<apps::AppChange>(value).unwrap();
+    let wrong =
+        json!({"name": " ", "types": ["TEST", "GONE"], "client_secret": null, "settings": {"a": []}, "secrets": {"client_secret": "x"}});
+    let refused = apps::update(app, id, change(wrong)).await.unwrap_err();
+    let pointers: Vec<&str> = refused.body.errors.iter().map(|problem| problem.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/name", "/types/1", "/settings/a", "/secrets/client_secret", "/client_secret"]);
+
+    let right = json!({"client_secret": {"set": true, "last4": "ter2"}, "webhook_secret": "signs", "settings": {"v": 1}, "secrets": {"extra": "e"}});
+    apps::update(app, id, change(right)).await.unwrap();
+    let updated = apps::update(app, id, change(json!({"webhook_secret": null, "secrets": {"extra": null}}))).await.unwrap();
+    let secrets = apps::open_secrets(app, &updated).await.unwrap();
+    assert_eq!(secrets.keys().collect::<Vec<_>>(), ["client_secret", "verify_token"]);
+    assert_eq!((secrets["client_secret"].expose(), updated.value("v").as_deref()), ("hunter2-hunter2", Some("1")));
+
+    world.has(&[], &Standing::plain(Connection::Unconfigured)).await;
+    let in_use = apps::delete(app, id).await.unwrap_err();
+    assert_eq!((in_use.status, in_use.body.message.as_str()), (StatusCode::CONFLICT, "The app is used by 1 account."));
+    let serving = async |asked: Option<&str>| apps::serving(&app.db, "TEST", asked).await;
+    assert_eq!(serving(None).await.unwrap().unwrap().id, *id, "one alone is taken by itself");
+    assert_eq!(serving(Some("gone")).await.unwrap_err().body.errors[0].pointer, "/app_id");
+    assert!(apps::serving(&app.db, "OTHER", Some(id)).await.is_err() && apps::serving(&app.db, "OTHER", None).await.unwrap().is_none());
+}
