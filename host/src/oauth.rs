@@ -302,14 +302,4 @@ async fn deletion_status(State(app): State<Arc<App>>, Path(code): Path<String>) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_denial_is_told_from_a_refusal() {
-        assert_eq!(refused("access_denied", Some(&"The user said no.".to_owned())).code, "oauth_denied");
-        let other = refused("invalid_scope", Some(&format!("Scope\n{}", "x".repeat(1000))));
-        assert_eq!(other.code, "oauth_refused");
-        assert!(other.reason.contains("(invalid_scope)") && other.reason.len() < 500 && !other.reason.contains('\n'), "{}", other.reason);
-    }
-}
+mod tests;

@@ -55,6 +55,7 @@ pub struct AppChange {
     pub types: Option<Vec<String>>,
     pub client_id: Option<String>,
     /// As it is shown (`{"set": true, …}`), it stays.
+    #[serde(default, deserialize_with = "given")]
     pub client_secret: Option<Value>,
     /// Null takes it away: the client secret signs.
     #[serde(default, deserialize_with = "given")]
@@ -239,7 +240,7 @@ pub async fn update(app: &App, id: &str, change: AppChange) -> Result<ProviderAp
     problems.done()?;
     for (channel_type, accounts) in store::apps::accounts_by_type(&mut tx, id).await? {
         if !updated.serves(&channel_type) {
-            return Err(ApiError::conflict("app_in_use", format!("{} of {channel_type} still use the app.", counted(accounts)))
+            return Err(ApiError::conflict("app_in_use", format!("The app is used by {} of {channel_type}.", counted(accounts)))
                 .hint("Move them to another app first: PATCH /rest/v1/channel_accounts/{id} with app_id."));
         }
     }
@@ -264,7 +265,7 @@ pub async fn delete(app: &App, id: &str) -> Result<(), ApiError> {
     store::apps::find(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app", id))?;
     let using: i64 = store::apps::accounts_by_type(&mut tx, id).await?.iter().map(|(_, accounts)| accounts).sum();
     if using > 0 {
-        return Err(ApiError::conflict("app_in_use", format!("{} still use the app.", counted(using)))
+        return Err(ApiError::conflict("app_in_use", format!("The app is used by {}.", counted(using)))
             .hint("Delete them, or move them to another app: PATCH /rest/v1/channel_accounts/{id} with app_id."));
     }
     store::apps::delete(&mut tx, id, app.clock.now()).await?;

@@ -144,7 +144,7 @@ async fn take_away(app: &App, account_id: &str, forgotten_route: Option<&String>
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn recipe() -> SignedCallbacks {
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    fn signed(key: &str, payload: &str) -> String {
+    pub(in crate::oauth) fn signed(key: &str, payload: &str) -> String {
         let payload = URL_SAFE_NO_PAD.encode(payload);
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), payload.as_bytes());
         format!("{}.{payload}", URL_SAFE_NO_PAD.encode(tag.as_ref()))

@@ -96,6 +96,14 @@ impl Registry {
         });
     }
 
+    /// Knows what a type declares, though nothing runs for it.
+    #[cfg(test)]
+    pub(crate) fn know(&self, manifest: Manifest) {
+        self.change(|snapshot| {
+            snapshot.manifests.insert(manifest.channel_type.clone(), Arc::new(manifest));
+        });
+    }
+
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         let standing = self.snapshot.load();
         let mut next =
