@@ -4,6 +4,7 @@
 pub(crate) mod database;
 mod events;
 mod gateway;
+pub(crate) mod meta;
 mod nats;
 mod nodes;
 mod receiver;

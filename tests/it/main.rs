@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 mod accounts;
+mod apps;
 mod corpus;
 mod deliveries;
 mod endpoints;
@@ -11,6 +12,7 @@ mod inbound;
 mod logs;
 mod media;
 mod nodes;
+mod oauth;
 mod outbound;
 mod outbox;
 mod plugins;

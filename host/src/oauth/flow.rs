@@ -118,7 +118,13 @@ pub async fn begin(app: &Arc<App>, account: &Account, reauthorize: bool) -> Resu
         let why = "the account isn't authorised by OAuth: its credentials are typed in";
         return if reauthorize { Err(ApiError::invalid_field("/reauthorize", why)) } else { Ok(None) };
     };
-    let has_token = store::secrets::list(&app.db, &account.id).await?.iter().any(|secret| secret.name == recipe.access_token);
+    let stored = store::secrets::list(&app.db, &account.id).await?;
+    let has_token = stored.iter().any(|secret| secret.name == recipe.access_token);
+    let may_be_typed = |name: &str| manifest.secrets.get(name).is_some_and(|spec| spec.also_typed);
+    if !has_token && !reauthorize && stored.iter().any(|secret| may_be_typed(&secret.name)) {
+        // Somebody typed a token in, in place of all this.
+        return Ok(None);
+    }
     if has_token && !reauthorize && account.standing.connection != Connection::NeedsReauth {
         return Ok(None);
     }
