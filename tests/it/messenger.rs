@@ -40,7 +40,8 @@ async fn one_of_several_pages_is_chosen(database: Database) {
 
 async fn every_kind_goes_out_of_a_page(database: Database) {
     let (bench, account) = page(database).await;
-    let media = bench.gateway.upload("/rest/v1/media?organization_id=org-1&file_name=dot.png", "image/png", png(40, 30)).await.expect_status(201);
+    let media =
+        bench.gateway.upload("/rest/v1/media?organization_id=org-1&file_name=dot.png", "image/png", png(40, 30)).await.expect_status(201);
     let card = json!({"title": "Bag", "subtitle": "Blue", "image": {"url": "https://example.com/a.png"}, "buttons": [{"title": "Buy", "reply": "BUY"}]});
     let cases = [
         json!({"type": "text", "text": "Hello"}),
@@ -55,7 +56,11 @@ async fn every_kind_goes_out_of_a_page(database: Database) {
         bench.send(&account, PSID, content.clone(), "sent").await;
         assert!(bench.meta.sent(PAGE).len() > before, "{content}");
     }
-    let typing = bench.gateway.post("/rest/v1/messages", json!({"channel_account_id": account, "to": PSID, "typing": true})).await.expect_status(202);
+    let typing = bench
+        .gateway
+        .post("/rest/v1/messages", json!({"channel_account_id": account, "to": PSID, "typing": true}))
+        .await
+        .expect_status(202);
     bench.message(typing["id"].as_str().unwrap(), "sent").await;
     assert!(bench.meta.requests().iter().any(|request| request.text("sender_action") == "typing_on"), "the person sees it");
 }
@@ -69,9 +74,13 @@ async fn what_people_do_at_a_page_comes_in_once(database: Database) {
         assert!(bench.meta.deliver(&name).await.delivered(), "{name} again");
     }
     let received = bench.received(&account).await;
-    let ids: std::collections::BTreeSet<String> = received.iter().map(|message| message["external_id"].to_string() + &message["content"].to_string()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        received.iter().map(|message| message["external_id"].to_string() + &message["content"].to_string()).collect();
     assert_eq!(ids.len(), received.len(), "nothing is there twice");
-    assert!(received.iter().any(|message| message["content"][0]["type"] == "choice" && message["content"][0]["id"] == "COLOR_RED"), "{received:#?}");
+    assert!(
+        received.iter().any(|message| message["content"][0]["type"] == "choice" && message["content"][0]["id"] == "COLOR_RED"),
+        "{received:#?}"
+    );
     let path = format!("/rest/v1/messages/{}", first["id"].as_str().unwrap());
     assert_eq!(bench.gateway.get(&path).await.expect_status(200)["state"], "sent", "a watermark of the past says nothing of it");
     let now = bench.meta.now_ms() + 60_000;
@@ -162,7 +171,8 @@ async fn what_people_do_on_instagram_comes_in_once(database: Database) {
         assert!(bench.meta.deliver(&name).await.delivered(), "{name} again");
     }
     let received = bench.received(&account).await;
-    let find = |id: &str| received.iter().find(|message| message["external_id"] == id).cloned().unwrap_or_else(|| panic!("{id}: {received:#?}"));
+    let find =
+        |id: &str| received.iter().find(|message| message["external_id"] == id).cloned().unwrap_or_else(|| panic!("{id}: {received:#?}"));
     assert_eq!(find("aWdfZAG1FAKE02")["origin"], "story_mention");
     assert_eq!(find("aWdfZAG1FAKE03")["origin"], "story_reply");
     let taken_back: Value = find("aWdfZAG1FAKE01");

@@ -38,7 +38,11 @@ async fn a_login_asks_for_the_number_in_the_browser(database: Database) {
     let done = browser.submit("/oauth/answers", &[("flow", flow), (&format!("answer.{question}"), "900000000000002")]).await;
     assert_eq!(done.status, 200, "{done:?}");
     let account = bench.account(&account).await;
-    assert_eq!((account["connection"].clone(), account["external_id"].clone()), (json!("connected"), json!("900000000000002")), "{account}");
+    assert_eq!(
+        (account["connection"].clone(), account["external_id"].clone()),
+        (json!("connected"), json!("900000000000002")),
+        "{account}"
+    );
     let facts = account["facts"].to_string().to_lowercase();
     for fact in ["quality", "limit", "verification"] {
         assert!(facts.contains(fact), "{fact} is shown on the account: {facts}");
@@ -63,14 +67,18 @@ async fn what_is_typed_wrong_is_told_as_such(database: Database) {
 
 async fn every_kind_goes_out(database: Database) {
     let (bench, account) = connected(database).await;
-    let media = bench.gateway.upload("/rest/v1/media?organization_id=org-1&file_name=dot.png", "image/png", png(40, 30)).await.expect_status(201);
+    let media =
+        bench.gateway.upload("/rest/v1/media?organization_id=org-1&file_name=dot.png", "image/png", png(40, 30)).await.expect_status(201);
     let cases = [
         ("text", json!({"type": "text", "text": "Hello 👟"})),
         ("image", json!({"type": "media", "kind": "image", "media_id": media["id"], "caption": "A dot"})),
         ("document", json!({"type": "media", "kind": "document", "url": "https://example.com/a.pdf", "file_name": "a.pdf"})),
         ("location", json!({"type": "location", "latitude": 30.04, "longitude": 31.23, "name": "Tower", "address": "1 Street"})),
         ("contacts", json!({"type": "contacts", "contacts": [{"name": "Ali Fake", "phones": ["+201000000001"]}]})),
-        ("interactive", json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "No", "reply": "n"}]})),
+        (
+            "interactive",
+            json!({"type": "interactive", "body": "Pick", "buttons": [{"title": "Yes", "reply": "y"}, {"title": "No", "reply": "n"}]}),
+        ),
         (
             "interactive",
             json!({"type": "interactive", "body": "When?", "menu": {"label": "Times", "sections": [{"title": "Today", "rows": [{"id": "a", "title": "10:00"}]}]}}),
@@ -86,7 +94,10 @@ async fn every_kind_goes_out(database: Database) {
         assert_eq!(sent[before].body["biz_opaque_callback_data"], message["id"], "our id goes along");
         assert_eq!(sent[before].to, NADIA);
     }
-    let long = bench.gateway.post("/rest/v1/messages", json!({"channel_account_id": account, "to": NADIA, "content": [{"type": "text", "text": "x".repeat(4097)}]}));
+    let long = bench.gateway.post(
+        "/rest/v1/messages",
+        json!({"channel_account_id": account, "to": NADIA, "content": [{"type": "text", "text": "x".repeat(4097)}]}),
+    );
     long.await.expect_status(422);
 }
 
@@ -119,12 +130,18 @@ async fn receipts_and_refusals_find_their_message(database: Database) {
     // The window closed: told at once, and told later.
     bench.meta.fail_next("POST messages", &GraphError::of(131_047), 1);
     let closed = bench.send(&account, NADIA, json!({"type": "text", "text": "Late"}), "failed").await;
-    assert_eq!((closed["failure"]["class"].clone(), closed["failure"]["code"].clone()), (json!("window_closed"), json!("131047")), "{closed}");
+    assert_eq!(
+        (closed["failure"]["class"].clone(), closed["failure"]["code"].clone()),
+        (json!("window_closed"), json!("131047")),
+        "{closed}"
+    );
+    bench.meta.open_window(NUMBER, NADIA);
     let later = bench.send(&account, NADIA, json!({"type": "text", "text": "Later"}), "sent").await;
     assert!(bench.meta.status_failed(NUMBER, later["external_id"].as_str().unwrap(), 131_047).await.delivered());
     bench.message(later["id"].as_str().unwrap(), "failed").await;
+    bench.meta.open_window(NUMBER, NADIA);
     // Throttled with HTTP 400: it waits and goes out.
-    bench.meta.fail_next("POST messages", &GraphError::of(130_429), 1);
+    bench.meta.fail_next("POST messages", &GraphError::of(130_429).regain(0), 1);
     bench.send(&account, NADIA, json!({"type": "text", "text": "Once"}), "sent").await;
     assert_eq!(bench.meta.sent(NUMBER).iter().filter(|sent| sent.body["text"]["body"] == "Once").count(), 1);
 }

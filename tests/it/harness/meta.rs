@@ -35,13 +35,14 @@ impl MetaBench {
         let mut types = Vec::new();
         for plugin in plugins {
             let channel_type = plugin.to_uppercase().replace('-', "_");
-            settings = settings
-                .plugin(plugin)
-                .line(&format!("outbox.rates.{channel_type} = {{ per_account_per_s = 0, per_conversation_per_s = 0, per_group_per_min = 0 }}"));
+            settings = settings.plugin(plugin).line(&format!(
+                "outbox.rates.{channel_type} = {{ per_account_per_s = 0, per_conversation_per_s = 0, per_group_per_min = 0 }}"
+            ));
             types.push(channel_type);
         }
         let gateway = Gateway::start(database, settings).await;
-        let new = json!({"name": "Fake Gateway", "types": types, "client_id": APP, "client_secret": APP_SECRET, "verify_token": VERIFY_TOKEN});
+        let new =
+            json!({"name": "Fake Gateway", "types": types, "client_id": APP, "client_secret": APP_SECRET, "verify_token": VERIFY_TOKEN});
         let app = gateway.post("/admin/v1/apps", new).await.expect_status(201)["id"].as_str().unwrap().to_owned();
         let bench = MetaBench { gateway, meta, app };
         bench.meta.set_webhook(APP, "", &bench.webhook_url(), VERIFY_TOKEN).await.unwrap();
@@ -97,6 +98,7 @@ impl MetaBench {
         let path = format!("/rest/v1/messages/{id}");
         eventually(&format!("message {id} is {state}"), || async {
             let message = self.gateway.get(&path).await.expect_status(200);
+            assert!(message["state"] == state || message["state"] != "failed", "it failed: {message}");
             (message["state"] == state).then_some(message)
         })
         .await
