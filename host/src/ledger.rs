@@ -76,7 +76,7 @@ impl Ledger {
     /// `plugin_digest` is the version of the plugin at work.
     pub fn page<'a>(&'a mut self, owner: Owner<'a>, inbox: bool, plugin_digest: Option<&'a str>) -> Page<'a> {
         let book = self.books.entry(owner.account_id.to_owned()).or_default();
-        Page { book, changes: &mut self.changes, ids: &self.ids, now: self.now, owner, inbox, plugin_digest }
+        Page { book, changes: &mut self.changes, ids: &self.ids, now: self.now, owner, inbox, marks_requests: false, plugin_digest }
     }
 
     pub fn message(&self, account_id: &str, id: &str) -> Option<&Message> {

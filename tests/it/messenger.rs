@@ -155,11 +155,24 @@ async fn both_logins_of_instagram_connect_and_talk(database: Database) {
         let (bench, account) = instagram(database, login).await;
         assert!(bench.meta.text_from(INSTAGRAM, IGSID, "Do you ship?").await.delivered(), "{login}");
         let received = eventually("the question is there", || async { bench.received(&account).await.pop() }).await;
+        assert_eq!(received["origin"], "message_request", "nobody has answered yet: {received}");
         let to = received["conversation"]["external_id"].as_str().unwrap();
-        bench.send(&account, to, json!({"type": "text", "text": "We do"}), "sent").await;
+        let answer = bench.send(&account, to, json!({"type": "text", "text": "We do"}), "sent").await;
         let letters = "ش".repeat(1_100);
         bench.send(&account, to, json!({"type": "text", "text": letters}), "sent").await;
         assert_eq!(bench.meta.sent(INSTAGRAM).len() + bench.meta.sent(PAGE).len(), 4, "{login}: 2,200 bytes are three messages");
+        let picture = png(40, 30);
+        assert!(bench.meta.file_from(INSTAGRAM, IGSID, "image", "image/png", picture.clone(), "").await.delivered(), "{login}");
+        let received = eventually("the picture is there", || async { bench.received(&account).await.into_iter().nth(1) }).await;
+        assert_eq!(received["origin"], "direct", "it goes on: {received}");
+        let path = format!("/rest/v1/messages/{}/media/0", received["id"].as_str().unwrap());
+        assert_eq!(bench.gateway.download(&path).await, (200, picture), "{login}");
+        bench.send(&account, to, json!({"type": "media", "kind": "image", "url": "https://example.com/a.png"}), "sent").await;
+        let item = json!({"timestamp": bench.meta.now_ms(), "reaction": {"mid": answer["external_id"], "action": "react", "reaction": "love", "emoji": "❤️"}});
+        assert!(bench.meta.push(&bench.meta.item(INSTAGRAM, IGSID, &item)).await.delivered());
+        let path = format!("/rest/v1/messages/{}", answer["id"].as_str().unwrap());
+        let reacted = bench.gateway.get(&path).await.expect_status(200);
+        assert_eq!(reacted["reactions"][0]["emoji"], "❤️", "{reacted}");
     }
 }
 

@@ -180,6 +180,8 @@ pub struct ConversationClock {
     pub episode_since: Option<At>,
     /// The latest message that counted, in or out; none before the first.
     pub last_active_at: Option<At>,
+    /// When somebody on our side first wrote; none before.
+    pub answered_at: Option<At>,
 }
 
 impl ConversationClock {
@@ -214,6 +216,7 @@ impl ConversationClock {
             waiting_since: earliest(self.waiting_since, other.waiting_since),
             episode_since: earliest(self.episode_since, other.episode_since),
             last_active_at: self.last_active_at.max(other.last_active_at),
+            answered_at: earliest(self.answered_at, other.answered_at),
         }
     }
 }
@@ -223,6 +226,9 @@ impl Message {
     pub fn enter(&mut self, conversation: &mut ConversationClock) -> Option<At> {
         let at = Facts::of(self)?.entered_at()?;
         self.measures.starts_conversation = conversation.last_active_at.is_none();
+        if self.direction == Direction::Outbound {
+            conversation.answered_at.get_or_insert(at);
+        }
         match self.direction {
             Direction::Inbound => self.measures.opens_episode = conversation.receive(at),
             Direction::Outbound if self.is_reply() => {

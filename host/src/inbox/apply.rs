@@ -26,6 +26,11 @@ mod tests;
 /// door is delivered again after minutes.
 const PARKED: Duration = Duration::from_secs(600);
 
+/// The origin of what is simply said.
+const DIRECT: &str = "direct";
+/// What it is where the provider holds it back until it is answered.
+const REQUEST: &str = "message_request";
+
 /// What a fact does that speaks of a message which isn't there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patience {
@@ -189,12 +194,14 @@ impl<'a> Applying<'a, '_> {
             false => (Direction::Inbound, MessageState::Received),
         };
         let provider_at = inbound.sent_at.or(self.fact.at);
+        let is_request = inbound.origin == DIRECT && conversation_id.as_deref().is_some_and(|id| !inbound.echo && self.page.is_request(id));
+        let origin = if is_request { REQUEST } else { &inbound.origin };
         let message = Message {
             conversation_id,
             contact_id,
             external_id: Some(inbound.external_id.clone()),
             content: inbound.content.clone(),
-            origin: Some(inbound.origin.clone()),
+            origin: Some(origin.to_owned()),
             echo: inbound.echo,
             reply_to: inbound.reply_to.clone(),
             extras: inbound.extras.clone(),

@@ -241,8 +241,10 @@ impl Committer {
             store_of_app(&mut tx, unit, now).await?;
         }
         for ingest in group {
-            let inbox = self.plugins.manifest(&ingest.channel_type).is_none_or(|manifest| manifest.capabilities.inbox);
-            let mut page = ledger.page(ingest.owner(), inbox, ingest.source.plugin_digest());
+            let manifest = self.plugins.manifest(&ingest.channel_type);
+            let inbox = manifest.as_ref().is_none_or(|manifest| manifest.capabilities.inbox);
+            let requests = manifest.is_some_and(|manifest| manifest.capabilities.message_requests);
+            let mut page = ledger.page(ingest.owner(), inbox, ingest.source.plugin_digest()).marking_requests(requests);
             for fact in &ingest.facts {
                 match &ingest.source {
                     Source::Overdue(_) => apply_overdue(&mut page, fact),

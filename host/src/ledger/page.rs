@@ -36,6 +36,7 @@ pub struct Page<'a> {
     pub(super) now: At,
     pub(super) owner: Owner<'a>,
     pub(super) inbox: bool,
+    pub(super) marks_requests: bool,
     pub(super) plugin_digest: Option<&'a str>,
 }
 
@@ -52,6 +53,19 @@ pub struct About<'a> {
 impl Page<'_> {
     pub fn now(&self) -> At {
         self.now
+    }
+
+    /// What strangers write is a request until they are answered.
+    #[must_use]
+    pub fn marking_requests(mut self, marks: bool) -> Self {
+        self.marks_requests = marks;
+        self
+    }
+
+    /// Whether nobody on our side has written in the conversation, where that makes what comes a request.
+    pub fn is_request(&self, conversation_id: &str) -> bool {
+        let answered = |talk: &Kept<Talk>| talk.now.clock.answered_at.is_some();
+        self.marks_requests && !self.book.conversations.get(conversation_id).is_some_and(answered)
     }
 
     pub fn new_id(&self) -> String {

@@ -11,6 +11,10 @@ pub struct Capabilities {
     /// Its conversations belong in an inbox of people (a push channel's don't).
     #[serde(default)]
     pub inbox: bool,
+    /// What people write goes to a folder of requests until they are answered, and the provider's webhooks don't say so: the gateway
+    /// marks it (`message_request` in the place of `direct`).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub message_requests: bool,
     /// The states that the provider reports: `sent`, `delivered`, `read`, `played`, `failed`.
     #[serde(default)]
     pub receipts: Vec<String>,

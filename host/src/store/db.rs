@@ -586,6 +586,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "wide rows", include_str!("../../../migrations/sqlite/0010_wide_rows.sql")),
     (11, "apps", include_str!("../../../migrations/sqlite/0011_apps.sql")),
     (12, "app webhooks", include_str!("../../../migrations/sqlite/0012_app_webhooks.sql")),
+    (13, "answered", include_str!("../../../migrations/sqlite/0013_answered.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
@@ -600,4 +601,5 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "wide rows", include_str!("../../../migrations/postgres/0010_wide_rows.sql")),
     (11, "apps", include_str!("../../../migrations/postgres/0011_apps.sql")),
     (12, "app webhooks", include_str!("../../../migrations/postgres/0012_app_webhooks.sql")),
+    (13, "answered", include_str!("../../../migrations/postgres/0013_answered.sql")),
 ];

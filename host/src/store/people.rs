@@ -158,15 +158,17 @@ pub async fn put_conversations(tx: &mut Tx, conversations: &[(&Conversation, Opt
             clock.waiting_since,
             clock.episode_since,
             clock.last_active_at,
+            clock.answered_at,
         ]
     });
     const PUT: &str = "INSERT INTO conversations
        (id, organization_id, account_id, external_id, kind, title, contact_id, reply_context, last_message_at, created_at,
-        waiting_since, episode_since, last_active_at)";
+        waiting_since, episode_since, last_active_at, answered_at)";
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        external_id = excluded.external_id, kind = excluded.kind, title = excluded.title, contact_id = excluded.contact_id,
        reply_context = COALESCE(excluded.reply_context, conversations.reply_context), last_message_at = excluded.last_message_at,
-       waiting_since = excluded.waiting_since, episode_since = excluded.episode_since, last_active_at = excluded.last_active_at";
+       waiting_since = excluded.waiting_since, episode_since = excluded.episode_since, last_active_at = excluded.last_active_at,
+       answered_at = excluded.answered_at";
     bulk::write(tx, PUT, rows.collect(), AGAIN).await?;
     Ok(())
 }

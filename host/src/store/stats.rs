@@ -36,6 +36,7 @@ impl Record for ConversationClock {
             waiting_since: row.at_option("waiting_since")?,
             episode_since: row.at_option("episode_since")?,
             last_active_at: row.at_option("last_active_at")?,
+            answered_at: row.at_option("answered_at")?,
         })
     }
 }
@@ -82,16 +83,19 @@ pub async fn add(tx: &mut Tx, additions: &Additions) -> Result<()> {
 }
 
 pub async fn clock(mut db: impl Run + Send, conversation_id: &str) -> Result<Option<ConversationClock>> {
-    let statement = sql("SELECT waiting_since, episode_since, last_active_at FROM conversations WHERE id = $1").bind(conversation_id);
+    let statement =
+        sql("SELECT waiting_since, episode_since, last_active_at, answered_at FROM conversations WHERE id = $1").bind(conversation_id);
     db.optional(statement).await
 }
 
 pub async fn save_clock(tx: &mut Tx, conversation_id: &str, clock: &ConversationClock) -> Result<()> {
-    let statement = sql("UPDATE conversations SET waiting_since = $2, episode_since = $3, last_active_at = $4 WHERE id = $1")
-        .bind(conversation_id)
-        .bind(clock.waiting_since)
-        .bind(clock.episode_since)
-        .bind(clock.last_active_at);
+    let statement =
+        sql("UPDATE conversations SET waiting_since = $2, episode_since = $3, last_active_at = $4, answered_at = $5 WHERE id = $1")
+            .bind(conversation_id)
+            .bind(clock.waiting_since)
+            .bind(clock.episode_since)
+            .bind(clock.last_active_at)
+            .bind(clock.answered_at);
     tx.run(statement).await?;
     Ok(())
 }

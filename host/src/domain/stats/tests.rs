@@ -69,9 +69,11 @@ fn what_was_sent_before_they_wrote_answers_nothing() {
 
 #[test]
 fn two_conversations_that_become_one_wait_for_the_longer() {
-    let one = ConversationClock { waiting_since: Some(at(5)), episode_since: None, last_active_at: Some(at(5)) };
-    let other = ConversationClock { waiting_since: Some(at(3)), episode_since: Some(at(3)), last_active_at: Some(at(9)) };
-    let joined = ConversationClock { waiting_since: Some(at(3)), episode_since: Some(at(3)), last_active_at: Some(at(9)) };
+    let one = ConversationClock { waiting_since: Some(at(5)), episode_since: None, last_active_at: Some(at(5)), answered_at: None };
+    let other =
+        ConversationClock { waiting_since: Some(at(3)), episode_since: Some(at(3)), last_active_at: Some(at(9)), answered_at: None };
+    let joined =
+        ConversationClock { waiting_since: Some(at(3)), episode_since: Some(at(3)), last_active_at: Some(at(9)), answered_at: None };
     assert_eq!(one.join(other), joined);
     assert_eq!(other.join(one), joined);
 }
