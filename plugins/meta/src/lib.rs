@@ -1,11 +1,13 @@
-//! What Meta's channels share: requests to the Graph API and what becomes of its refusals, tokens, subscriptions, and the items of
-//! Messenger's and Instagram's webhooks.
-
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+pub mod checks;
 pub mod graph;
 pub mod json;
+pub mod login;
+pub mod media;
 pub mod messaging;
+pub mod outbound;
 pub mod refusal;
 pub mod subscription;
 pub mod token;

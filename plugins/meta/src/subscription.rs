@@ -68,12 +68,29 @@ pub fn unsubscribe(graph: &Graph<'_>, node: &str) -> Result<(), Trouble> {
 /// Where Meta refuses it, or doesn't answer.
 pub fn mend(graph: &Graph<'_>, node: &str, app_id: Option<&str>, fields: &[&str]) -> Result<Found, Trouble> {
     let lacking = |subscribers: &[Subscriber]| lacking(subscribers, app_id, fields);
-    let Some(before) = lacking(&read(graph, node)?) else { return Ok(Found::Whole) };
-    subscribe(graph, node, fields)?;
-    Ok(match lacking(&read(graph, node)?) {
+    let standing = read(graph, node)?;
+    let Some(before) = lacking(&standing) else { return Ok(Found::Whole) };
+    // Setting replaces: what somebody else has the app subscribed to stays.
+    let ours = standing.iter().find(|subscriber| app_id == Some(subscriber.app_id.as_str()));
+    let others = ours.iter().flat_map(|ours| &ours.fields).map(String::as_str).filter(|field| !fields.contains(field));
+    subscribe(graph, node, &fields.iter().copied().chain(others).collect::<Vec<_>>())?;
+    let now = read(graph, node)?;
+    Ok(match lacking(&now) {
         None => Found::Mended(before),
+        // Instagram may list the app by another of its ids: what was set stands under that one.
+        Some(_) if !lists(&now, app_id) && self::lacking(&now, None, fields).is_none() => {
+            if now == standing {
+                Found::Whole
+            } else {
+                Found::Mended(before)
+            }
+        }
         Some(after) => Found::Lacking(after),
     })
+}
+
+fn lists(subscribers: &[Subscriber], app_id: Option<&str>) -> bool {
+    subscribers.iter().any(|subscriber| app_id == Some(subscriber.app_id.as_str()))
 }
 
 /// What our app doesn't get; none where it gets all.
@@ -126,6 +143,16 @@ mod tests {
         provider.on("POST page /v26.0/100/subscribed_apps").answer(200, &json!({"success": true}));
         listed(&provider, &json!([{"app_id": "1", "subscribed_fields": ["messages"]}]));
         assert_eq!(mend(&GRAPH(), "100", Some("1"), &["messages", "standby"]), Ok(Found::Lacking(vec!["standby".into()])));
+    }
+
+    #[test]
+    fn an_app_that_is_listed_by_another_id_is_set_again_and_found_whole() {
+        let provider = Provider::new();
+        let listing = || listed(&provider, &json!([{"app_id": "9", "subscribed_fields": ["messages"]}]));
+        listing();
+        provider.on("POST page /v26.0/100/subscribed_apps").answer(200, &json!({"success": true}));
+        listing();
+        assert_eq!(mend(&GRAPH(), "100", Some("1"), &["messages"]), Ok(Found::Whole));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> 
         },
     };
     let number = registration::registered(&settings, &chosen)?;
-    subscribe(call, &settings, &chosen.waba_id)?;
+    subscribe(call, &settings, token.as_ref(), &chosen.waba_id)?;
     let waba = settings.graph().get(&chosen.waba_id).query("fields", WABA_FIELDS).send().unwrap_or_default();
     connected(call, &chosen, &number, &waba, token.as_ref()).map(Outcome::connected)
 }
@@ -98,8 +98,18 @@ fn unknown(trouble: Trouble, pointer: &str, words: &str) -> Failure {
 }
 
 /// Without it no webhook ever arrives, although the dashboard's test does.
-fn subscribe(call: &Call, settings: &Settings, waba_id: &str) -> Result<(), Failure> {
-    match subscription::mend(&settings.graph(), waba_id, call.extras.value("app.client_id"), &[])? {
+fn subscribe(call: &Call, settings: &Settings, token: Option<&Token>, waba_id: &str) -> Result<(), Failure> {
+    let graph = settings.graph();
+    let found = match app_id(call, token) {
+        Some(app_id) => subscription::mend(&graph, waba_id, Some(app_id), &[])?,
+        // Whose app it is nobody knows, so the one that is listed may be another's: ours is subscribed in any case.
+        None => {
+            subscription::subscribe(&graph, waba_id, &[])?;
+            let lacking = subscription::lacking(&subscription::read(&graph, waba_id)?, None, &[]);
+            lacking.map_or(Found::Whole, Found::Lacking)
+        }
+    };
+    match found {
         Found::Whole => Ok(()),
         Found::Mended(_) => {
             log::info("the app was subscribed to the business account's webhooks", &[("waba", waba_id)]);
@@ -110,6 +120,11 @@ fn subscribe(call: &Call, settings: &Settings, waba_id: &str) -> Result<(), Fail
             "the app was subscribed to the business account's webhooks, and Meta doesn't list it: is the token of another app than the account's?",
         )),
     }
+}
+
+/// The account's app; else the token's.
+pub(crate) fn app_id<'a>(call: &'a Call, token: Option<&'a Token>) -> Option<&'a str> {
+    call.extras.value("app.client_id").or_else(|| token.and_then(|token| token.app_id.as_deref()))
 }
 
 fn connected(call: &Call, chosen: &Chosen, number: &Value, waba: &Value, token: Option<&Token>) -> Result<Connected, Failure> {

@@ -5,9 +5,10 @@ use patchbay_meta::token::{self, Token};
 use patchbay_meta::{Json as _, Trouble};
 use patchbay_plugin::failure::{Detail, Words};
 use patchbay_plugin::hooks::{Check, Report};
-use patchbay_plugin::{Call, Failure, Fields as _};
+use patchbay_plugin::{Call, Failure};
 use serde_json::Value;
 
+use crate::connect::app_id;
 use crate::connect::token::{NEEDED, dead, is_short, look};
 use crate::facts::{self, NUMBER_FIELDS, WABA_FIELDS};
 use crate::settings::{Auth, Settings};
@@ -32,7 +33,7 @@ pub(crate) fn report(call: &Call) -> Result<Report, Failure> {
             }
             Err(trouble) => checks.push(unread("verification", trouble)?),
         }
-        checks.push(webhook(call, &settings, waba_id)?);
+        checks.push(webhook(app_id(call, token.as_ref()), &settings, waba_id)?);
     }
     Ok(Report { checks, facts })
 }
@@ -156,9 +157,9 @@ fn review(waba: &Value) -> Check {
 }
 
 /// Mends the subscription where it is gone: without it no webhook arrives.
-fn webhook(call: &Call, settings: &Settings, waba_id: &str) -> Result<Check, Failure> {
+fn webhook(app_id: Option<&str>, settings: &Settings, waba_id: &str) -> Result<Check, Failure> {
     let detail = |code: &str, words: &str| Detail::new(code, words);
-    Ok(match subscription::mend(&settings.graph(), waba_id, call.extras.value("app.client_id"), &[]) {
+    Ok(match subscription::mend(&settings.graph(), waba_id, app_id, &[]) {
         Ok(Found::Whole) => Check::ok("webhook"),
         Ok(Found::Mended(_)) => {
             let words = "the app was no longer subscribed to the business account's webhooks, and has been subscribed again";
@@ -175,8 +176,8 @@ fn webhook(call: &Call, settings: &Settings, waba_id: &str) -> Result<Check, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use patchbay_plugin::Field;
     use patchbay_plugin::testing::{self, Provider};
+    use patchbay_plugin::{Field, Fields as _};
     use serde_json::json;
 
     const NUMBER: &str = "GET graph /v26.0/900000000000001";

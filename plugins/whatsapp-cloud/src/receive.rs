@@ -130,7 +130,7 @@ fn changed(events: &mut Vec<Event>, place: &Place, entry: &Entry, change: Change
     }
     for error in &errors {
         let told = json!({"code": error.get("code"), "message": content::words(error)});
-        let key = format!("wa:{}:error:{}", place.waba, clock(entry.time.0, body.value(at.0, at.1)));
+        let key = format!("wa:{}:error:{}:{}", place.waba, fingerprint(&told), clock(entry.time.0, body.value(at.0, at.1)));
         events.push(place.event(key, custom("channel_error", &told)));
     }
     if events.len() == before && !body.broken.iter().any(|broken| (broken.entry, broken.change) == at) {

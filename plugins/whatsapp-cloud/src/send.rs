@@ -12,6 +12,7 @@ mod interactive;
 mod media;
 mod plan;
 mod progress;
+mod put;
 mod template;
 mod upload;
 

@@ -6,11 +6,13 @@
 
 mod clock;
 mod failures;
+pub mod meta;
 mod post;
 mod recorded;
 mod server;
 pub mod telegram;
 
 pub use failures::{Failure, Moment};
+pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
 pub use telegram::Telegram;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
-use patchbay_providers::Recording;
 use patchbay_providers::telegram::{Options, Telegram};
+use patchbay_providers::{Meta, Recording, meta};
 
 /// Stand-ins of the messaging providers.
 #[derive(Debug, Parser)]
@@ -15,6 +15,9 @@ struct Arguments {
     /// Serve a Telegram Bot API server there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101")]
     telegram: SocketAddr,
+    /// Serve Meta there: Graph, the login dialogs and media
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
+    meta: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -39,22 +42,34 @@ enum Record {
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
+    let latency = Duration::from_millis(arguments.latency_ms);
+    let recording = match arguments.record {
+        Record::Full => Recording::Full,
+        Record::Summary => Recording::Summary,
+        Record::Off => Recording::Off,
+    };
     let telegram = Telegram::start_with(Options {
         address: arguments.telegram,
-        deliver_to: arguments.deliver_to,
+        deliver_to: arguments.deliver_to.clone(),
         only_registered: arguments.only_registered,
-        latency: Duration::from_millis(arguments.latency_ms),
-        recording: match arguments.record {
-            Record::Full => Recording::Full,
-            Record::Summary => Recording::Summary,
-            Record::Off => Recording::Off,
-        },
+        latency,
+        recording,
         ..Options::default()
     })
     .await?;
     let url = telegram.url();
     println!("Telegram Bot API   {url}/bot<token>/<method>");
     println!("  redirect to it   [egress.redirect] \"api.telegram.org\" = \"{url}\"");
+    println!("  its strings      {url}/_standin");
+    let address = arguments.meta;
+    let meta =
+        Meta::start_with(meta::Options { address, deliver_to: arguments.deliver_to, latency, recording, ..meta::Options::default() })
+            .await?;
+    let url = meta.url();
+    println!("Meta               {url}/v26.0/<node>/<edge>");
+    for host in meta::HOSTS {
+        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
+    }
     println!("  its strings      {url}/_standin");
     tokio::signal::ctrl_c().await
 }

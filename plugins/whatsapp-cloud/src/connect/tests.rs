@@ -203,8 +203,15 @@ fn a_typed_token_is_tried_and_without_an_app_nobody_asks_about_it() {
     provider.secret("access_token", "EAA");
     provider.on("GET graph /v26.0/900000000000001").answer(200, &number(PHONE, &json!({})));
     numbers(&provider, WABA, &["900000000000009", PHONE]);
-    finish(&provider, WABA, PHONE);
-    let connected = connected(run(Step::Start, &manual(), None));
+    provider.on("GET graph /v26.0/900000000000001").answer(200, &number(PHONE, &json!({})));
+    // Another's app is there already: ours is subscribed all the same.
+    provider.on("POST graph /v26.0/800000000000001/subscribed_apps").answer(200, &json!({"success": true}));
+    let apps = json!({"data": [{"whatsapp_business_api_data": {"id": "2"}}, {"whatsapp_business_api_data": {"id": "1"}}]});
+    provider.on("GET graph /v26.0/800000000000001/subscribed_apps").answer(200, &apps);
+    provider.on("GET graph /v26.0/800000000000001").answer(200, &json!({"id": WABA, "name": "Fake WABA"}));
+    let settings = manual();
+    let connecting = Connecting { step: Step::Start, webhook_url: String::new(), state: None };
+    let connected = connected(super::step(&testing::call(None, &settings), &connecting));
     assert_eq!(connected.routes, ["waba:800000000000001", "phone:15550001111"]);
     assert!(connected.facts.value("token_unchecked").is_some());
 }

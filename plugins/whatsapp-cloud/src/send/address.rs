@@ -26,7 +26,7 @@ impl Recipient {
         let written = to.strip_prefix('+').unwrap_or(to);
         let digits: String = written.chars().filter(char::is_ascii_digit).collect();
         let plain = written.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, ' ' | '-' | '.' | '(' | ')' | '/'));
-        if plain && (5..=15).contains(&digits.len()) { Ok(Self::Phone(digits)) } else { Err(wrong()) }
+        if plain && (7..=15).contains(&digits.len()) { Ok(Self::Phone(digits)) } else { Err(wrong()) }
     }
 
     /// Adds the fields that name it.

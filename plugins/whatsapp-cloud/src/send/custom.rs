@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::interactive::frame;
 use super::plan::{Step, length};
+use super::put::Put as _;
 
 pub(super) fn step(custom: &Custom, at: &str) -> Result<Step, Failure> {
     let at = format!("{at}/data");
@@ -15,7 +16,7 @@ pub(super) fn step(custom: &Custom, at: &str) -> Result<Step, Failure> {
         "location_request" => {
             let asked: Asked = read(custom, &at)?;
             let mut payload = frame("location_request_message", None, &asked.body, None, &at)?;
-            payload["action"] = json!({"name": "send_location"});
+            payload.put("action", json!({"name": "send_location"}));
             Ok(Step::new("interactive", payload))
         }
         // Products, catalogues, addresses, permission to call, carousels: as the Cloud API describes them.
@@ -70,22 +71,25 @@ fn flow(flow: &Flow, at: &str) -> Result<Step, Failure> {
     length(&flow.flow_cta, 1, 30, &format!("{at}/flow_cta"))?;
     let mut parameters = json!({"flow_message_version": "3", "flow_cta": flow.flow_cta});
     match (&flow.flow_id, &flow.flow_name) {
-        (Some(id), None) => parameters["flow_id"] = id.as_str().into(),
-        (None, Some(name)) => parameters["flow_name"] = name.as_str().into(),
+        (Some(id), None) => parameters.put("flow_id", id.as_str()),
+        (None, Some(name)) => parameters.put("flow_name", name.as_str()),
         _ => return Err(Failure::invalid(format!("{at}/flow_id"), "give either flow_id or flow_name")),
     }
     for (name, value) in [("flow_token", &flow.flow_token), ("mode", &flow.mode), ("flow_action", &flow.flow_action)] {
         if let Some(value) = value {
-            parameters[name] = value.as_str().into();
+            parameters.put(name, value.as_str());
         }
     }
     if let Some(screen) = &flow.screen {
-        parameters["flow_action_payload"] = match &flow.data {
-            Some(data) => json!({"screen": screen, "data": data}),
-            None => json!({"screen": screen}),
-        };
+        parameters.put(
+            "flow_action_payload",
+            match &flow.data {
+                Some(data) => json!({"screen": screen, "data": data}),
+                None => json!({"screen": screen}),
+            },
+        );
     }
     let mut payload = frame("flow", flow.header.as_deref(), &flow.body, flow.footer.as_deref(), at)?;
-    payload["action"] = json!({"name": "flow", "parameters": parameters});
+    payload.put("action", json!({"name": "flow", "parameters": parameters}));
     Ok(Step::new("interactive", payload))
 }

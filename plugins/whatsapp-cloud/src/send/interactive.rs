@@ -5,6 +5,7 @@ use patchbay_plugin::messages::{Action, Button, Choices, Interactive, Menu};
 use serde_json::{Value, json};
 
 use super::plan::{Step, length};
+use super::put::Put as _;
 
 const HEADER_MAX: usize = 60;
 const BODY_MAX: usize = 1024;
@@ -28,7 +29,7 @@ pub(super) fn step(asked: &Interactive, at: &str) -> Result<Step, Failure> {
         }
     };
     let mut payload = frame(kind, asked.header.as_deref(), &asked.body, asked.footer.as_deref(), at)?;
-    payload["action"] = action;
+    payload.put("action", action);
     Ok(Step::new("interactive", payload))
 }
 
@@ -38,11 +39,11 @@ pub(super) fn frame(kind: &str, header: Option<&str>, body: &str, footer: Option
     let mut payload = json!({"type": kind, "body": {"text": body}});
     if let Some(header) = header.filter(|header| !header.is_empty()) {
         length(header, 1, HEADER_MAX, &format!("{at}/header"))?;
-        payload["header"] = json!({"type": "text", "text": header});
+        payload.put("header", json!({"type": "text", "text": header}));
     }
     if let Some(footer) = footer.filter(|footer| !footer.is_empty()) {
         length(footer, 1, FOOTER_MAX, &format!("{at}/footer"))?;
-        payload["footer"] = json!({"text": footer});
+        payload.put("footer", json!({"text": footer}));
     }
     Ok(payload)
 }
@@ -121,7 +122,7 @@ fn list(menu: &Menu, at: &str) -> Result<Value, Failure> {
             let mut told = json!({"id": row.id, "title": row.title});
             if let Some(description) = row.description.as_ref().filter(|description| !description.is_empty()) {
                 length(description, 1, 72, &format!("{at}/description"))?;
-                told["description"] = description.as_str().into();
+                told.put("description", description.as_str());
             }
             rows.push(told);
         }
@@ -129,7 +130,7 @@ fn list(menu: &Menu, at: &str) -> Result<Value, Failure> {
         length(&section.title, usize::from(menu.sections.len() > 1), 24, &format!("{at}/title"))?;
         let mut told = json!({"rows": rows});
         if !section.title.is_empty() {
-            told["title"] = section.title.as_str().into();
+            told.put("title", section.title.as_str());
         }
         sections.push(told);
     }

@@ -4,6 +4,7 @@ use patchbay_plugin::Failure;
 use patchbay_plugin::messages::{ContactCard, Content, Location, Text};
 use serde_json::{Map, Value, json};
 
+use super::put::Put as _;
 use super::upload::Upload;
 use super::{Context, custom, format, interactive, media, template};
 
@@ -95,14 +96,14 @@ fn contact(card: &ContactCard, at: &str) -> Result<Value, Failure> {
     let (first, last) = name.split_once(' ').unwrap_or((name, ""));
     let mut names = json!({"formatted_name": name, "first_name": first});
     if !last.is_empty() {
-        names["last_name"] = last.trim().into();
+        names.put("last_name", last.trim());
     }
     let mut fields = json!({"name": names});
     if !card.phones.is_empty() {
-        fields["phones"] = card.phones.iter().map(|phone| json!({"phone": phone, "type": "CELL"})).collect();
+        fields.put("phones", card.phones.iter().map(|phone| json!({"phone": phone, "type": "CELL"})).collect::<Value>());
     }
     if !card.emails.is_empty() {
-        fields["emails"] = card.emails.iter().map(|email| json!({"email": email, "type": "WORK"})).collect();
+        fields.put("emails", card.emails.iter().map(|email| json!({"email": email, "type": "WORK"})).collect::<Value>());
     }
     Ok(fields)
 }

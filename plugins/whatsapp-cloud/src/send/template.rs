@@ -5,6 +5,7 @@ use patchbay_plugin::{Failure, Field};
 use serde_json::{Value, json};
 
 use super::plan::{self, Step, length};
+use super::put::Put as _;
 use super::upload::Upload;
 use super::{Context, media};
 
@@ -29,7 +30,7 @@ pub(super) fn step(context: &Context<'_>, template: &Template, at: &str) -> Resu
     }
     let mut payload = json!({"name": template.name, "language": {"code": language}});
     if !components.is_empty() {
-        payload["components"] = components.into();
+        payload.put("components", components);
     }
     Ok(Step { kind: "template", payload, uploads })
 }
@@ -60,7 +61,7 @@ fn text(text: &Field, at: &str) -> Result<Value, Failure> {
     }
     let mut parameter = json!({"type": "text", "text": text.value});
     if !text.name.is_empty() && !text.name.bytes().all(|byte| byte.is_ascii_digit()) {
-        parameter["parameter_name"] = text.name.as_str().into();
+        parameter.put("parameter_name", text.name.as_str());
     }
     Ok(parameter)
 }

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::Context;
 
-/// Seconds for which an id is used again: a picture for many people is uploaded once.
-const TTL_S: u32 = 20 * 24 * 60 * 60;
+/// Seconds for which an id is used again: a picture for many people is uploaded once. The plugin's store has room for 10,000
+/// files, so not for as long as Meta keeps them.
+const TTL_S: u32 = 24 * 60 * 60;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Upload {

@@ -4,16 +4,16 @@ mod attachments;
 mod generic;
 mod interactive;
 mod me;
+pub(crate) mod media;
 mod messages;
 mod messenger;
-pub(crate) mod media;
 mod nodes;
 mod numbers;
 pub(crate) mod oauth;
 mod profiles;
 mod subscriptions;
-mod templates;
 mod template_sends;
+mod templates;
 
 use std::sync::Arc;
 
@@ -47,9 +47,11 @@ async fn node(server: &Arc<Server>, ask: &Ask) -> Outcome {
         ask.caller(server)?;
     }
     match (ask.method.as_str(), ask.kind, ask.edge.as_str()) {
-        ("GET", Kind::Page | Kind::Instagram | Kind::Waba | Kind::Number | Kind::Business | Kind::User | Kind::App | Kind::Template, "") => {
-            nodes::read(server, ask)
-        }
+        (
+            "GET",
+            Kind::Page | Kind::Instagram | Kind::Waba | Kind::Number | Kind::Business | Kind::User | Kind::App | Kind::Template,
+            "",
+        ) => nodes::read(server, ask),
         ("GET", Kind::Media, "") => media::url(server, ask),
         ("DELETE", Kind::Media, "") => media::delete(server, ask),
         ("GET", Kind::Unknown, "") => profiles::read(server, ask),
@@ -61,7 +63,9 @@ async fn node(server: &Arc<Server>, ask: &Ask) -> Outcome {
         ("GET" | "POST" | "DELETE", Kind::Waba, "subscribed_apps") => subscriptions::waba(server, ask).await,
         ("GET" | "POST" | "DELETE", Kind::Page | Kind::Instagram, "subscribed_apps") => subscriptions::page(server, ask),
         ("GET", Kind::Business, "owned_pages" | "client_pages") => me::business_pages(server, ask),
-        ("GET", Kind::Business, "owned_whatsapp_business_accounts" | "client_whatsapp_business_accounts") => me::business_wabas(server, ask),
+        ("GET", Kind::Business, "owned_whatsapp_business_accounts" | "client_whatsapp_business_accounts") => {
+            me::business_wabas(server, ask)
+        }
         ("GET", Kind::Waba, "phone_numbers") => numbers::list(server, ask),
         ("POST", Kind::Waba, "phone_numbers") => numbers::add(server, ask),
         ("GET", Kind::Waba, "message_templates") => templates::list(server, ask),

@@ -41,7 +41,9 @@ pub(crate) fn message(code: u32, subcode: Option<u32>) -> String {
         }
         (100, Some(36_009)) => return "This authorization code has been used.".into(),
         (100, Some(2_018_001)) => "No matching user found",
-        (100, Some(2_018_047)) => "Upload attachment failure. A common way to trigger this error is that the provided media type does not match type of file provided int the URL",
+        (100, Some(2_018_047)) => {
+            "Upload attachment failure. A common way to trigger this error is that the provided media type does not match type of file provided int the URL"
+        }
         (100, Some(2_018_109)) => "Attachment size exceeds allowable limit",
         (100, Some(2_534_014)) => "The requested user cannot be found.",
         (100, _) => "Invalid parameter",
@@ -50,7 +52,10 @@ pub(crate) fn message(code: u32, subcode: Option<u32>) -> String {
         (10, Some(1_893_063)) => "This Page is temporarily restricted from sending messages.",
         (10, _) => "Application does not have permission for this action",
         (200, Some(1_545_041)) | (551, _) => "This person isn't available right now.",
-        (200, Some(2_018_028)) => "Cannot message users who are not admins, developers or testers of the app until pages_messaging permission is reviewed and the app is live.",
+        (200, Some(2_018_028)) => {
+            "Cannot message users who are not admins, developers or testers of the app until pages_messaging permission is reviewed and the app is live."
+        }
+        (230, _) => "User consent is required to access user profile",
         (200..=299, _) => "Permissions error",
         (1, _) => "An unknown error occurred",
         (2, _) => "Service temporarily unavailable",
@@ -63,7 +68,6 @@ pub(crate) fn message(code: u32, subcode: Option<u32>) -> String {
         (80_002, _) => "There have been too many calls to this Instagram account. Wait a bit and try again.",
         (80_006, _) => "There have been too many calls to this Messenger account. Wait a bit and try again.",
         (80_007 | 80_008, _) => "There have been too many calls to this WhatsApp Business account. Wait a bit and try again.",
-        (230, _) => "User consent is required to access user profile",
         (368, _) => "Temporarily blocked for policies violations",
         (2_200, _) => "Callback verification failed",
         (2_500, _) => "An active access token must be used to query information about the current user.",

@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::meta::accounts::App;
 use crate::meta::answer::GraphError;
 use crate::meta::params::text_of;
 use crate::meta::server::Server;
 use crate::meta::sign::{escaped, signature, signature_sha1};
-use crate::meta::world::{App, Subscription, World};
+use crate::meta::world::{Subscription, World};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
 const SIGNATURE_SHA1: HeaderName = HeaderName::from_static("x-hub-signature");
@@ -78,9 +79,8 @@ pub(crate) async fn challenge(server: &Server, url: &str, verify_token: &str) ->
     let joint = if url.contains('?') { '&' } else { '?' };
     let agent = [(header::USER_AGENT, HeaderValue::from_static("facebookplatform/1.0 (+http://developers.facebook.com)"))];
     let answer = server.poster.send(Method::GET, &format!("{url}{joint}{query}"), &agent, Bytes::new(), ANSWER_WITHIN).await;
-    let refused = |why: &str| {
-        Err(GraphError::of(2_200).saying(format!("(#2200) Callback verification failed with the following errors: {why}")))
-    };
+    let refused =
+        |why: &str| Err(GraphError::of(2_200).saying(format!("(#2200) Callback verification failed with the following errors: {why}")));
     match answer {
         Ok(posted) if posted.status.as_u16() == 200 && posted.body == challenge.as_bytes() => Ok(()),
         Ok(posted) if posted.status.as_u16() == 200 => refused("curl_errno = 0; the response doesn't match the challenge"),
@@ -107,7 +107,13 @@ pub(crate) async fn push(server: &Arc<Server>, payload: &Value) -> Pushed {
     let mut pushed = Pushed { deliveries: Vec::new(), ids: ids(payload) };
     if parcels.is_empty() {
         let note = "nobody is subscribed to it: webhook of the app, subscribed_apps of the account, subscribed fields?";
-        pushed.deliveries.push(Delivery { app: String::new(), url: String::new(), delivered: false, status: None, note: Some(note.into()) });
+        pushed.deliveries.push(Delivery {
+            app: String::new(),
+            url: String::new(),
+            delivered: false,
+            status: None,
+            note: Some(note.into()),
+        });
     }
     for parcel in parcels {
         let body = json!({"object": payload["object"], "entry": parcel.entries});
@@ -222,7 +228,7 @@ fn shares(world: &World, app: &App, object: &str, entry: &Value) -> Vec<(String,
             };
             let mut share = entry.clone();
             for (list, standby) in [("messaging", false), ("standby", true)] {
-                if let Some(items) = share[list].as_array_mut() {
+                if let Some(items) = share.get_mut(list).and_then(Value::as_array_mut) {
                     items.retain(|item| wanted(if standby { "standby" } else { field(object, item) }));
                     if items.is_empty()
                         && let Some(share) = share.as_object_mut()
@@ -248,10 +254,28 @@ fn field(object: &str, item: &Value) -> &'static str {
         () if has("message") => "messages",
         () if has("postback") => "messaging_postbacks",
         () if has("delivery") => "message_deliveries",
-        () if has("read") => if instagram { "messaging_seen" } else { "message_reads" },
+        () if has("read") => {
+            if instagram {
+                "messaging_seen"
+            } else {
+                "message_reads"
+            }
+        }
         () if has("reaction") => "message_reactions",
-        () if has("message_edit") => if instagram { "message_edit" } else { "message_edits" },
-        () if has("referral") => if instagram { "messaging_referral" } else { "messaging_referrals" },
+        () if has("message_edit") => {
+            if instagram {
+                "message_edit"
+            } else {
+                "message_edits"
+            }
+        }
+        () if has("referral") => {
+            if instagram {
+                "messaging_referral"
+            } else {
+                "messaging_referrals"
+            }
+        }
         () if has("optin") => "messaging_optins",
         () => "messaging_handovers",
     }

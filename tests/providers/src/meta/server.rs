@@ -49,7 +49,7 @@ pub struct Knobs {
     pub strict_windows: bool,
     /// Media URLs are this server's own instead of `https://lookaside.fbsbx.com`.
     pub own_media_urls: bool,
-    /// Only edges that exist with this scope granted, is what the real one says; here it can be switched off.
+    /// Scopes aren't checked: for load runs.
     pub any_scope: bool,
 }
 
@@ -243,7 +243,9 @@ fn planned(failure: &Failure) -> Option<GraphError> {
 /// What a proxy before the server answers in its place.
 fn proxy_error(status: u16, body: Option<&str>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let html = format!("<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1>{status}</body></html>\n");
+    let html = format!(
+        "<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1>{status}</body></html>\n"
+    );
     let mut response = Response::new(Body::from(body.map_or(html, ToOwned::to_owned)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

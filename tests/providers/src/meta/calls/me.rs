@@ -47,7 +47,8 @@ fn person(server: &Server, ask: &Ask) -> Result<Token, GraphError> {
 
 fn page_of_list(ask: &Ask, items: &[Value]) -> Outcome {
     let fields = ask.params.text("fields");
-    let url = format!("https://graph.facebook.com{}{}", ask.path, if fields.is_empty() { String::new() } else { format!("?fields={fields}") });
+    let url =
+        format!("https://graph.facebook.com{}{}", ask.path, if fields.is_empty() { String::new() } else { format!("?fields={fields}") });
     Ok(paged(items, &ask.params.text("after"), &ask.params.text("limit"), &url).into())
 }
 

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::meta::accounts::{Instagram, Number, Page, Waba};
 use crate::meta::answer::{GraphError, Outcome};
 use crate::meta::ask::Ask;
 use crate::meta::fields::select;
 use crate::meta::server::Server;
 use crate::meta::tokens::{Token, TokenKind, Tokens};
-use crate::meta::world::{Instagram, Kind, Number, Page, Waba, World};
+use crate::meta::world::{Kind, World};
 
 /// The node with every field it has, and the ones told where none are asked for.
 fn node(world: &World, tokens: &mut Tokens, caller: &Token, id: &str) -> Option<(Value, &'static [&'static str])> {
@@ -16,7 +17,8 @@ fn node(world: &World, tokens: &mut Tokens, caller: &Token, id: &str) -> Option<
         Kind::Instagram => Some((instagram(world.instagram(id)?), &[])),
         Kind::Waba => Some((waba(world, world.waba(id)?), &["name", "timezone_id", "message_template_namespace"])),
         Kind::Number => {
-            let usual = &["verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type", "throughput"];
+            let usual =
+                &["verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type", "throughput"];
             let (waba, one) = world.number(id)?;
             Some((number(world, waba, one), usual))
         }
@@ -81,7 +83,7 @@ pub(crate) fn page(world: &World, tokens: &mut Tokens, caller: &Token, page: &Pa
         TokenKind::Page => node["access_token"] = caller.token.clone().into(),
         TokenKind::Instagram | TokenKind::App => {}
     }
-    if let Some(linked) = page.instagram.as_ref().and_then(|id| world.instagram(id)) {
+    if let Some(linked) = page.instagram.as_ref().filter(|id| caller.reaches(id)).and_then(|id| world.instagram(id)) {
         node["instagram_business_account"] = instagram(linked);
     }
     extended(node, &page.facts)
@@ -116,10 +118,16 @@ pub(crate) fn number(world: &World, waba: &Waba, number: &Number) -> Value {
             {"entity_type": "PHONE_NUMBER", "id": number.id, "can_send_message": "AVAILABLE"},
             {"entity_type": "WABA", "id": waba.id, "can_send_message": "AVAILABLE"},
             {"entity_type": "BUSINESS", "id": waba.business, "can_send_message": "AVAILABLE"}]}});
-    let waba_url = world.subscriptions.iter().find(|((account, _), _)| *account == waba.id).and_then(|(_, subscription)| subscription.url.clone());
-    let application = world.webhooks.iter().find(|((_, object), _)| object == "whatsapp_business_account").map(|(_, webhook)| webhook.url.clone());
+    let waba_url =
+        world.subscriptions.iter().find(|((account, _), _)| *account == waba.id).and_then(|(_, subscription)| subscription.url.clone());
+    let application =
+        world.webhooks.iter().find(|((_, object), _)| object == "whatsapp_business_account").map(|(_, webhook)| webhook.url.clone());
     let mut urls = Map::new();
-    for (name, url) in [("phone_number", world.number_urls.get(&number.id).cloned()), ("whatsapp_business_account", waba_url), ("application", application)] {
+    for (name, url) in [
+        ("phone_number", world.number_urls.get(&number.id).cloned()),
+        ("whatsapp_business_account", waba_url),
+        ("application", application),
+    ] {
         if let Some(url) = url {
             urls.insert(name.into(), url.into());
         }

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::meta::accounts::Number;
 use crate::meta::answer::{GraphError, Outcome, success};
 use crate::meta::ask::Ask;
 use crate::meta::calls::nodes;
@@ -10,7 +11,6 @@ use crate::meta::fields::{paged, select};
 use crate::meta::params::text_of;
 use crate::meta::pusher::challenge;
 use crate::meta::server::Server;
-use crate::meta::world::Number;
 
 const MANAGE: &[&str] = &["whatsapp_business_management"];
 /// In 72 hours, as the real one counts; here since the start.

@@ -4,11 +4,12 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::meta::accounts::App;
 use crate::meta::answer::{GraphError, Outcome, Reply};
 use crate::meta::ask::Ask;
 use crate::meta::server::Server;
 use crate::meta::tokens::{LONG_S, SHORT_S, Token, TokenKind};
-use crate::meta::world::{App, World};
+use crate::meta::world::World;
 
 /// Seconds that a code can be changed for a token.
 const CODE_S: u64 = 600;
@@ -35,8 +36,17 @@ pub(crate) fn facebook_dialog(server: &Server, ask: &Ask) -> Outcome {
     let app = app.ok_or_else(|| GraphError::of(101).saying("Invalid App ID: The provided app ID does not look like a valid app ID."))?;
     let redirect = redirect(&app, ask)?;
     if world.consent.deny {
-        return back(redirect, &world, ask, &[("error", "access_denied"), ("error_code", "200"), ("error_description", "Permissions error"),
-            ("error_reason", "user_denied")]);
+        return back(
+            redirect,
+            &world,
+            ask,
+            &[
+                ("error", "access_denied"),
+                ("error_code", "200"),
+                ("error_description", "Permissions error"),
+                ("error_reason", "user_denied"),
+            ],
+        );
     }
     let config_id = ask.params.text("config_id");
     let config = world.configs.iter().find(|config| config.id == config_id);
@@ -78,7 +88,8 @@ pub(crate) fn instagram_dialog(server: &Server, ask: &Ask) -> Outcome {
     }
     let account = world.consent.instagram.as_ref().map_or_else(|| world.instagrams.first(), |id| world.instagram(id));
     let account = account.ok_or_else(|| GraphError::of(100).saying("No Instagram account to log in with"))?;
-    let (declined, scopes): (Vec<_>, Vec<_>) = ask.params.list("scope").into_iter().partition(|scope| world.consent.decline.contains(scope));
+    let (declined, scopes): (Vec<_>, Vec<_>) =
+        ask.params.list("scope").into_iter().partition(|scope| world.consent.decline.contains(scope));
     let now = server.now_s();
     let token = Token {
         kind: TokenKind::Instagram,
@@ -97,7 +108,10 @@ pub(crate) fn instagram_dialog(server: &Server, ask: &Ask) -> Outcome {
 
 fn redirect(app: &App, ask: &Ask) -> Result<Url, GraphError> {
     let uri = ask.params.needed("redirect_uri")?;
-    let blocked = || GraphError::of(191).saying("URL Blocked: This redirect failed because the redirect URI is not whitelisted in the app's client OAuth settings.");
+    let blocked = || {
+        GraphError::of(191)
+            .saying("URL Blocked: This redirect failed because the redirect URI is not whitelisted in the app's client OAuth settings.")
+    };
     if !app.redirect_uris.is_empty() && !app.redirect_uris.contains(&uri) {
         return Err(blocked());
     }
@@ -127,7 +141,8 @@ fn with_fragment(reply: Reply, fragment: &str) -> Reply {
 /// One path, two hosts: `api.instagram.com` has no versions and knows its own client ids.
 pub(crate) fn access_token(server: &Server, ask: &Ask) -> Outcome {
     let client_id = ask.params.text("client_id");
-    let by_instagram = !ask.versioned && server.world.lock().apps.iter().any(|app| app.instagram_app_id == client_id && app.id != client_id);
+    let by_instagram =
+        !ask.versioned && server.world.lock().apps.iter().any(|app| app.instagram_app_id == client_id && app.id != client_id);
     if by_instagram {
         return instagram_code(server, ask);
     }
@@ -143,7 +158,9 @@ pub(crate) fn access_token(server: &Server, ask: &Ask) -> Outcome {
             let token = server.tokens.lock().authenticate(&text, &world, server.now_s())?;
             drop(world);
             if token.app != app.id {
-                return Err(GraphError::of(190).saying("Error validating access token: The access token does not belong to this application."));
+                return Err(
+                    GraphError::of(190).saying("Error validating access token: The access token does not belong to this application.")
+                );
             }
             let now = server.now_s();
             let lives = if token.kind == TokenKind::SystemUser && token.expires_at == 0 { 0 } else { now + LONG_S };
@@ -254,7 +271,9 @@ pub(crate) fn instagram_refresh(server: &Server, ask: &Ask) -> Outcome {
     }
     let token = instagram_token(server, ask)?;
     if !token.long || token.issued_at + DAY_S > server.now_s() {
-        return Err(GraphError::of(100).saying("The access token can't be refreshed: it has to be long-lived and at least 24 hours old").kind("IGApiException"));
+        return Err(GraphError::of(100)
+            .saying("The access token can't be refreshed: it has to be long-lived and at least 24 hours old")
+            .kind("IGApiException"));
     }
     if !token.may("instagram_business_basic") {
         return Err(GraphError::of(10));

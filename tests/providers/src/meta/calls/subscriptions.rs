@@ -162,7 +162,8 @@ pub(crate) fn page(server: &Server, ask: &Ask) -> Outcome {
             }
             if let Some((at, unknown)) = fields.iter().enumerate().find(|(_, field)| !allowed.contains(&field.as_str())) {
                 let known = allowed.join(", ");
-                return Err(GraphError::of(100).saying(format!("(#100) Param subscribed_fields[{at}] must be one of {{{known}}} - got \"{unknown}\".")));
+                return Err(GraphError::of(100)
+                    .saying(format!("(#100) Param subscribed_fields[{at}] must be one of {{{known}}} - got \"{unknown}\".")));
             }
             world.subscriptions.insert(key, Subscription { fields, url: None });
             success()
