@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(verify(&recipe, &given, b"", &secrets(""), NOW), Err(Refusal::SecretMissing));
     }
 
-    /// RFC 4231, test case 2, in the form that Meta sends.
+    /// RFC 4231, test case 2, with a prefix.
     #[test]
     fn a_published_hmac_is_right() {
         let recipe = recipe(json!({ "kind": "hmac", "header": "x-hub-signature-256", "secret": "key", "prefix": "sha256=" }));

@@ -82,9 +82,9 @@ pub enum WebhookScope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Verify {
-    /// A header holds the secret itself (Telegram).
+    /// A header holds the secret itself.
     SecretHeader(SecretHeader),
-    /// A header holds a keyed hash of the body (Meta, Slack, Standard Webhooks).
+    /// A header holds a keyed hash of the body (Slack, Standard Webhooks).
     Hmac(HmacRecipe),
     /// The provider proves nothing; the account's URL is the only secret.
     None {},

@@ -88,7 +88,7 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listin
     Ok(Json(Listing { types, versions: store::plugins::list(&app.db).await? }))
 }
 
-/// The body is the component: `curl --data-binary @telegram.wasm …/admin/v1/plugins`
+/// The body is the component: `curl --data-binary @pigeon.wasm …/admin/v1/plugins`
 async fn install(State(app): State<Arc<App>>, caller: Caller, body: Bytes) -> Result<(StatusCode, Json<Value>), ApiError> {
     caller.operates()?;
     if body.is_empty() {
