@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 readonly bind="${PATCHBAY_HTTP__BIND:-127.0.0.1:8080}"
 readonly telegram="${TELEGRAM_STANDIN:-127.0.0.1:9101}"
+readonly meta="${META_STANDIN:-127.0.0.1:9102}"
 readonly data=target/demo
 rm -rf "$data" && mkdir -p "$data"
 
@@ -22,8 +23,11 @@ folder = "target/plugins"
 [egress.redirect]
 "api.telegram.org" = "http://$telegram"
 TOML
+for host in graph.facebook.com www.facebook.com graph.instagram.com lookaside.fbsbx.com; do
+  echo "\"$host\" = \"http://$meta\"" >>"$data/patchbay.toml"
+done
 
-target/release/patchbay-providers --telegram "$telegram" >"$data/providers.log" 2>&1 &
+target/release/patchbay-providers --telegram "$telegram" --meta "$meta" >"$data/providers.log" 2>&1 &
 started+=($!)
 target/release/patchbay --config "$data/patchbay.toml" serve >"$data/announcement" 2>"$data/gateway.log" &
 gateway=$!
@@ -45,6 +49,24 @@ account="$(call "$url/rest/v1/channel_accounts" -d '{"organization_id": "demo", 
   "settings": {"bot_token": "'$bot':AAE-standin_token_0123456789abcdefghij"}}' | sed 's/.*"id":"\([^"]*\)".*/\1/')"
 call "$url/rest/v1/channel_accounts/$account/connect" -d '{}' >/dev/null
 
+# The operator's app at Meta, and an account of each of its types. Who logs in here is curl: it opens the page that `connect`
+# answers, and the stand-in's dialog consents at once.
+standin() { curl -fsS "http://$meta/_standin/$1" -d "$2"; }
+field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
+app="$(call "$url/admin/v1/apps" -d '{"name": "Demo", "types": ["WHATSAPP_CLOUD", "MESSENGER", "INSTAGRAM"], "client_id": "300000000000001",
+  "client_secret": "appsecret", "verify_token": "demo"}' | field id)"
+standin webhook '{"url": "'"$url/webhooks/apps/$app"'", "verify_token": "demo"}' >/dev/null
+connect_by_login() {
+  local id page
+  id="$(call "$url/rest/v1/channel_accounts" -d '{"organization_id": "demo", "name": "'"$2"'", "type": "'"$1"'", "is_active": true}' | field id)"
+  page="$(call "$url/rest/v1/channel_accounts/$id/connect" -d '{}' | grep -o 'http[^"]*/oauth/start/[^"]*')"
+  curl -fsSL -c "$data/cookies" -b "$data/cookies" "$page" >"$data/$1.html"
+  echo "$id"
+}
+whatsapp="$(connect_by_login WHATSAPP_CLOUD 'Shop on WhatsApp')"
+messenger="$(connect_by_login MESSENGER 'Shop on Messenger')"
+instagram="$(connect_by_login INSTAGRAM 'Shop on Instagram')"
+
 cat <<LINES
 
 TELEGRAM is connected to its stand-in on http://$telegram. In another terminal:
@@ -62,6 +84,16 @@ TELEGRAM is connected to its stand-in on http://$telegram. In another terminal:
   curl -H "apikey: \$KEY" -H 'content-type: application/json' $url/rest/v1/messages \\
     -d '{"channel_account_id": "'\$ACCOUNT'", "to": "70010001", "content": [{"type": "text", "text": "Hello Mona"}]}'
   curl "http://$telegram/_standin/requests?method=sendMessage"
+
+WHATSAPP_CLOUD ($whatsapp), MESSENGER ($messenger) and INSTAGRAM ($instagram)
+are connected to their stand-in on http://$meta by a login, through the app $app:
+
+  curl "http://$meta/_standin/say" -d '{"account": "900000000000001", "from": "15550002222", "text": "Is size 42 in stock?"}'
+  curl "http://$meta/_standin/say" -d '{"account": "100000000000001", "from": "200000000000001", "text": "Do you ship?"}'
+  curl -X POST "http://$meta/_standin/samples/ig-02-story-mention"
+  curl -H "apikey: \$KEY" -H 'content-type: application/json' $url/rest/v1/messages \\
+    -d '{"channel_account_id": "'$whatsapp'", "to": "15550002222", "content": [{"type": "text", "text": "It is"}]}'
+  curl "http://$meta/_standin/messages?account=900000000000001"
 
 Ctrl-C ends it. The gateway's log: $data/gateway.log
 LINES
