@@ -77,8 +77,9 @@ pub fn mend(graph: &Graph<'_>, node: &str, app_id: Option<&str>, fields: &[&str]
     let now = read(graph, node)?;
     Ok(match lacking(&now) {
         None => Found::Mended(before),
-        // Instagram may list the app by another of its ids: what was set stands under that one.
-        Some(_) if !lists(&now, app_id) && self::lacking(&now, None, fields).is_none() => {
+        // Instagram may list the app by another of its ids: what was set stands under that one. Where no fields are told, another
+        // app's subscription looks the same, and says nothing of ours.
+        Some(_) if !fields.is_empty() && !lists(&now, app_id) && self::lacking(&now, None, fields).is_none() => {
             if now == standing {
                 Found::Whole
             } else {
