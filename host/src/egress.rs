@@ -14,6 +14,7 @@ mod exchange;
 mod fetch;
 mod guard;
 mod push;
+mod rehearse;
 mod request;
 mod response;
 mod scan;

@@ -8,6 +8,7 @@ pub mod boot;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod domain;
 pub mod egress;
 pub mod endpoints;

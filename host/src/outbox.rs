@@ -18,7 +18,9 @@ pub mod worker;
 
 pub use breaker::sending;
 pub use cancel::{cancel, cancel_waiting};
+pub(crate) use check::check;
 pub use dead_letters::{Replayed, Verdict, replay, replay_all, resolve};
+pub(crate) use enqueue::command_of;
 pub use enqueue::{KeptAnswer, Prepared, SendRequest, enqueue, prepare, store_prepared};
 pub use sweep::{KEPT_FOR, forget};
 

@@ -3,6 +3,7 @@
 
 mod compiler;
 pub mod convert;
+pub(crate) mod crypto;
 pub mod folder;
 mod follow;
 mod http_trace;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod apps;
+mod conformance;
 mod corpus;
 mod deliveries;
 mod endpoints;

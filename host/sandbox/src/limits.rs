@@ -31,6 +31,19 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 impl CallLimits {
+    /// What a plugin gets unasked.
+    pub const USUAL: CallLimits = CallLimits {
+        memory_bytes: 64 * MIB,
+        cpu: Duration::from_millis(250),
+        wall: Duration::from_secs(10),
+        host_calls: 200,
+        http_requests: 16,
+        request_bytes: 2 * MIB,
+        log_bytes: 64 * KIB,
+        events: 500,
+        event_bytes: 4 * MIB,
+    };
+
     /// The most that a call may ever have.
     pub const MOST: CallLimits = CallLimits {
         memory_bytes: 256 * MIB,
@@ -64,17 +77,7 @@ impl CallLimits {
 
 impl Default for CallLimits {
     fn default() -> CallLimits {
-        CallLimits {
-            memory_bytes: 64 * MIB,
-            cpu: Duration::from_millis(250),
-            wall: Duration::from_secs(10),
-            host_calls: 200,
-            http_requests: 16,
-            request_bytes: 2 * MIB,
-            log_bytes: 64 * KIB,
-            events: 500,
-            event_bytes: 4 * MIB,
-        }
+        CallLimits::USUAL
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod build;
 mod remote;
+mod test;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,14 @@ pub(super) enum Command {
     },
     /// Checks a component and says in words what it asks for
     Check { component: PathBuf },
+    /// Runs the conformance suite: a component against the `conformance.json` and the fixtures of its folder
+    Test {
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// Where `build` has put the components
+        #[arg(long, default_value = "target/plugins")]
+        components: PathBuf,
+    },
     /// Installs a component in a running gateway
     Install {
         component: PathBuf,
@@ -62,6 +71,7 @@ impl Command {
         match self {
             Command::Build { folders, out, with_version } => build::build(&folders, &out, with_version.as_deref()),
             Command::Check { component } => check(&component),
+            Command::Test { folders, components } => super::on_runtime(async move { test::test(&folders, &components).await }),
             Command::Install { component, gateway } => {
                 let bytes = std::fs::read(&component).with_context(|| component.display().to_string())?;
                 super::on_runtime(async move { gateway.install(bytes).await })

@@ -28,7 +28,7 @@ impl Scanner {
     }
 
     /// The name of a secret that these bytes hold, as they are or percent-encoded anyhow.
-    pub(super) fn find(&self, bytes: &[u8]) -> Option<&str> {
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<&str> {
         let found = |bytes: &[u8]| self.0.iter().find(|(_, finder)| finder.find(bytes).is_some()).map(|(name, _)| name.as_str());
         found(bytes).or_else(|| bytes.contains(&b'%').then(|| found(&percent_decode(bytes).collect::<Vec<u8>>())).flatten())
     }

@@ -13,7 +13,7 @@ use crate::{
 const PARTS_MAX: usize = 20;
 
 /// Everything that is wrong with the command, each with its field.
-pub(super) fn check(capabilities: &Capabilities, command: &Command) -> Vec<FieldProblem> {
+pub(crate) fn check(capabilities: &Capabilities, command: &Command) -> Vec<FieldProblem> {
     let kind = command.kind();
     // The manifest writes words with a hyphen, the JSON with an underscore.
     if !capabilities.commands.iter().any(|known| known.replace('-', "_") == kind) {

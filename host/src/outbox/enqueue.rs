@@ -270,7 +270,11 @@ async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&Kept
     Ok(Stored::Queued)
 }
 
-fn command_of(request: &SendRequest) -> Result<Command, ApiError> {
+/// The one thing that is asked.
+///
+/// # Errors
+/// None is, or several are.
+pub(crate) fn command_of(request: &SendRequest) -> Result<Command, ApiError> {
     let mut asked = Vec::new();
     if let Some(content) = &request.content {
         asked.push(Command::Message(content.0.clone()));

@@ -12,13 +12,12 @@ use patchbay_sandbox::services::{
     BlobInfo, CryptoProblem, Denial, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, KvEntry, KvProblem, LogLevel,
     Services, SignAlgorithm,
 };
-use ring::{digest, hmac};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    Version,
+    Version, crypto,
     http_trace::{HttpTrace, HttpTraces},
 };
 use crate::{
@@ -241,11 +240,6 @@ impl CallServices {
         let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, scanner.blank_text(value.clone())));
         self.logbook.note(note.by_plugin(&self.digest));
     }
-
-    fn secret(&self, name: &str) -> Result<&Secret, CryptoProblem> {
-        let unknown = || CryptoProblem::UnknownSecret(name.to_owned());
-        self.secrets.get(name).ok_or_else(unknown)
-    }
 }
 
 #[async_trait]
@@ -360,34 +354,23 @@ impl Services for CallServices {
     }
 
     fn digest(&mut self, algorithm: HashAlgorithm, data: &[u8]) -> Vec<u8> {
-        let algorithm = match algorithm {
-            HashAlgorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-            HashAlgorithm::Sha256 => &digest::SHA256,
-            HashAlgorithm::Sha512 => &digest::SHA512,
-        };
-        digest::digest(algorithm, data).as_ref().to_vec()
+        crypto::digest(algorithm, data)
     }
 
     fn has_secret(&mut self, secret: &str) -> bool {
-        self.secret(secret).is_ok()
+        self.secrets.contains_key(secret)
     }
 
     fn hmac(&mut self, secret: &str, algorithm: HashAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem> {
-        let algorithm = match algorithm {
-            HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-            HashAlgorithm::Sha256 => hmac::HMAC_SHA256,
-            HashAlgorithm::Sha512 => hmac::HMAC_SHA512,
-        };
-        let key = hmac::Key::new(algorithm, self.secret(secret)?.expose().as_bytes());
-        Ok(hmac::sign(&key, data).as_ref().to_vec())
+        crypto::hmac(&self.secrets, secret, algorithm, data)
     }
 
     fn sign(&mut self, secret: &str, algorithm: SignAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem> {
-        sign::sign(self.secret(secret)?, secret, algorithm, data)
+        crypto::sign(&self.secrets, secret, algorithm, data)
     }
 
     fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem> {
-        sign::public_key(self.secret(secret)?, secret)
+        crypto::public_key(&self.secrets, secret)
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {
@@ -415,48 +398,5 @@ impl Services for CallServices {
     async fn blob_read(&mut self, id: &str, offset: u32, max: u32) -> Result<Vec<u8>, String> {
         self.call_blobs.finish(id).await.map_err(|error| error.to_string())?;
         self.blobs.read(id, offset, max).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
-    }
-}
-
-/// Signing with an account's private key, by `ring`. Keys are PKCS#8 in PEM or base64.
-mod sign {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    use patchbay_sandbox::services::{CryptoProblem, SignAlgorithm};
-    use ring::{
-        rand::SystemRandom,
-        rsa::KeyPair as RsaKeyPair,
-        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256},
-    };
-
-    use crate::secrets::Secret;
-
-    fn pkcs8(secret: &Secret, name: &str) -> Result<Vec<u8>, CryptoProblem> {
-        let text: String = secret.expose().lines().filter(|line| !line.starts_with("-----")).collect();
-        STANDARD.decode(text.trim()).map_err(|_| CryptoProblem::WrongKey(format!("{name} is no PKCS#8 key in PEM or base64")))
-    }
-
-    fn ecdsa(secret: &Secret, name: &str) -> Result<EcdsaKeyPair, CryptoProblem> {
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8(secret, name)?, &SystemRandom::new())
-            .map_err(|error| CryptoProblem::WrongKey(format!("{name} is no P-256 key: {error}")))
-    }
-
-    pub(super) fn sign(secret: &Secret, name: &str, algorithm: SignAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem> {
-        let failed = |_| CryptoProblem::WrongKey(format!("{name} can't sign"));
-        match algorithm {
-            SignAlgorithm::Es256 => {
-                ecdsa(secret, name)?.sign(&SystemRandom::new(), data).map(|signature| signature.as_ref().to_vec()).map_err(failed)
-            }
-            SignAlgorithm::Rs256 => {
-                let key = RsaKeyPair::from_pkcs8(&pkcs8(secret, name)?)
-                    .map_err(|error| CryptoProblem::WrongKey(format!("{name} is no RSA key: {error}")))?;
-                let mut signature = vec![0; key.public().modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature).map_err(failed)?;
-                Ok(signature)
-            }
-        }
-    }
-
-    pub(super) fn public_key(secret: &Secret, name: &str) -> Result<Vec<u8>, CryptoProblem> {
-        Ok(ecdsa(secret, name)?.public_key().as_ref().to_vec())
     }
 }

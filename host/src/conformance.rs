@@ -1,0 +1,38 @@
+//! Does a plugin keep the contract? Its component runs in the sandbox as it would in the gateway, against a provider that is
+//! scripted in its folder (`conformance.json`, `fixtures/`): settings good and bad, every fixture, bodies cut and garbled and
+//! repeated, each of the provider's errors, connections that break before and after the bytes left, budgets, secrets.
+//!
+//! Touches: the plugin's folder. Start at [`run`]; `suite.rs` says what a folder holds, one file for each kind of check follows.
+
+mod bench;
+mod dialogue;
+mod garble;
+mod inbound;
+mod provider;
+mod report;
+mod sending;
+mod settings;
+mod suite;
+
+use std::path::Path;
+
+pub use report::{Finding, Report};
+pub use suite::SuiteError;
+
+use bench::Bench;
+use suite::Suite;
+
+/// Runs every check of a component against what its folder holds.
+///
+/// # Errors
+/// The folder or the component can't be read, or the component can't be loaded: nothing was checked.
+pub async fn run(component: &[u8], folder: &Path) -> Result<Report, SuiteError> {
+    let suite = Suite::read(folder)?;
+    let bench = Bench::new(component, suite).await?;
+    let mut report = Report::default();
+    settings::check(&bench, &mut report).await;
+    inbound::check(&bench, &mut report).await;
+    dialogue::check(&bench, &mut report).await;
+    sending::check(&bench, &mut report).await;
+    Ok(report)
+}

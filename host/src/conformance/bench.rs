@@ -1,0 +1,165 @@
+//! What every check stands on: the plugin in its sandbox, and the account that its folder describes.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use patchbay_sandbox::{
+    CallLimits, Plugin, Sandbox, SandboxSettings, compile,
+    contract::types::{Account, Call, Field},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    provider::Provider,
+    suite::{AppScript, Scripted, Suite, SuiteError},
+};
+use crate::{
+    accounts,
+    clock::At,
+    domain::provider_app::ProviderApp,
+    egress::{Egress, EgressSettings, Scanner},
+    manifest::Manifest,
+    secrets::Secret,
+};
+
+/// What a hook that only reads may take: a hundredth of it is usual.
+const READING: CallLimits = CallLimits { memory_bytes: 16 * MIB, cpu: Duration::from_millis(50), ..CallLimits::USUAL };
+/// What one that talks to the provider may take.
+const TALKING: CallLimits = CallLimits { memory_bytes: 32 * MIB, cpu: Duration::from_millis(100), ..CallLimits::USUAL };
+const MIB: usize = 1024 * 1024;
+
+/// The time of every call, in milliseconds: the fixtures are of that day.
+pub(super) const NOW_MS: i64 = 1_764_000_100_000;
+const ACCOUNT_ID: &str = "019a0000-0000-7000-8000-000000000001";
+
+pub(super) struct Bench {
+    pub(super) plugin: Plugin,
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) suite: Suite,
+    /// The account's, with the schema's defaults, as `configure` answered them.
+    settings: Value,
+    pub(super) secrets: BTreeMap<String, Secret>,
+    provider_app: Option<ProviderApp>,
+    egress: Arc<Egress>,
+    /// It serves the plugin.
+    _sandbox: Sandbox,
+}
+
+impl Bench {
+    pub(super) async fn new(component: &[u8], suite: Suite) -> Result<Bench, SuiteError> {
+        let wrong = |error: &dyn std::fmt::Display| SuiteError::Component(error.to_string());
+        let manifest = Manifest::from_component(component)?;
+        let sandbox = Sandbox::new(&SandboxSettings { calls: 4, live: 4, ..SandboxSettings::default() }).map_err(|error| wrong(&error))?;
+        let plugin = load(&sandbox, component)?;
+        let account = &suite.script.account;
+        let provider_app = account.app.as_ref().map(provider_app);
+        let mut secrets: BTreeMap<String, Secret> =
+            account.secrets.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
+        accounts::derive(&manifest, provider_app.as_ref(), &mut secrets);
+        let mut settings = Value::Object(account.settings.clone());
+        manifest.fill_defaults(&mut settings);
+        let egress = Egress::new(EgressSettings::default()).map_err(|error| wrong(&error))?;
+        let mut bench = Bench {
+            plugin,
+            manifest: Arc::new(manifest),
+            suite,
+            settings: Value::Null,
+            secrets,
+            provider_app,
+            egress: Arc::new(egress),
+            _sandbox: sandbox,
+        };
+        bench.settings = bench.configured(&settings).await?;
+        Ok(bench)
+    }
+
+    async fn configured(&self, settings: &Value) -> Result<Value, SuiteError> {
+        let refused = |why: String| SuiteError::Component(format!("account.settings of conformance.json: {why}"));
+        let answer = self.plugin.configure(READING, self.provider(Vec::new()).services(), &settings.to_string()).await;
+        let normalised = answer.map_err(|fault| refused(fault.to_string()))?.map_err(|failure| refused(format!("{failure:?}")))?;
+        serde_json::from_str(&normalised).map_err(|error| refused(error.to_string()))
+    }
+
+    /// A world for one call.
+    pub(super) fn provider(&self, script: Vec<Scripted>) -> Provider {
+        let mut settings = self.settings.clone();
+        if let (Some(settings), Some(app)) = (settings.as_object_mut(), &self.provider_app) {
+            settings.extend(app.settings.clone());
+        }
+        Provider::new(Arc::clone(&self.egress), Arc::clone(&self.manifest), settings, self.secrets.clone(), script)
+    }
+
+    pub(super) fn account(&self) -> Account {
+        Account {
+            id: ACCOUNT_ID.to_owned(),
+            external_id: self.suite.script.account.external_id.clone(),
+            settings: self.settings.to_string(),
+        }
+    }
+
+    pub(super) fn call(&self) -> Call {
+        let field = |name: &str, value: String| Field { name: name.to_owned(), value };
+        let mut extras = vec![field("webhook_url", webhook_url()), field("now_ms", NOW_MS.to_string())];
+        let of_app = self.provider_app.iter().flat_map(ProviderApp::values);
+        extras.extend(of_app.map(|(name, value)| field(&format!("app.{name}"), value)));
+        Call { account: self.account(), attempt: 1, deadline_ms: 10_000.0, extras }
+    }
+
+    pub(super) fn reading(&self) -> CallLimits {
+        READING
+    }
+
+    /// With the wall clock that the manifest asks for.
+    pub(super) fn talking(&self) -> CallLimits {
+        let wall = self.manifest.limits.wall_ms.map_or(TALKING.wall, |wall| Duration::from_millis(u64::from(wall)));
+        CallLimits { wall, ..TALKING }
+    }
+
+    /// None of the account's secrets, and none that was captured, is in what a call answered, asked or logged.
+    pub(super) fn tells_no_secret(&self, provider: &Provider, answer: &str) -> Result<(), String> {
+        let world = provider.world();
+        let scanner = Scanner::new(world.secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
+        let outputs = world.logged.iter().chain(&world.asked).map(String::as_str).chain([answer]);
+        match outputs.into_iter().find_map(|text| scanner.find(text.as_bytes())) {
+            Some(name) => Err(format!("the secret “{name}” is in what the plugin put out")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the account's own URL looks like; nothing is listening there.
+pub(super) fn webhook_url() -> String {
+    format!("https://gateway.example/webhooks/{ACCOUNT_ID}")
+}
+
+fn load(sandbox: &Sandbox, component: &[u8]) -> Result<Plugin, SuiteError> {
+    let wrong = |error: &dyn std::fmt::Display| SuiteError::Component(error.to_string());
+    let compiled = compile(component).map_err(|error| wrong(&error))?;
+    let artefact = std::env::temp_dir().join(format!("patchbay-conformance-{}-{:p}.cwasm", std::process::id(), component));
+    let written = std::fs::write(&artefact, compiled).map_err(|error| wrong(&error));
+    let loaded = written.and_then(|()| sandbox.load(&artefact).map_err(|error| wrong(&error)));
+    // Mapped already, or never.
+    let _ = std::fs::remove_file(&artefact);
+    loaded
+}
+
+fn provider_app(script: &AppScript) -> ProviderApp {
+    ProviderApp {
+        id: "app".to_owned(),
+        name: "App".to_owned(),
+        types: Vec::new(),
+        client_id: script.client_id.clone(),
+        settings: script.settings.clone(),
+        data_key: Vec::new(),
+        created_at: At::from_micros(0),
+        updated_at: At::from_micros(0),
+    }
+}
+
+/// Settings without the secrets that a person types in among them, and with the schema's defaults.
+pub(super) fn plain(manifest: &Manifest, settings: &Map<String, Value>) -> Value {
+    let mut plain = settings.clone();
+    plain.retain(|name, _| !manifest.secrets.contains_key(name));
+    let mut plain = json!(plain);
+    manifest.fill_defaults(&mut plain);
+    plain
+}
