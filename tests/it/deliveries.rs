@@ -40,12 +40,6 @@ fn restart_with(gateway: &mut Gateway, lines: &str) {
 /// No call of a plugin gets along with that.
 const BROKEN: &str = "sandbox.memory_mb = 0";
 
-fn new_key(gateway: &Gateway, scope: &str, organization: &str) -> String {
-    let (made, key) = gateway.run(&["key", "new", "--scope", scope, "--organization", organization]);
-    assert!(made, "{key}");
-    key.lines().last().unwrap().trim().to_owned()
-}
-
 async fn a_delivery_is_listed_and_shown_with_what_it_held(database: Database) {
     let bench = Bench::connected(database).await;
     let body = text_update(1, "مرحبا").to_string();
@@ -103,7 +97,7 @@ async fn an_organisation_sees_and_replays_its_own_alone(database: Database) {
     bench.push(text_update(1, "ours")).await;
     bench.gateway.webhook("nobody", None, "{}").await.expect_status(404);
     let stray = eventually("the stray is quarantined", || async { deliveries(&bench.gateway, "state=quarantined").await.pop() }).await;
-    let (own, other) = (new_key(&bench.gateway, "read", "org-1"), new_key(&bench.gateway, "admin", "org-2"));
+    let (own, other) = (bench.gateway.new_key("read", "org-1"), bench.gateway.new_key("admin", "org-2"));
     let list = bench.gateway.ask_as(Some(&own), Method::GET, "/rest/v1/webhook_deliveries").await.expect_status(200);
     assert_eq!(list.as_array().unwrap().len(), 1, "not the quarantine: {list:#}");
     let path = format!("/rest/v1/webhook_deliveries/{}", text(&list[0], "id"));

@@ -1,6 +1,8 @@
 //! What every test stands on: a real gateway process with a real database and the real plugin, and an account connected to the
 //! provider's stand-in.
 
+mod browser;
+mod channel;
 pub(crate) mod database;
 mod events;
 mod gateway;
@@ -9,6 +11,8 @@ mod nats;
 mod nodes;
 mod receiver;
 
+pub(crate) use browser::{Browser, Shown};
+pub(crate) use channel::channel_type;
 pub(crate) use database::Database;
 pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
 pub(crate) use nats::NatsServer;

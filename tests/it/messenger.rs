@@ -8,8 +8,8 @@ use patchbay_providers::{
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Database, both, eventually,
-    meta::{APP, Browser, INSTAGRAM, MetaBench, PAGE},
+    Browser, Database, both, eventually,
+    meta::{APP, INSTAGRAM, MetaBench, PAGE},
 };
 
 const PSID: &str = "200000000000001";

@@ -4,8 +4,8 @@ use patchbay_providers::meta::Consent;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Database, both,
-    meta::{APP_SECRET, Browser, MetaBench, PAGE},
+    Browser, Database, both,
+    meta::{APP_SECRET, MetaBench, PAGE},
 };
 
 async fn page_is_connected(database: Database) {

@@ -7,8 +7,8 @@ use patchbay_providers::{
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Database, both, eventually,
-    meta::{APP, Browser, MetaBench, NUMBER, WABA},
+    Browser, Database, both, eventually,
+    meta::{APP, MetaBench, NUMBER, WABA},
 };
 
 const NADIA: &str = "15550002222";

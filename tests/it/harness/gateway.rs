@@ -295,6 +295,18 @@ impl Gateway {
         Listener::open(&self.url, &self.key, last).await
     }
 
+    /// What the process has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("gateway.log")).unwrap()
+    }
+
+    /// Another key.
+    pub(crate) fn new_key(&self, scope: &str, organization: &str) -> String {
+        let (made, key) = self.run(&["key", "new", "--scope", scope, "--organization", organization]);
+        assert!(made, "{key}");
+        key.lines().last().unwrap().trim().to_owned()
+    }
+
     /// Runs the program with these arguments on the same data.
     pub(crate) fn run(&self, args: &[&str]) -> (bool, String) {
         let output = Command::new(program()).arg("--config").arg(self.folder.path().join("patchbay.toml")).args(args).output().unwrap();
