@@ -320,7 +320,7 @@ async fn events_are_signed_where_a_secret_is_set_and_come_again_until_taken() {
 #[tokio::test]
 async fn people_write_with_files_in_groups_under_hidden_numbers_and_on_the_phone_itself() {
     let (appgain, client, gateway) = linked().await;
-    let said = async |say: Say| { assert!(appgain.say(SUIT, &say).await.delivered) };
+    let said = async |say: Say| assert!(appgain.say(SUIT, &say).await.delivered);
     let from = || NUMBER.to_owned();
     said(Say { from: from(), name: "Mona".into(), text: "Hello".into(), ..Say::default() }).await;
     let file = Some(SaidFile::of("inv.pdf", "application/pdf", b"%PDF-1.4"));
