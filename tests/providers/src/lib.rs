@@ -4,15 +4,22 @@
     reason = "JSON objects only: reading a name that isn't there gives null, writing is done to literals; slices are read with get"
 )]
 
+pub mod appgain;
 mod clock;
+mod desk;
 mod failures;
+#[cfg(test)]
+mod hook;
 pub mod meta;
 mod post;
 mod recorded;
 mod server;
 pub mod telegram;
+pub mod victorylink;
 
+pub use appgain::Appgain;
 pub use failures::{Failure, Moment};
 pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
 pub use telegram::Telegram;
+pub use victorylink::VictoryLink;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::telegram::{Options, Telegram};
-use patchbay_providers::{Meta, Recording, meta};
+use patchbay_providers::{Appgain, Meta, Recording, VictoryLink, appgain, meta, victorylink};
 
 /// Stand-ins of the messaging providers.
 #[derive(Debug, Parser)]
@@ -18,6 +18,12 @@ struct Arguments {
     /// Serve Meta there: Graph, the login dialogs and media
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     meta: SocketAddr,
+    /// Serve Appgain there: SMS, WhatsApp and app pushes
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9106")]
+    appgain: SocketAddr,
+    /// Serve VictoryLink's SMS gateway there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9107")]
+    victorylink: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -62,14 +68,30 @@ async fn main() -> std::io::Result<()> {
     println!("  redirect to it   [egress.redirect] \"api.telegram.org\" = \"{url}\"");
     println!("  its strings      {url}/_standin");
     let address = arguments.meta;
-    let meta =
-        Meta::start_with(meta::Options { address, deliver_to: arguments.deliver_to, latency, recording, ..meta::Options::default() })
-            .await?;
+    let deliver_to = arguments.deliver_to;
+    let meta = Meta::start_with(meta::Options { address, deliver_to: deliver_to.clone(), latency, recording, ..meta::Options::default() });
+    let meta = meta.await?;
     let url = meta.url();
     println!("Meta               {url}/v26.0/<node>/<edge>");
     for host in meta::HOSTS {
         println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
     }
+    println!("  its strings      {url}/_standin");
+    let address = arguments.appgain;
+    let options = appgain::Options { address, deliver_to: deliver_to.clone(), latency, recording, ..appgain::Options::default() };
+    let appgain = Appgain::start_with(options).await?;
+    let url = appgain.url();
+    println!("Appgain            {url}/{}/send with appapikey: {}", appgain::SUIT, appgain::API_KEY);
+    for host in appgain::HOSTS {
+        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
+    }
+    println!("  its strings      {url}/_standin");
+    let address = arguments.victorylink;
+    let options = victorylink::Options { address, deliver_to, latency, recording, ..victorylink::Options::default() };
+    let victorylink = VictoryLink::start_with(options).await?;
+    let url = victorylink.url();
+    println!("VictoryLink        {url}/VLSMSPlatformResellerAPI/… as {} with {}", victorylink::USER, victorylink::PASSWORD);
+    println!("  redirect to it   [egress.redirect] \"{}\" = \"{url}\"", victorylink::HOST);
     println!("  its strings      {url}/_standin");
     tokio::signal::ctrl_c().await
 }
