@@ -59,6 +59,10 @@ impl Version {
         self.plugin.groups().templates
     }
 
+    pub fn previews(&self) -> bool {
+        self.plugin.groups().preview
+    }
+
     pub fn downloads(&self) -> bool {
         self.plugin.groups().media_download
     }
@@ -128,6 +132,16 @@ impl Version {
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
         let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).instrument(span).await;
         watch::parsed_for_app(app, self, began.elapsed(), &answer);
+        answer
+    }
+
+    /// Judges a message before it is queued; the JSON object is what the plugin tells of it. There is nothing that it could ask for.
+    pub async fn preview(&self, app: &App, account: &Account, message: &messages::Outbound) -> Answer<String> {
+        let services = CallServices::offline(app, self, account, BTreeMap::new()).without_store();
+        let (began, http) = (Instant::now(), services.traces());
+        let span = traces::span!("preview", plugin.version = %self.manifest.version);
+        let answer = self.plugin.preview(self.limits, Box::new(services), &self.account_out(account), message).instrument(span).await;
+        self.ended(app, account, "preview", began, http).previewed(&answer);
         answer
     }
 

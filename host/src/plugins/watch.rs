@@ -88,6 +88,13 @@ impl Call<'_> {
         self.app.logbook.note(note);
     }
 
+    /// What it refuses is the client's to hear; a fault is the operator's.
+    pub(super) fn previewed<T>(&self, answer: &Answer<T>) {
+        if let Err(fault) = answer {
+            self.app.logbook.count(self.faulted(LogKind::Send, fault));
+        }
+    }
+
     pub(super) fn sent(&self, message_id: &str, attempt: u32, answer: &Result<messages::Sent, Fault>) {
         let (class, note) = match answer {
             Ok(sent) => match &sent.failed {
