@@ -56,7 +56,12 @@ impl Captured {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, secret));
     }
 
-    /// What was lifted, to be sealed; nothing is left.
+    /// What was lifted, to be sealed.
+    pub fn all(&self) -> Vec<(String, Secret)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same; nothing is left.
     pub fn take(&self) -> Vec<(String, Secret)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

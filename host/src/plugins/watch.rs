@@ -30,7 +30,18 @@ pub(super) struct Call<'a> {
 type Answer<T> = Result<Result<T, types::Failure>, Fault>;
 
 impl Call<'_> {
-    pub(super) fn connected(&self, answer: &Answer<channel::Outcome>) {
+    /// `looks`: the step only looked, as it does every two seconds while a code is to be scanned. That nothing has changed is no news.
+    pub(super) fn connected(&self, looks: bool, answer: &Answer<channel::Outcome>) {
+        if looks {
+            match answer {
+                Ok(Ok(channel::Outcome { progress: channel::Progress::Scan(_) | channel::Progress::Wait(_), .. })) => return,
+                Ok(Err(failure)) => {
+                    self.app.logbook.count(self.failed(LogKind::Connection, "The connection failed", failure));
+                    return;
+                }
+                _ => {}
+            }
+        }
         let note = match answer {
             Ok(Ok(outcome)) => {
                 let (code, message) = match &outcome.progress {
