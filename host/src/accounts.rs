@@ -5,6 +5,7 @@ mod change;
 mod connect;
 mod health;
 mod known;
+mod pairing;
 mod settings;
 mod standing;
 mod templates;
@@ -14,10 +15,11 @@ pub use change::{AccountChange, NewAccount, create, delete, running, update};
 pub use connect::{ConnectStep, StepError, connect, disconnect, go_on, try_step};
 pub use health::check;
 pub use known::{Known, KnownAccounts};
+pub use pairing::{Code, go_on as go_on_waiting, shown_code};
 pub use settings::effective_settings;
 pub use standing::{commit, stand, stand_after, standing_after};
 pub use templates::{ProviderTemplate, TemplateList, list_templates};
-pub use vault::{Opened, derive, open, open_aside, open_secrets, seal, seal_aside};
+pub use vault::{Opened, derive, keep_captured, open, open_aside, open_secrets, seal, seal_aside};
 
 /// The job that polls the provider.
 pub const POLL: &str = "poll";

@@ -9,6 +9,8 @@ mod claim;
 mod crash;
 mod dead_letters;
 mod enqueue;
+mod outbound;
+mod preview;
 mod rates;
 pub mod retry;
 mod settle;
@@ -25,6 +27,8 @@ pub use enqueue::{KeptAnswer, Prepared, SendRequest, enqueue, prepare, store_pre
 pub use sweep::{KEPT_FOR, forget};
 
 use std::time::Duration;
+
+use serde_json::Map;
 
 use crate::{
     clock::At,
@@ -60,6 +64,7 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
         reactions: Vec::new(),
         votes: Vec::new(),
         extras: Extras::new(),
+        facts: Map::new(),
         state,
         failure: None,
         attempts: 0,

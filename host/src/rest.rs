@@ -15,6 +15,7 @@ mod idempotency;
 mod media;
 mod messages;
 mod nodes;
+mod pairing;
 mod people;
 mod plugins;
 mod status;
@@ -39,6 +40,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let rest = Router::new()
         .merge(account_logs::router())
         .merge(channel_accounts::router())
+        .merge(pairing::router())
         .merge(channel_account_stats::router())
         .merge(channel_types::router())
         .merge(messages::router())

@@ -52,6 +52,7 @@ pub async fn run(app: Arc<App>) {
 async fn sweep(app: &App, now: At) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::kv::sweep(&mut tx, now).await?;
+    store::pairings::drop_expired_codes(&mut tx, now).await?;
     tx.commit().await?;
     inbox::tell_overdue(app).await?;
     inbox::release_apps(app).await?;
@@ -111,9 +112,8 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
         HEALTH => Some(health(app, &account).await),
         RELEASE => release(app, &account).await,
         REPLAY => replay(app, &account).await,
-        // Where it waits again, it was scheduled again.
-        CONNECT => connect(app, &account, ConnectStep::Tick).await,
-        RECONNECT => connect(app, &account, ConnectStep::START).await,
+        CONNECT => accounts::go_on_waiting(app, &account, job).await,
+        RECONNECT => reconnect(app, &account).await,
         OAUTH_REFRESH => oauth::refresh(app, &account, job).await,
         OAUTH_EXPIRE => oauth::expire(app, &account).await,
         other => {
@@ -123,9 +123,9 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
     }
 }
 
-/// Goes on with the dialogue. A provider that is away is asked again later.
-async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Option<Duration> {
-    let error = accounts::go_on(app, account, step).await.err()?;
+/// Connects again. A provider that is away is asked again later.
+async fn reconnect(app: &Arc<App>, account: &Account) -> Option<Duration> {
+    let error = accounts::go_on(app, account, ConnectStep::START).await.err()?;
     tracing::warn!(account.id = %account.id, error = %error.body.message, "a connect dialogue went wrong");
     error.status.is_server_error().then_some(PAUSE)
 }

@@ -23,6 +23,7 @@ pub mod notices;
 pub mod oauth;
 pub mod organizations;
 pub mod outbox;
+pub mod pairings;
 pub mod parked;
 pub mod people;
 pub mod plugins;

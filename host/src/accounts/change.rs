@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{
-    OAUTH_REFRESH, RECONNECT, RELEASE, connect, settings,
+    OAUTH_REFRESH, RECONNECT, RELEASE, connect, pairing, settings,
     standing::{commit, stand},
     vault,
 };
@@ -191,6 +191,11 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         }
         if updated.is_active {
             store::jobs::schedule(&mut tx, &account.id, RELEASE, now).await?;
+        } else if stood.standing.connection == Connection::Pairing {
+            updated.standing = pairing::stopped(&stood);
+            updated.connect_prompt = None;
+            let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+            stand(app, &mut tx, owner, &updated.standing, now).await?;
         }
     }
     if reconnects {

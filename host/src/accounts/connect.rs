@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     CONNECT, OAUTH_EXPIRE, RELEASE,
     change::running,
+    pairing,
     standing::{commit, stand},
     vault,
 };
@@ -27,7 +28,7 @@ use crate::{
     error::ApiError,
     oauth,
     plugins::{Captured, convert},
-    store::{self, StoreError, Tx, accounts::Linked, people::Owner},
+    store::{self, StoreError, Tx, accounts::Linked, jobs::DueJob, people::Owner},
 };
 
 /// Routes that an account may have, and bytes of one.
@@ -55,6 +56,31 @@ impl ConnectStep {
     pub const START: ConnectStep = ConnectStep::Start { reauthorize: false };
 }
 
+/// On whose behalf a step is taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taker<'a> {
+    /// The API key of the person who takes it.
+    pub(super) key: Option<&'a str>,
+    /// The dialogue begins with it.
+    pub(super) starts: bool,
+    /// The job that takes it: what comes of it counts while its claim stands.
+    pub(super) job: Option<&'a DueJob>,
+}
+
+impl Taker<'_> {
+    pub(super) fn is_person(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Whether somebody has begun again, or ended it, while the provider was asked.
+    async fn is_late(&self, tx: &mut Tx) -> store::Result<bool> {
+        match self.job {
+            Some(job) => Ok(!store::jobs::is_held(tx, job).await?),
+            None => Ok(false),
+        }
+    }
+}
+
 /// Why a step came to nothing.
 #[derive(Debug)]
 pub enum StepError {
@@ -76,17 +102,20 @@ impl From<StoreError> for StepError {
 }
 
 /// Takes one step of connecting. Where the account is authorised by OAuth and has no token, or is to get another, the answer is
-/// a page to open: the account goes on from there.
+/// a page to open: the account goes on from there. `key_id` is the caller's: whoever begins a pairing is shown its code.
 ///
 /// # Errors
 /// What the plugin or the provider said against it; the account's standing says the same.
-pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, ApiError> {
+pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep, key_id: &str) -> Result<Account, ApiError> {
     if let ConnectStep::Start { reauthorize } = step
         && let Some(authorizing) = oauth::begin(app, account, reauthorize).await?
     {
         return Ok(authorizing);
     }
-    go_on(app, account, step).await
+    // A look changes nothing of who began, and since when.
+    let is_look = matches!(step, ConnectStep::Tick);
+    let taker = Taker { key: Some(key_id).filter(|_| !is_look), starts: matches!(step, ConnectStep::Start { .. }), job: None };
+    outcome_of(app, account, take_step(app, account, step, &taker).await).await
 }
 
 /// Takes one step of connecting with the credentials that there are.
@@ -94,9 +123,13 @@ pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep) -> Re
 /// # Errors
 /// As [`connect`].
 pub async fn go_on(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, ApiError> {
-    match try_step(app, account, step).await {
+    outcome_of(app, account, try_step(app, account, step).await).await
+}
+
+async fn outcome_of(app: &App, account: &Account, taken: Result<Account, StepError>) -> Result<Account, ApiError> {
+    match taken {
         Ok(account) => Ok(account),
-        Err(StepError::Provider(failure)) => Err(fail(app, account, failure).await?),
+        Err(StepError::Provider(failure)) => Err(fail(app, account, failure, None).await?),
         Err(StepError::Gateway(error)) => Err(error),
     }
 }
@@ -106,6 +139,10 @@ pub async fn go_on(app: &Arc<App>, account: &Account, step: ConnectStep) -> Resu
 /// # Errors
 /// Nothing of the step was stored.
 pub async fn try_step(app: &Arc<App>, account: &Account, step: ConnectStep) -> Result<Account, StepError> {
+    take_step(app, account, step, &Taker::default()).await
+}
+
+pub(super) async fn take_step(app: &Arc<App>, account: &Account, step: ConnectStep, taker: &Taker<'_>) -> Result<Account, StepError> {
     let wit_step = match step {
         ConnectStep::Start { .. } => wit::Step::Start,
         ConnectStep::Answers { answers } => {
@@ -120,7 +157,7 @@ pub async fn try_step(app: &Arc<App>, account: &Account, step: ConnectStep) -> R
         Ok(Err(failure)) => return Err(StepError::Provider(convert::failure_in(failure))),
         Err(fault) => return Err(StepError::Provider(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string()))),
     };
-    progress(app, account, outcome, &captured).await?;
+    progress(app, account, outcome, &captured, taker).await?;
     let account = store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))?;
     Ok(account)
 }
@@ -135,11 +172,19 @@ async fn ask(app: &Arc<App>, account: &Account, step: wit::Step) -> Result<Asked
 
 /// Unsubscribes at the provider. Answers what the provider said against it.
 pub(super) async fn tell_provider_goodbye(app: &Arc<App>, account: &Account) -> Result<Option<Failure>, ApiError> {
-    if account.external_id.is_none() {
+    // A pairing is ended at the provider too.
+    let pairs = account.standing.connection == Connection::Pairing;
+    if account.external_id.is_none() && !pairs {
         return Ok(None);
     }
-    let (answer, _) = ask(app, account, wit::Step::Disconnect).await?;
+    let (answer, captured) = ask(app, account, wit::Step::Disconnect).await?;
+    // The credentials stay for the next connect: as the provider has renewed them.
+    vault::keep_captured(app, account, &captured).await?;
     Ok(match answer {
+        Ok(Err(failure)) if pairs => {
+            tracing::info!(account.id = %account.id, failure = ?failure, "the provider wasn't told of the end of a pairing");
+            None
+        }
         Ok(Ok(_)) => None,
         Ok(Err(failure)) => Some(convert::failure_in(failure)),
         Err(fault) => Some(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())),
@@ -178,15 +223,21 @@ fn owner(account: &Account) -> Owner<'_> {
     Owner { organization_id: &account.organization_id, account_id: &account.id }
 }
 
-async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, captured: &Captured) -> Result<(), ApiError> {
+async fn progress(
+    app: &Arc<App>,
+    account: &Account,
+    outcome: wit::Outcome,
+    captured: &Captured,
+    taker: &Taker<'_>,
+) -> Result<(), ApiError> {
     let now = app.clock.now();
     let lifted = captured.take();
     let mut tx = app.db.begin_ordered().await?;
-    vault::seal(app, &mut tx, account, &lifted, now).await?;
-    if oauth::holds_token(app, account, &lifted) {
-        // It is another one now, and only the plugin knows how long it lives.
-        store::oauth::set_expiry(&mut tx, &account.id, None).await?;
+    if taker.is_late(&mut tx).await? {
+        return Ok(());
     }
+    vault::seal_lifted(app, &mut tx, account, &lifted, now).await?;
+    let mut next_look = None;
     let is_choice = matches!(outcome.progress, wit::Progress::Ask(_));
     let (standing, prompt) = match outcome.progress {
         wit::Progress::Connected(connected) => {
@@ -198,18 +249,21 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
             Standing::because(Connection::Authorizing, "questions", "A choice is to be made.", "Answer the questions in `prompt`."),
             Some(json!({"kind": "ask", "questions": questions.into_iter().map(question).collect::<Vec<_>>()})),
         ),
-        wit::Progress::Scan(pairing) => (
-            Standing::because(Connection::Pairing, "scan", "A code is to be scanned.", "Scan the code in `prompt` before it expires."),
-            Some(json!({
-                "kind": "scan",
-                "code": pairing.code,
-                "expires_at": At::from_millis(pairing.expires_at_ms),
-                "refreshes_left": pairing.refreshes_left,
-            })),
+        wit::Progress::Scan(brought) => (
+            Standing::because(
+                Connection::Pairing,
+                "scan",
+                "A code is to be scanned.",
+                "Scan the code at `prompt.pairing_url` before it expires.",
+            ),
+            {
+                next_look = Some(pairing::next_look(now));
+                Some(pairing::keep(app, &mut tx, account, brought, taker, now).await?)
+            },
         ),
         wit::Progress::Wait(millis) => {
             let wait = Duration::from_millis(At::from_millis(millis).map_or(1000, |at| u64::try_from(at.millis()).unwrap_or(1000)));
-            store::jobs::schedule(&mut tx, &account.id, CONNECT, now.plus(wait)).await?;
+            next_look = Some(now.plus(wait));
             (
                 Standing::because(
                     Connection::Connecting,
@@ -228,6 +282,11 @@ async fn progress(app: &Arc<App>, account: &Account, outcome: wit::Outcome, capt
     }
     store::accounts::set_connect_progress(&mut tx, &account.id, outcome.state, prompt).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
+    // Behind the standing: an account that isn't pairing any more has its looks cancelled.
+    match next_look {
+        Some(at) => store::jobs::schedule(&mut tx, &account.id, CONNECT, at).await?,
+        None => store::jobs::cancel(&mut tx, &account.id, CONNECT).await?,
+    }
     commit(app, tx, &account.id).await?;
     Ok(())
 }
@@ -291,14 +350,16 @@ fn question(question: wit::Question) -> Value {
     json!({"id": question.id, "title": question.title, "options": options})
 }
 
-/// Writes what went wrong to the account and answers the error for the client.
-async fn fail(app: &App, account: &Account, failure: Failure) -> Result<ApiError, ApiError> {
+/// Writes what went wrong to the account and answers the error for the client. A job's failure counts while its claim stands.
+pub(super) async fn fail(app: &App, account: &Account, failure: Failure, job: Option<&DueJob>) -> store::Result<ApiError> {
     let connection = match failure.class {
+        FailureClass::Unauthorized if failure.ended_session() => Connection::LoggedOut,
         FailureClass::Unauthorized => Connection::NeedsReauth,
         FailureClass::Invalid => Connection::Unconfigured,
         // The provider is away: what the account was, it still is.
         FailureClass::Unavailable | FailureClass::Limited | FailureClass::Uncertain
-            if account.standing.connection.is_connected() || account.standing.connection == Connection::Connecting =>
+            if account.standing.connection.is_connected()
+                || matches!(account.standing.connection, Connection::Connecting | Connection::Pairing) =>
         {
             return Ok(refusal(&failure));
         }
@@ -307,6 +368,9 @@ async fn fail(app: &App, account: &Account, failure: Failure) -> Result<ApiError
     let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone());
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
+    if (Taker { job, ..Taker::default() }).is_late(&mut tx).await? {
+        return Ok(refusal(&failure));
+    }
     stand(app, &mut tx, owner(account), &standing, now).await?;
     commit(app, tx, &account.id).await?;
     Ok(refusal(&failure))

@@ -18,7 +18,6 @@ use crate::{
         log::{LogKind, LogLevel, Note},
     },
     error::ApiError,
-    oauth,
     plugins::convert,
     store::{self, Tx, people::Owner},
     wake::Topic,
@@ -48,10 +47,7 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     let Some(before) = store::accounts::find(&mut tx, &account.id).await? else { return Ok(report) };
     // A check may have renewed a token.
     let lifted = captured.take();
-    vault::seal(app, &mut tx, account, &lifted, now).await?;
-    if oauth::holds_token(app, account, &lifted) {
-        store::oauth::set_expiry(&mut tx, &account.id, None).await?;
-    }
+    vault::seal_lifted(app, &mut tx, account, &lifted, now).await?;
     store::accounts::put_facts(&mut tx, &account.id, &facts, now).await?;
     store::accounts::set_health(&mut tx, &account.id, &report, now).await?;
     remember(app, &mut tx, &before, &report, &version.digest, now).await?;
@@ -131,6 +127,7 @@ fn failed(failure: Failure) -> (Vec<HealthCheck>, Option<Standing>, Option<Failu
     let check =
         HealthCheck { name: "provider".to_owned(), ok: false, code: Some(failure.code.clone()), message: Some(failure.message.clone()) };
     let connection = match failure.class {
+        FailureClass::Unauthorized if failure.ended_session() => Some(Connection::LoggedOut),
         FailureClass::Unauthorized => Some(Connection::NeedsReauth),
         FailureClass::Forbidden | FailureClass::Fault => Some(Connection::Degraded),
         // The provider is away for now: it says nothing of the account.

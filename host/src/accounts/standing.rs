@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{HEALTH, OAUTH_REFRESH, POLL};
+use super::{HEALTH, OAUTH_REFRESH, POLL, pairing};
 use crate::{
     app::App,
     clock::At,
@@ -24,6 +24,9 @@ use crate::{
 pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing, now: At) -> store::Result<()> {
     let Some(account) = store::accounts::find(&mut *tx, owner.account_id).await? else { return Ok(()) };
     store::accounts::set_standing(tx, &account.id, standing, now).await?;
+    if account.standing.connection == Connection::Pairing && standing.connection != Connection::Pairing {
+        pairing::forget(tx, &account).await?;
+    }
     let connected = standing.connection.is_connected();
     if connected {
         if account.is_active {
@@ -94,6 +97,7 @@ async fn schedule_jobs(app: &App, tx: &mut Tx, account: &Account, now: At) -> st
 /// What a failure means for the account; none where it says nothing of it.
 pub fn standing_after(failure: &Failure) -> Option<Standing> {
     let connection = match failure.class {
+        FailureClass::Unauthorized if failure.ended_session() => Connection::LoggedOut,
         FailureClass::Unauthorized => Connection::NeedsReauth,
         FailureClass::Forbidden => Connection::Degraded,
         _ => return None,

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{change::running, connect::refusal};
+use super::{change::running, connect::refusal, standing::stand_after};
 use crate::{
     app::App,
     domain::{
@@ -67,7 +67,13 @@ pub async fn list_templates(app: &Arc<App>, account: &Account, cursor: Option<&s
             });
             Ok(TemplateList { templates: templates.collect(), cursor: page.cursor })
         }
-        Ok(Err(failure)) => Err(refusal(&convert::failure_in(failure))),
+        Ok(Err(failure)) => {
+            let failure = convert::failure_in(failure);
+            if failure.ended_session() {
+                stand_after(app, account, &failure).await?;
+            }
+            Err(refusal(&failure))
+        }
         Err(fault) => Err(refusal(&Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string()))),
     }
 }

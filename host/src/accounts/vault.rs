@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use ring::hmac;
 
+use super::standing::commit;
 use crate::{
     app::App,
     apps,
     clock::At,
     domain::{account::Account, provider_app::ProviderApp},
     manifest::{Manifest, Placeholder, PlaceholderSource, SecretSource},
+    oauth,
+    plugins::Captured,
     secrets::Secret,
     store::{self, StoreError, Tx, secrets::SealedSecret},
 };
@@ -113,6 +116,32 @@ pub async fn seal(app: &App, tx: &mut Tx, account: &Account, secrets: &[(String,
         let sealed = key.seal(name, secret).map_err(|error| corrupt(&error))?;
         let row = SealedSecret { name: name.clone(), sealed, last4: secret.last4().unwrap_or_default() };
         store::secrets::put(tx, &account.id, &row, now).await?;
+    }
+    Ok(())
+}
+
+/// Keeps what a hook lifted out of the provider's answers: the next call on any node has it.
+pub async fn keep_captured(app: &App, account: &Account, captured: &Captured) -> store::Result<()> {
+    let lifted = captured.all();
+    if lifted.is_empty() {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    // A deleted account's secrets are erased, and stay so.
+    if store::accounts::find(&mut tx, &account.id).await?.is_none() {
+        return Ok(());
+    }
+    seal_lifted(app, &mut tx, account, &lifted, now).await?;
+    commit(app, tx, &account.id).await
+}
+
+/// The same in the caller's transaction.
+pub(super) async fn seal_lifted(app: &App, tx: &mut Tx, account: &Account, lifted: &[(String, Secret)], now: At) -> store::Result<()> {
+    seal(app, tx, account, lifted, now).await?;
+    if oauth::holds_token(app, account, lifted) {
+        // It is another one now, and only the plugin knows how long it lives.
+        store::oauth::set_expiry(tx, &account.id, None).await?;
     }
     Ok(())
 }

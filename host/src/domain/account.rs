@@ -49,6 +49,34 @@ impl Standing {
     }
 }
 
+/// What becomes of an account whose provider tells how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    Stands(Standing),
+    /// The plugin is asked: it alone knows whether the dialogue has come to its end, and whose account it is.
+    Asks,
+    /// It says nothing of the account as it is.
+    Nothing,
+}
+
+impl Account {
+    /// What the provider's word means for the account as it stands.
+    pub fn told(&self, told: Standing) -> Told {
+        match (self.standing.connection, told.connection) {
+            // The dialogue is under way.
+            (Connection::Pairing, _) | (Connection::Connecting, Connection::Connected | Connection::Degraded) => Told::Asks,
+            // An account that nobody has connected, or that was taken out of service, isn't brought into it by a word.
+            (Connection::Unconfigured | Connection::Authorizing | Connection::LoggedOut, _) => Told::Nothing,
+            (_, Connection::Connected | Connection::Degraded) if self.external_id.is_none() => Told::Nothing,
+            // A new code is of no use where nobody waits for one.
+            (_, Connection::Pairing) => Told::Stands(Standing { connection: Connection::LoggedOut, ..told }),
+            // These begin with somebody here.
+            (_, Connection::Unconfigured | Connection::Authorizing) => Told::Nothing,
+            _ => Told::Stands(told),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Account {
     pub id: String,
@@ -118,4 +146,71 @@ pub struct HealthCheck {
 pub struct SecretHint {
     pub set: bool,
     pub last4: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account(connection: Connection, external_id: Option<&str>) -> Account {
+        Account {
+            id: "a".into(),
+            organization_id: "o".into(),
+            channel_type: "TEST".into(),
+            name: "Test".into(),
+            settings: Map::new(),
+            app_id: None,
+            is_active: true,
+            standing: Standing::plain(connection),
+            external_id: external_id.map(str::to_owned),
+            display_name: None,
+            facts: json!({}),
+            connect_state: None,
+            connect_prompt: None,
+            data_key: vec![],
+            health: None,
+            health_at: None,
+            webhook_refusals: 0,
+            last_refused_at: None,
+            poll_cursor: None,
+            created_at: At::from_micros(0),
+            updated_at: At::from_micros(0),
+            connected_at: None,
+            oauth_expires_at: None,
+        }
+    }
+
+    fn told(stood: Connection, told: Connection) -> Told {
+        account(stood, Some("x")).told(Standing::plain(told))
+    }
+
+    #[test]
+    fn only_the_plugin_ends_a_dialogue() {
+        for word in [Connection::Connected, Connection::Pairing, Connection::LoggedOut, Connection::Error] {
+            assert_eq!(told(Connection::Pairing, word), Told::Asks);
+        }
+        assert_eq!(told(Connection::Connecting, Connection::Connected), Told::Asks);
+        assert_eq!(told(Connection::Connecting, Connection::Error), Told::Stands(Standing::plain(Connection::Error)));
+    }
+
+    #[test]
+    fn a_word_brings_no_account_into_service() {
+        for stood in [Connection::LoggedOut, Connection::Unconfigured, Connection::Authorizing] {
+            assert_eq!(told(stood, Connection::Connected), Told::Nothing);
+        }
+        assert_eq!(account(Connection::Error, None).told(Standing::plain(Connection::Connected)), Told::Nothing);
+        assert_eq!(told(Connection::Error, Connection::Connected), Told::Stands(Standing::plain(Connection::Connected)));
+        assert_eq!(told(Connection::NeedsReauth, Connection::Connected), Told::Stands(Standing::plain(Connection::Connected)));
+    }
+
+    #[test]
+    fn a_session_that_ended_needs_somebody() {
+        let logged_out = Told::Stands(Standing::plain(Connection::LoggedOut));
+        assert_eq!(told(Connection::Connected, Connection::LoggedOut), logged_out);
+        assert_eq!(told(Connection::Connected, Connection::Pairing), logged_out, "nobody waits for its code");
+        assert_eq!(told(Connection::Degraded, Connection::Connecting), Told::Stands(Standing::plain(Connection::Connecting)));
+        assert_eq!(told(Connection::Connected, Connection::Authorizing), Told::Nothing);
+    }
 }

@@ -63,6 +63,17 @@ impl Content {
         }
     }
 
+    /// The same, to be replaced.
+    pub fn files_mut(&mut self) -> Vec<&mut Source> {
+        match self {
+            Content::Sticker(sticker) => vec![&mut sticker.source],
+            Content::Interactive(Interactive { choices: Choices::Carousel(cards), .. }) => {
+                cards.iter_mut().filter_map(|card| card.image.as_mut()).collect()
+            }
+            other => other.media_mut().into_iter().map(|(_, media)| &mut media.source).collect(),
+        }
+    }
+
     /// Every media in it, in order.
     pub fn media(&self) -> Vec<&Media> {
         match self {

@@ -204,6 +204,8 @@ words! {
         MediaFailed = "media.failed",
         AccountStatus = "account.status",
         AccountConnection = "account.connection",
+        /// There is a code to scan, or another one.
+        AccountPairing = "account.pairing",
         ChannelCustom = "channel.custom",
         EndpointDisabled = "endpoint.disabled",
         /// Told to the endpoint alone that is tested.

@@ -71,6 +71,9 @@ impl FieldProblem {
     }
 }
 
+/// The code of an `unauthorized` failure that means the end of a session, and not of a credential.
+const LOGGED_OUT: &str = "logged_out";
+
 /// A failure as it is kept and shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
@@ -97,5 +100,10 @@ impl Failure {
             retry_after_ms: None,
             way_out: class.way_out().to_owned(),
         }
+    }
+
+    /// Whether the account's session was ended at the provider: only connecting it again brings it back.
+    pub fn ended_session(&self) -> bool {
+        self.class == FailureClass::Unauthorized && self.code == LOGGED_OUT
     }
 }

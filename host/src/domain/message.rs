@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     content::{Content, Custom, Extras},
@@ -177,6 +178,8 @@ pub struct Message {
     pub reactions: Vec<ReactionMark>,
     pub votes: Vec<VoteMark>,
     pub extras: Extras,
+    /// What the channel tells of it: before it is sent, like the number of its parts, and with the provider's answer, like its price.
+    pub facts: Map<String, Value>,
     pub state: MessageState,
     pub failure: Option<Failure>,
     pub attempts: i64,

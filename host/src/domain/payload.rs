@@ -204,6 +204,15 @@ pub struct ConnectionData {
     pub standing: Standing,
 }
 
+/// The code isn't in it: who began the pairing gets it at `GET /rest/v1/channel_accounts/{id}/pairing`.
+#[derive(JsonSchema)]
+pub struct PairingData {
+    pub account: AccountView,
+    pub expires_at: At,
+    /// How many more codes the provider gives before the pairing has to begin again.
+    pub refreshes_left: u32,
+}
+
 #[derive(JsonSchema)]
 pub struct AccountView {
     pub id: String,
@@ -300,6 +309,9 @@ fn entry(event_type: EventType) -> Entry {
         EventType::TemplateStatus => ("The provider judged a template.", schema::<PlainData<TemplateView>>()),
         EventType::AccountStatus => ("The provider told something about the account.", schema::<PlainData<StatusView>>()),
         EventType::AccountConnection => ("An account's connection changed.", schema::<ConnectionData>()),
+        EventType::AccountPairing => {
+            ("There is a code to scan that connects an account, or another one in its place.", schema::<PairingData>())
+        }
         EventType::ChannelCustom => ("Something that one channel alone knows.", schema::<PlainData<CustomView>>()),
         EventType::ContactMerged => ("Two contacts turned out to be one person.", schema::<MergedData>()),
         EventType::MediaStored => ("A file that came in is kept by the gateway.", schema::<MediaStoredData>()),

@@ -325,7 +325,11 @@ impl<'a> Applying<'a, '_> {
     fn account_status(&mut self, state: &str, code: &str, message: &str, facts: &Map<String, Value>) {
         self.page.note_facts(facts);
         if let Ok(connection) = state.parse::<Connection>() {
-            let action = if connection.is_connected() { "Nothing." } else { "Connect the account again." };
+            let action = match connection {
+                Connection::Connected | Connection::Degraded => "Nothing.",
+                Connection::Connecting => "Nothing: the gateway goes on by itself.",
+                _ => "Connect the account again: POST /rest/v1/channel_accounts/{id}/connect.",
+            };
             self.page.stand(Standing::because(connection, code, message, action));
         }
         self.plain(EventType::AccountStatus, json!({"state": state, "code": code, "message": message, "facts": facts}));

@@ -1,10 +1,16 @@
 //! Writing what changed: one statement, or a few, for each kind of row.
 
+use std::time::Duration;
+
 use super::{Applied, Ledger, Merge};
 use crate::{
-    accounts::HEALTH,
+    accounts::{CONNECT, HEALTH},
+    domain::account::{Connection, Told},
     store::{Result, Tx, accounts, events, jobs, media, messages, outbox, parked, people, stats},
 };
+
+/// When an account that connects by itself is looked at.
+const CONNECTING: Duration = Duration::from_secs(15);
 
 impl Ledger {
     /// Writes everything. Answers what it set in motion.
@@ -32,8 +38,21 @@ impl Ledger {
                 parked::delete(tx, account_id, reference, dedupe_key).await?;
             }
         }
-        for (account_id, standing) in &self.changes.standings {
-            accounts::set_standing(tx, account_id, standing, now).await?;
+        for (account_id, told) in &self.changes.standings {
+            let Some(account) = accounts::find(&mut *tx, account_id).await? else { continue };
+            let standing = match account.told(told.clone()) {
+                Told::Stands(standing) => standing,
+                Told::Asks => {
+                    jobs::schedule(tx, account_id, CONNECT, now).await?;
+                    continue;
+                }
+                Told::Nothing => continue,
+            };
+            accounts::set_standing(tx, account_id, &standing, now).await?;
+            if standing.connection == Connection::Connecting {
+                // Where the provider doesn't tell of the end.
+                jobs::ensure(tx, account_id, CONNECT, now.plus(CONNECTING)).await?;
+            }
             if standing.connection.is_connected() {
                 outbox::unpark(tx, account_id, None).await?;
             } else {

@@ -48,6 +48,9 @@ pub struct ContentLimits {
     /// bytes. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urls: Option<bool>,
+    /// True where the provider fetches files by URL: the plugin gets a signed public URL in place of a file that the gateway keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<bool>,
     /// Bytes of one file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u32>,

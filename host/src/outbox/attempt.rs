@@ -11,6 +11,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     crash,
+    outbound::outbound,
     settle::{Outcome, settle},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     domain::{
         account::Account,
         failure::{Failure, FailureClass},
-        message::{Command, Message},
+        message::Message,
     },
     egress::Dispatch,
     plugins::{Version, convert},
@@ -93,23 +94,7 @@ async fn send(
     claim: &Claim,
     dispatch: MarkDispatched,
 ) -> store::Result<Result<wit::Sent, Fault>> {
-    let reply_context = match &message.conversation_id {
-        Some(id) => store::people::reply_context(&app.db, id).await?,
-        None => None,
-    };
-    let command = match &message.command {
-        Some(command) => convert::command_out(command),
-        None => convert::command_out(&Command::Message(message.content.clone())),
-    };
-    let outbound = wit::Outbound {
-        id: message.id.clone(),
-        to: message.to.clone().unwrap_or_default(),
-        conversation: message.to.clone(),
-        reply_to: message.reply_to.clone(),
-        command,
-        reply_context,
-        extras: convert::extras_out(&message.extras),
-    };
+    let outbound = outbound(app, &version.manifest.capabilities, message).await?;
     let attempt = u32::try_from(claim.attempts + 1).unwrap_or(u32::MAX);
     version.send(app, account, attempt, &outbound, Box::new(dispatch)).await
 }

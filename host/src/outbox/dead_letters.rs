@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{
-    enqueue::{check_active, use_media},
+    enqueue::{check_active, files_until, use_media},
+    preview::facts_of,
     queue_behind,
     settle::{join_conversation, parking},
 };
@@ -41,7 +43,7 @@ pub enum Verdict {
 pub struct Replayed {
     /// Queued again.
     pub replayed: u64,
-    /// Left as they are: their account is inactive or deleted, or somebody else was faster.
+    /// Left as they are: their account is inactive or deleted, its plugin refuses them by now, or somebody else was faster.
     pub skipped: u64,
     /// There are more: ask again.
     pub more: bool,
@@ -51,18 +53,20 @@ pub struct Replayed {
 /// which may have arrived.
 ///
 /// # Errors
-/// 409 says why it can't be sent again, or not without `force`.
+/// 409 says why it can't be sent again, or not without `force`; 422 where the plugin refuses it by now.
 pub async fn replay(app: &App, message: &Message, force: bool) -> Result<Message, ApiError> {
     let account = store::accounts::find(&app.db, &message.channel_account_id).await?;
     let account =
         account.ok_or_else(|| ApiError::conflict("account_deleted", "The message's account was deleted: it can't be sent again."))?;
     check_active(&account)?;
+    check_replayable(message, force)?;
+    let facts = facts_of(app, &account, message).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     // As it stands now: a receipt or another replay may have come since it was read.
     let message = store::messages::find(&mut tx, &message.id).await?.ok_or_else(|| ApiError::not_found("message", &message.id))?;
     check_replayable(&message, force)?;
-    let message = requeue(app, &mut tx, &account, message, Priority::Normal, now).await?;
+    let message = requeue(app, &mut tx, &account, Message { facts, ..message }, Priority::Normal, now).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Outbox);
     app.wake.tell(Topic::Events);
@@ -100,7 +104,9 @@ async fn requeue(app: &App, tx: &mut Tx, account: &Account, message: Message, pr
         ..message
     };
     // One of its files that is gone is told when it is sent.
-    use_media(tx, &message, now).await?;
+    let manifest = app.plugins.manifest(&account.channel_type);
+    let files_until = files_until(&manifest.map(|manifest| manifest.capabilities.clone()).unwrap_or_default(), &message, now);
+    use_media(tx, &message, files_until).await?;
     let parked = parking(tx, &account.id).await?;
     let mut ledger = load(app, tx, &message, now).await?;
     let owner = Owner { organization_id: &message.organization_id, account_id: &account.id };
@@ -136,10 +142,18 @@ pub async fn replay_all(app: &App, filter: &Filter) -> Result<Replayed, ApiError
         let ids = store::dead_letters::replayable(&app.db, &filter, &after, PAGE).await?;
         let Some(last) = ids.last() else { break };
         after.clone_from(last);
+        let mut judged = Vec::with_capacity(ids.len());
+        for id in &ids {
+            judged.push((id, judge(app, id).await?));
+        }
         let now = app.clock.now();
         let mut tx = app.db.begin_ordered().await?;
-        for id in &ids {
-            if revive(app, &mut tx, id, now).await? {
+        for (id, facts) in judged {
+            let revived = match facts {
+                Some(facts) => revive(app, &mut tx, id, facts, now).await?,
+                None => false,
+            };
+            if revived {
                 done.replayed += 1;
             } else {
                 done.skipped += 1;
@@ -156,11 +170,25 @@ pub async fn replay_all(app: &App, filter: &Filter) -> Result<Replayed, ApiError
     Ok(done)
 }
 
-async fn revive(app: &App, tx: &mut Tx, id: &str, now: At) -> store::Result<bool> {
+/// What the plugin tells of the message, before anything is written; none where it refuses it.
+async fn judge(app: &App, id: &str) -> Result<Option<Map<String, Value>>, ApiError> {
+    let Some(message) = store::messages::find(&app.db, id).await? else { return Ok(None) };
+    let account = store::accounts::find(&app.db, &message.channel_account_id).await?.filter(|account| account.is_active);
+    let Some(account) = account else { return Ok(None) };
+    match facts_of(app, &account, &message).await {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error) => {
+            tracing::warn!(message.id = %id, error = %error.body.message, "a dead letter stays: its plugin doesn't take it");
+            Ok(None)
+        }
+    }
+}
+
+async fn revive(app: &App, tx: &mut Tx, id: &str, facts: Map<String, Value>, now: At) -> store::Result<bool> {
     let Some(message) = store::messages::find(&mut *tx, id).await? else { return Ok(false) };
     let account = store::accounts::find(&mut *tx, &message.channel_account_id).await?.filter(|account| account.is_active);
     let Some(account) = account.filter(|_| check_replayable(&message, false).is_ok()) else { return Ok(false) };
-    requeue(app, tx, &account, message, Priority::Bulk, now).await?;
+    requeue(app, tx, &account, Message { facts, ..message }, Priority::Bulk, now).await?;
     Ok(true)
 }
 

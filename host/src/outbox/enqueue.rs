@@ -5,7 +5,15 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::{blank_message, check::check, queue_behind, settle::parking, sweep::KEPT_FOR};
+use super::{
+    blank_message,
+    check::check,
+    outbound::{LINK_LIFE, is_linked},
+    preview::facts_of,
+    queue_behind,
+    settle::parking,
+    sweep::KEPT_FOR,
+};
 use crate::{
     app::App,
     clock::At,
@@ -65,6 +73,9 @@ pub struct SendRequest {
     /// `bulk` for campaigns: behind what is normal.
     #[serde(default)]
     pub priority: Priority,
+    /// Tells what would be queued; nothing is.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 impl SendRequest {
@@ -86,6 +97,7 @@ impl SendRequest {
             send_at: None,
             expires_at: None,
             priority: Priority::Normal,
+            dry_run: false,
         }
     }
 }
@@ -120,6 +132,8 @@ struct Destination {
 /// A request that was checked, as it will be stored.
 pub struct Prepared {
     pub message: Message,
+    /// Until when its files have to be there.
+    files_until: At,
     lane: String,
     priority: Priority,
 }
@@ -151,7 +165,8 @@ pub async fn enqueue(app: &Arc<App>, account: &Account, request: SendRequest) ->
 /// Checks the request; nothing is stored.
 ///
 /// # Errors
-/// 404 for an unknown account or conversation, 409 for an inactive account, 422 with each bad field.
+/// 404 for an unknown account or conversation, 409 for an inactive account, 422 with each bad field, 503 where the plugin that is to
+/// judge the message fails.
 pub async fn prepare(app: &App, account: &Account, request: SendRequest) -> Result<Prepared, ApiError> {
     check_active(account)?;
     let Some(manifest) = app.plugins.manifest(&account.channel_type) else {
@@ -161,7 +176,7 @@ pub async fn prepare(app: &App, account: &Account, request: SendRequest) -> Resu
     let now = app.clock.now();
     let mut command = command_of(&request)?;
     resolve_targets(app, account, &mut command).await?;
-    fill_media(app, account, &manifest.capabilities, &mut command).await?;
+    fill_media(app, account, &manifest.capabilities, &mut command, request.dry_run).await?;
     let mut problems = check(&manifest.capabilities, &command);
     problems.extend(time_problems(&request, now));
     if !problems.is_empty() {
@@ -195,7 +210,9 @@ pub async fn prepare(app: &App, account: &Account, request: SendRequest) -> Resu
         Command::Message(content) => message.content = content,
         command => message.command = Some(command),
     }
-    Ok(Prepared { message, lane, priority: request.priority })
+    message.facts = facts_of(app, account, &message).await?;
+    let files_until = files_until(&manifest.capabilities, &message, now);
+    Ok(Prepared { message, files_until, lane, priority: request.priority })
 }
 
 /// # Errors
@@ -243,7 +260,7 @@ impl Work for Asked {
 
 /// All of an enqueue in the caller's transaction; nothing where it can't be.
 async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&KeptAnswer>, now: At) -> store::Result<Stored> {
-    if let Some(id) = use_media(tx, &prepared.message, now).await? {
+    if let Some(id) = use_media(tx, &prepared.message, prepared.files_until).await? {
         return Ok(Stored::MediaGone(id));
     }
     if let Some(answer) = answer {
@@ -253,7 +270,7 @@ async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&Kept
             return Ok(Stored::KeyTaken);
         }
     }
-    let Prepared { message, lane, priority } = prepared;
+    let Prepared { message, lane, priority, .. } = prepared;
     let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
     let parked = parking(tx, owner.account_id).await?;
     let mut wanted = Wanted::default();
@@ -344,15 +361,21 @@ async fn external_id(app: &App, account: &Account, reference: &str) -> Result<St
 }
 
 /// Files that the gateway keeps: each has to be the account's organisation's, and media is completed with what is known of it. A file
-/// that is given by URL is fetched first where the provider fetches none.
-async fn fill_media(app: &App, account: &Account, capabilities: &Capabilities, command: &mut Command) -> Result<(), ApiError> {
+/// that is given by URL is fetched first where the provider fetches none; not for a dry run, which stores nothing.
+async fn fill_media(
+    app: &App,
+    account: &Account,
+    capabilities: &Capabilities,
+    command: &mut Command,
+    dry_run: bool,
+) -> Result<(), ApiError> {
     let parts: Vec<(String, &mut Content)> = match command {
         Command::Message(parts) => parts.iter_mut().enumerate().map(|(n, part)| (format!("/content/{n}"), part)).collect(),
         Command::Edit(edit) => vec![("/edit/content".to_owned(), &mut edit.content)],
         _ => return Ok(()),
     };
     for (pointer, part) in parts {
-        let fetches = capabilities.content.get(part.kind()).is_some_and(|limits| limits.urls == Some(false));
+        let fetches = !dry_run && capabilities.content.get(part.kind()).is_some_and(|limits| limits.urls == Some(false));
         if fetches {
             import_pictures(app, account, &pointer, part).await?;
         }
@@ -400,15 +423,24 @@ async fn import_pictures(app: &App, account: &Account, pointer: &str, part: &mut
     Ok(())
 }
 
-/// Keeps the message's files for as long as it may wait. Answers the id of one that isn't there any more.
-pub(super) async fn use_media(tx: &mut Tx, message: &Message, now: At) -> store::Result<Option<String>> {
-    let content = match &message.command {
+/// Until when the message's files have to be there: as long as it may wait, and then as long as a link to one is good.
+pub(super) fn files_until(capabilities: &Capabilities, message: &Message, now: At) -> At {
+    let until = message.expires_at.unwrap_or(now);
+    if said(message).iter().any(|part| is_linked(capabilities, part)) { until.plus(LINK_LIFE) } else { until }
+}
+
+fn said(message: &Message) -> &[Content] {
+    match &message.command {
         Some(Command::Edit(edit)) => std::slice::from_ref(&edit.content),
-        _ => message.content.as_slice(),
-    };
-    for source in content.iter().flat_map(Content::files) {
+        _ => &message.content,
+    }
+}
+
+/// Keeps the message's files until then. Answers the id of one that isn't there any more.
+pub(super) async fn use_media(tx: &mut Tx, message: &Message, until: At) -> store::Result<Option<String>> {
+    for source in said(message).iter().flat_map(Content::files) {
         if let Source::MediaId(id) = source
-            && !store::media::use_until(tx, id, message.expires_at.unwrap_or(now)).await?
+            && !store::media::use_until(tx, id, until).await?
         {
             return Ok(Some(id.clone()));
         }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::{
@@ -38,6 +39,8 @@ const REF: &str = "ref";
 const CONVERSATION: &str = "conversation";
 /// An extra of an accepted part: `direct`, `group` or `broadcast`.
 const CONVERSATION_KIND: &str = "conversation_kind";
+/// The extras that mean something here; the others are facts of the message.
+const MEANT: [&str; 3] = [REF, CONVERSATION, CONVERSATION_KIND];
 
 /// How an attempt ended.
 pub(super) enum Outcome {
@@ -234,11 +237,18 @@ fn references(part: &Accepted) -> impl Iterator<Item = &String> {
     part.external_id.iter().chain(part.extras.get(REF))
 }
 
+/// What the provider told of the parts: what it told last of the same name counts.
+fn told_of(accepted: &[Accepted]) -> impl Iterator<Item = (String, Value)> {
+    let extras = accepted.iter().flat_map(|part| &part.extras).filter(|(name, _)| !MEANT.contains(&name.as_str()));
+    extras.map(|(name, value)| (name.clone(), Value::String(value.clone())))
+}
+
 /// Writes the message as it stands now and tells of it.
 fn keep(page: &mut Page<'_>, mut message: Message, accepted: &[Accepted], next: Next) {
     if message.external_id.is_none() {
         message.external_id = accepted.iter().find_map(|part| part.external_id.clone());
     }
+    message.facts.extend(told_of(accepted));
     match next {
         Next::Again { attempts, failure, .. } => {
             message.attempts = attempts;

@@ -55,7 +55,12 @@ impl Captured {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, secret));
     }
 
-    /// What was lifted, to be sealed; nothing is left.
+    /// What was lifted, to be sealed.
+    pub fn all(&self) -> Vec<(String, Secret)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same; nothing is left.
     pub fn take(&self) -> Vec<(String, Secret)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -146,6 +151,8 @@ pub struct CallServices {
     secrets: BTreeMap<String, Secret>,
     provider_app: Option<ProviderApp>,
     online: Option<Online>,
+    /// Whether the account's store is there for it.
+    has_store: bool,
     captured: Captured,
     call_blobs: CallBlobs,
     /// Bytes of a file that the plugin may make.
@@ -192,12 +199,21 @@ impl CallServices {
             secrets,
             provider_app: None,
             online: None,
+            // A call of no account keeps nothing.
+            has_store: account.is_some(),
             captured: Captured::default(),
             call_blobs: CallBlobs::default(),
             blob_max: app.config.media.max_bytes(),
             logbook: Arc::clone(&app.logbook),
             traces: HttpTraces::default(),
         }
+    }
+
+    /// For hooks that tell the same whenever they are asked the same.
+    #[must_use]
+    pub fn without_store(mut self) -> CallServices {
+        self.has_store = false;
+        self
     }
 
     /// Has `dispatch` told before anything leaves that may change something at the provider.
@@ -267,6 +283,9 @@ impl Services for CallServices {
     }
 
     async fn kv_get(&mut self, key: &str) -> Option<KvEntry> {
+        if !self.has_store {
+            return None;
+        }
         match store::kv::get(&self.db, &self.account_id, key, self.clock.now()).await {
             Ok(entry) => entry.map(|entry| KvEntry { value: entry.value, version: entry.version }),
             Err(error) => {
@@ -280,8 +299,7 @@ impl Services for CallServices {
         if value.len() > KV_VALUE_MAX || key.len() > KV_KEY_MAX {
             return Err(KvProblem::TooLarge);
         }
-        // A call of no account keeps nothing.
-        if self.account_id.is_empty() {
+        if !self.has_store {
             return Err(KvProblem::Quota);
         }
         let now = self.clock.now();
@@ -303,6 +321,9 @@ impl Services for CallServices {
     }
 
     async fn kv_delete(&mut self, key: &str) {
+        if !self.has_store {
+            return;
+        }
         let delete = async {
             let mut tx = self.db.begin().await?;
             store::kv::delete(&mut tx, &self.account_id, key).await?;

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::{CallServices, Captured, http_trace::HttpTraces, watch};
 use crate::{
+    accounts,
     app::App,
     config::Config,
     domain::{account::Account, provider_app::ProviderApp},
@@ -25,6 +26,9 @@ use crate::{
 const POLL_WALL: Duration = Duration::from_secs(60);
 /// Large files take their time.
 const DOWNLOAD_WALL: Duration = Duration::from_secs(60);
+
+/// The waits for a database that doesn't take what was captured; within the lease of a send.
+const KEEP_WAITS: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2)];
 
 pub struct Version {
     /// SHA-256 of the component, in hex.
@@ -57,6 +61,10 @@ impl Version {
 
     pub fn has_templates(&self) -> bool {
         self.plugin.groups().templates
+    }
+
+    pub fn previews(&self) -> bool {
+        self.plugin.groups().preview
     }
 
     pub fn downloads(&self) -> bool {
@@ -101,7 +109,7 @@ impl Version {
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
-        self.ended(app, account, "connect", began, traces).connected(&answer);
+        self.ended(app, account, "connect", began, traces).connected(matches!(input.step, channel::Step::Tick), &answer);
         Ok((answer, captured))
     }
 
@@ -131,6 +139,16 @@ impl Version {
         answer
     }
 
+    /// Judges a message before it is queued; the JSON object is what the plugin tells of it. There is nothing that it could ask for.
+    pub async fn preview(&self, app: &App, account: &Account, message: &messages::Outbound) -> Answer<String> {
+        let services = CallServices::offline(app, self, account, BTreeMap::new()).without_store();
+        let (began, http) = (Instant::now(), services.traces());
+        let span = traces::span!("preview", plugin.version = %self.manifest.version);
+        let answer = self.plugin.preview(self.limits, Box::new(services), &self.account_out(account), message).instrument(span).await;
+        self.ended(app, account, "preview", began, http).previewed(&answer);
+        answer
+    }
+
     pub async fn send(
         &self,
         app: &Arc<App>,
@@ -140,12 +158,14 @@ impl Version {
         dispatch: Box<dyn Dispatch>,
     ) -> store::Result<Result<messages::Sent, Fault>> {
         let services = CallServices::for_account(app, self, account).await?.with_dispatch(dispatch);
+        let captured = services.captured();
         let limits = CallLimits { wall: Duration::from_millis(app.config.outbox.send_ms), ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, limits.wall);
         let (began, http) = (Instant::now(), services.traces());
         let span = traces::span!("send", plugin.version = %self.manifest.version);
         let answer = self.plugin.send(limits, Box::new(services), &call, message).instrument(span).await;
         self.ended(app, account, "send", began, http).sent(&message.id, attempt, &answer);
+        keep(app, account, &captured).await;
         Ok(answer)
     }
 
@@ -167,25 +187,30 @@ impl Version {
         cursor: Option<&str>,
     ) -> store::Result<Answer<templates::TemplatePage>> {
         let services = CallServices::for_account(app, self, account).await?;
+        let captured = services.captured();
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor).await;
         self.ended(app, account, "list_templates", began, traces).listed(&answer);
+        keep(app, account, &captured).await;
         Ok(answer)
     }
 
     pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {
         let services = CallServices::for_account(app, self, account).await?;
+        let captured = services.captured();
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, POLL_WALL);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await;
         self.ended(app, account, "poll", began, traces).polled(&answer);
+        keep(app, account, &captured).await;
         Ok(answer)
     }
 
     pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Download> {
         let services = CallServices::for_account(app, self, account).await?;
+        let captured = services.captured();
         let blobs = services.call_blobs();
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, DOWNLOAD_WALL);
@@ -197,7 +222,27 @@ impl Version {
             answer = Ok(Err(types::Failure::Unavailable(types::Retry { after_ms: None, detail })));
         }
         self.ended(app, account, "download", began, traces).downloaded(&answer);
+        keep(app, account, &captured).await;
         Ok(Download { answer, too_large: blobs.was_too_large() })
+    }
+}
+
+/// Keeps what a call captured, before anything is made of its answer: the database may be away for a moment. What can't be kept is
+/// fetched again by the next call.
+async fn keep(app: &App, account: &Account, captured: &Captured) {
+    let mut waits = KEEP_WAITS.iter();
+    loop {
+        match (accounts::keep_captured(app, account, captured).await, waits.next()) {
+            (Ok(()), _) => return,
+            (Err(error), Some(wait)) => {
+                tracing::warn!(%error, account.id = %account.id, "a captured secret could not be kept; once more in {wait:?}");
+                tokio::time::sleep(*wait).await;
+            }
+            (Err(error), None) => {
+                tracing::error!(%error, account.id = %account.id, "a captured secret could not be kept");
+                return;
+            }
+        }
     }
 }
 

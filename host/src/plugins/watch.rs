@@ -30,7 +30,18 @@ pub(super) struct Call<'a> {
 type Answer<T> = Result<Result<T, types::Failure>, Fault>;
 
 impl Call<'_> {
-    pub(super) fn connected(&self, answer: &Answer<channel::Outcome>) {
+    /// `looks`: the step only looked, as it does every two seconds while a code is to be scanned. That nothing has changed is no news.
+    pub(super) fn connected(&self, looks: bool, answer: &Answer<channel::Outcome>) {
+        if looks {
+            match answer {
+                Ok(Ok(channel::Outcome { progress: channel::Progress::Scan(_) | channel::Progress::Wait(_), .. })) => return,
+                Ok(Err(failure)) => {
+                    self.app.logbook.count(self.failed(LogKind::Connection, "The connection failed", failure));
+                    return;
+                }
+                _ => {}
+            }
+        }
         let note = match answer {
             Ok(Ok(outcome)) => {
                 let (code, message) = match &outcome.progress {
@@ -86,6 +97,13 @@ impl Call<'_> {
             Err(fault) => self.faulted(LogKind::Media, fault),
         };
         self.app.logbook.note(note);
+    }
+
+    /// What it refuses is the client's to hear; a fault is the operator's.
+    pub(super) fn previewed<T>(&self, answer: &Answer<T>) {
+        if let Err(fault) = answer {
+            self.app.logbook.count(self.faulted(LogKind::Send, fault));
+        }
     }
 
     pub(super) fn sent(&self, message_id: &str, attempt: u32, answer: &Result<messages::Sent, Fault>) {

@@ -53,6 +53,10 @@ impl Caller {
         self.key.organization_id.as_deref().is_none_or(|own| organization_id == Some(own))
     }
 
+    pub(super) fn key_id(&self) -> &str {
+        &self.key.id
+    }
+
     /// # Errors
     /// 403 where the key's scope doesn't include `scope`.
     pub(super) fn may(&self, scope: Scope) -> Result<(), ApiError> {

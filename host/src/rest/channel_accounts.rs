@@ -106,7 +106,8 @@ async fn connect(
     let step: ConnectStep = serde_json::from_value(step).map_err(|error| {
         ApiError::invalid_field("/step", error.to_string()).hint("Write {\"step\": \"start\"}, answers, tick or refresh.")
     })?;
-    let account = to_the_end(&app, |app| async move { accounts::connect(&app, &account, step).await }).await?;
+    let key_id = caller.key_id().to_owned();
+    let account = to_the_end(&app, |app| async move { accounts::connect(&app, &account, step, &key_id).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 

@@ -86,7 +86,7 @@ async fn answer(app: &Arc<App>, request: Request, next: Next) -> Result<Response
         }
         request.extensions_mut().insert(reserved.clone());
         let response = next.run(request).await;
-        return if response.status() == StatusCode::ACCEPTED { Ok(response) } else { keep_refusal(app, &reserved, response).await };
+        return if response.status() == StatusCode::ACCEPTED { Ok(response) } else { keep_apart(app, &reserved, response).await };
     }
     let holder = app.ids.next(app.clock.now());
     if let Some(known) = reserve(app, &reserved.slot, &holder, Some(&reserved.fingerprint)).await? {
@@ -153,8 +153,8 @@ async fn run(
     app.tasks.finish(work).await.unwrap_or_else(|| Err(ApiError::internal(&"a request with an Idempotency-Key panicked")))
 }
 
-/// A refusal of a send has stored nothing: it is kept by itself.
-async fn keep_refusal(app: &App, reserved: &Reserved, response: Response) -> Result<Response, ApiError> {
+/// A refusal of a send, and a dry run, have stored nothing: their answers are kept by themselves.
+async fn keep_apart(app: &App, reserved: &Reserved, response: Response) -> Result<Response, ApiError> {
     let (kept, response) = split(response).await?;
     if is_final(kept.status) {
         let now = app.clock.now();

@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     auth::Caller,
@@ -48,7 +48,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/messages/{id}/media/{index}", get(file))
 }
 
-/// 202: the message is stored and will be sent; its state is at its own address.
+/// 202: the message is stored and will be sent; its state is at its own address. 200 to a dry run, which stores nothing.
 async fn send(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -64,7 +64,13 @@ async fn send(
             format!("there is no channel account “{}”", request.channel_account_id),
         ));
     };
+    let dry_run = request.dry_run;
     let prepared = outbox::prepare(&app, &account, request).await?;
+    if dry_run {
+        let facts = prepared.message.facts.clone();
+        let message = shown(&app, prepared.message).await?;
+        return Ok(axum::Json(json!({"dry_run": true, "message": message, "facts": facts})).into_response());
+    }
     let place = format!("/rest/v1/messages/{}", prepared.message.id);
     let shown = shown(&app, prepared.message.clone()).await?;
     let Some(Extension(reserved)) = reserved else {

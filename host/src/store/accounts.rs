@@ -127,6 +127,12 @@ pub async fn clear_facts(tx: &mut Tx, id: &str, now: At) -> Result<()> {
     Ok(())
 }
 
+/// Takes away what the user was asked for; the dialogue's state stays.
+pub async fn clear_prompt(tx: &mut Tx, id: &str) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET connect_prompt = NULL WHERE id = $1").bind(id)).await?;
+    Ok(())
+}
+
 pub async fn set_standing(tx: &mut Tx, id: &str, standing: &Standing, now: At) -> Result<()> {
     let statement = sql("UPDATE channel_accounts
              SET connection = $2, reason_code = $3, reason = $4, user_action = $5, updated_at = $6 WHERE id = $1")

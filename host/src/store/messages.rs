@@ -33,6 +33,7 @@ impl Record for Message {
             reactions: row.json("reactions")?,
             votes: row.json("votes")?,
             extras: row.json("extras")?,
+            facts: row.json("facts")?,
             state: row.word("state")?,
             failure: row.json_option("failure")?,
             attempts: row.get("attempts")?,
@@ -58,7 +59,7 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
        (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
         content, origin, echo, reply_to, reactions, votes, extras, state, failure, attempts, provider_at, send_at, expires_at, sent_at,
         delivered_at, read_at, played_at, failed_at, edited_at, deleted_at, created_at,
-        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since)";
+        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since, facts)";
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        conversation_id = excluded.conversation_id, contact_id = excluded.contact_id, external_id = excluded.external_id,
        content = excluded.content, reactions = excluded.reactions, votes = excluded.votes, extras = excluded.extras,
@@ -67,7 +68,7 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
        failed_at = excluded.failed_at, edited_at = excluded.edited_at, deleted_at = excluded.deleted_at,
        plugin_digest = excluded.plugin_digest, uncertain_at = excluded.uncertain_at,
        starts_conversation = excluded.starts_conversation, opens_episode = excluded.opens_episode,
-       answers_since = excluded.answers_since, responds_since = excluded.responds_since";
+       answers_since = excluded.answers_since, responds_since = excluded.responds_since, facts = excluded.facts";
     bulk::write(tx, PUT, messages.iter().map(|message| values_of(message)).collect(), AGAIN).await?;
     Ok(())
 }
@@ -111,6 +112,7 @@ fn values_of(message: &Message) -> Values {
         message.measures.opens_episode,
         message.measures.answers_since,
         message.measures.responds_since,
+        written(&message.facts),
     ]
 }
 
