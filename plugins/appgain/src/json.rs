@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::clock;
+
 /// What lies above it counts milliseconds (1973), below it seconds (5138).
 const SECONDS_MAX: f64 = 1e11;
 
@@ -20,7 +22,7 @@ pub trait Json {
     fn object(&self, name: &str) -> Option<&Value>;
     /// A list; empty where there is none.
     fn list(&self, name: &str) -> &[Value];
-    /// A time in milliseconds since 1970: seconds or milliseconds, a number or text.
+    /// A time in milliseconds since 1970: seconds or milliseconds, a number or text, or ISO 8601.
     fn time_ms(&self, name: &str) -> Option<f64>;
 }
 
@@ -65,7 +67,10 @@ impl Json for Value {
     fn time_ms(&self, name: &str) -> Option<f64> {
         let told = match self.get(name)? {
             Value::Number(number) => number.as_f64()?,
-            Value::String(text) => text.trim().parse().ok()?,
+            Value::String(text) => match text.trim().parse() {
+                Ok(told) => told,
+                Err(_) => return clock::iso_ms(text),
+            },
             _ => return None,
         };
         // Beyond the year 10000 it is no time, and stores can't keep it.
@@ -88,8 +93,8 @@ mod tests {
 
     #[test]
     fn seconds_and_milliseconds_are_one_time() {
-        let told = json!({"s": 1_764_000_000, "t": "1764000000", "m": 1_764_000_000_000_i64, "odd": -1, "far": 1e300, "no": "soon"});
-        for name in ["s", "t", "m"] {
+        let told = json!({"s": 1_764_000_000, "t": "1764000000", "m": 1_764_000_000_000_i64, "i": "2025-11-24T16:00:00Z", "odd": -1, "far": 1e300, "no": "soon"});
+        for name in ["s", "t", "m", "i"] {
             assert_eq!(told.time_ms(name), Some(1_764_000_000_000.0), "{name}");
         }
         assert_eq!(["odd", "far", "no"].map(|name| told.time_ms(name)), [None, None, None]);

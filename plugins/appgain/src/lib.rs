@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+pub mod clock;
 pub mod envelope;
 pub mod json;
 pub mod notify;

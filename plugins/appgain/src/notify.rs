@@ -96,6 +96,7 @@ impl Notify<'_> {
     pub fn send(&self, body: &Value, client_ref: &str) -> Result<Delivered, Trouble> {
         let response = Request::post(self.target, self.path("send")).json(body)?.send()?;
         let id = match read(&response) {
+            Ok(answer) if refusal::is_failure(&answer) => return Err(Trouble::Refused(Refusal::of(&response))),
             Ok(answer) => id(&answer),
             // A success without a word is one.
             Err(Trouble::Http(_)) if response.is_success() && response.bytes().iter().all(u8::is_ascii_whitespace) => None,
@@ -105,7 +106,7 @@ impl Notify<'_> {
     }
 }
 
-/// The JSON of a success.
+/// The JSON of a success. (A session's `FAILED` is its standing, and no failure of the request.)
 ///
 /// # Errors
 /// A refusal, also one whose status says success; or an answer that is no JSON.
@@ -114,7 +115,7 @@ pub fn read(response: &Response) -> Result<Value, Trouble> {
         return Err(Trouble::Refused(Refusal::of(response)));
     }
     let answer: Value = response.json()?;
-    if refusal::is_failed(&answer) { Err(Trouble::Refused(Refusal::of(response))) } else { Ok(answer) }
+    if matches!(answer.text("status"), Some("failed" | "Failed")) { Err(Trouble::Refused(Refusal::of(response))) } else { Ok(answer) }
 }
 
 /// The id in an answer; none is documented, so the places that are known are looked at.

@@ -61,7 +61,7 @@ impl Refusal {
             status,
             code: code.unwrap_or_default(),
             message,
-            own: is_failed(body),
+            own: is_failure(body),
             retry_after_ms: header_ms.or_else(|| asked_ms.filter(|seconds| *seconds >= 0.0).map(|seconds| seconds * 1000.0)),
             text: text.to_lowercase(),
         }
@@ -162,8 +162,8 @@ impl Refusal {
     }
 }
 
-/// Whether the body is Notify's envelope of a failure.
-pub(crate) fn is_failed(body: &Value) -> bool {
+/// Whether the body is Notify's envelope of a failure, however it is written.
+pub(crate) fn is_failure(body: &Value) -> bool {
     body.text("status").is_some_and(|status| status.eq_ignore_ascii_case("failed"))
 }
 
