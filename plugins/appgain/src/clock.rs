@@ -66,7 +66,17 @@ mod tests {
 
     #[test]
     fn what_is_no_time_has_none() {
-        for written in ["", "soon", "2025-11-24", "2025-13-24T16:00:00Z", "2025-11-24T16:00:00", "2025-11-24T25:00:00Z", "x-y-zT1:2Z", "T+", "1e9-01-01T00:00Z"] {
+        for written in [
+            "",
+            "soon",
+            "2025-11-24",
+            "2025-13-24T16:00:00Z",
+            "2025-11-24T16:00:00",
+            "2025-11-24T25:00:00Z",
+            "x-y-zT1:2Z",
+            "T+",
+            "1e9-01-01T00:00Z",
+        ] {
             assert_eq!(iso_ms(written), None, "{written}");
         }
     }

@@ -170,9 +170,10 @@ impl Dialogue<'_> {
                 self.hear()?;
                 self.connected(&session)
             }
-            (status, _) => {
-                Err(Failure::logged_out(format!("the session is {}: link the phone at Appgain's dashboard, then connect again", status.word())))
-            }
+            (status, _) => Err(Failure::logged_out(format!(
+                "the session is {}: link the phone at Appgain's dashboard, then connect again",
+                status.word()
+            ))),
         }
     }
 
@@ -233,7 +234,10 @@ fn gone() -> Outcome {
 }
 
 fn wrong_number(linked: &str, wanted: &str, left: &str) -> Failure {
-    Failure::rejected("wrong_number", format!("the phone that is linked has the number +{linked}, and the account is for +{wanted}: {left}"))
+    Failure::rejected(
+        "wrong_number",
+        format!("the phone that is linked has the number +{linked}, and the account is for +{wanted}: {left}"),
+    )
 }
 
 /// Why a session has failed, and what to do.

@@ -60,8 +60,5 @@ impl Preview for WhatsAppLite {
 
 patchbay_plugin::channel!(WhatsAppLite: MediaDownload, Templates, Preview);
 
-
-
-
 #[cfg(test)]
 mod tests;

@@ -85,7 +85,11 @@ fn acknowledged(envelope: &Envelope) -> Option<Event> {
     }
     let failure = (state == ReceiptState::Failed).then(|| {
         let words = payload.text("error").or_else(|| payload.text("reason")).unwrap_or("WhatsApp could not deliver the message");
-        Failure::rejected("ack_error", words)
+        if words.contains("NOT_ON_WHATSAPP") {
+            Failure::recipient("not_on_whatsapp", "that number has no WhatsApp: check the number, or write by another channel")
+        } else {
+            Failure::rejected("ack_error", words)
+        }
     });
     let conversation = payload.id("id").and_then(|id| conversation(id.split('_').nth(1)?));
     let receipt = Receipt {
@@ -153,7 +157,9 @@ fn stood(place: &Place, envelope: &Envelope) -> Option<Event> {
 fn wrong_number(place: &Place, payload: &Value) -> Option<String> {
     let wanted = place.settings.as_ref()?.number().ok()?;
     let linked = payload.object("me")?.id("id").and_then(|id| phone::digits(&id)).filter(|linked| *linked != wanted)?;
-    Some(format!("the phone that is linked has the number +{linked}, and the account is for +{wanted}: connect it again with the right phone"))
+    Some(format!(
+        "the phone that is linked has the number +{linked}, and the account is for +{wanted}: connect it again with the right phone"
+    ))
 }
 
 fn attempt(payload: &Value) -> String {

@@ -154,8 +154,14 @@ mod tests {
         let session = Session::read(&told);
         assert_eq!((session.status.clone(), session.number.as_deref()), (Status::Working, Some("201220000000")));
         let facts: Vec<String> = session.facts().into_iter().map(|fact| format!("{}={}", fact.name, fact.value)).collect();
-        let wanted =
-            ["session_status=WORKING", "session=s_1", "push_name=Shop", "quota_limit=300", "quota_used=12", "quota_resets_at=2026-11-28T00:00:00Z"];
+        let wanted = [
+            "session_status=WORKING",
+            "session=s_1",
+            "push_name=Shop",
+            "quota_limit=300",
+            "quota_used=12",
+            "quota_resets_at=2026-11-28T00:00:00Z",
+        ];
         assert_eq!(facts, wanted);
         let bare = Session::read(&json!({"status": "PASSKEY", "me": null}));
         assert_eq!((bare.status, bare.number, bare.quota), (Status::Other("PASSKEY".into()), None, Quota::default()));

@@ -102,7 +102,9 @@ pub(crate) fn configure(settings: &str) -> Result<String, Failure> {
 
 fn is_base(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', '@']) && !rest.contains(char::is_whitespace))
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with('/') && !rest.contains(['?', '#', '@']) && !rest.contains(char::is_whitespace)
+    })
 }
 
 #[cfg(test)]
@@ -140,7 +142,8 @@ mod tests {
     #[test]
     fn the_schema_describes_every_setting() {
         let schema: Value = serde_json::from_str(include_str!("../settings.schema.json")).unwrap();
-        for name in ["suit_id", "api_key", "sender_id", "phone_number", "pairing", "webhook_secret", "daily_limit", "templates", "base_url"] {
+        for name in ["suit_id", "api_key", "sender_id", "phone_number", "pairing", "webhook_secret", "daily_limit", "templates", "base_url"]
+        {
             let property = &schema["properties"][name];
             assert!(property["title"].is_string() && property["description"].is_string(), "{name}");
         }

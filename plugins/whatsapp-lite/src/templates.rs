@@ -80,7 +80,8 @@ pub(crate) fn render(template: &Stored, values: &[TemplateValue], at: &str) -> R
                 problems.push(FieldProblem { pointer: format!("{pointer}/text/value"), message });
             }
             TemplateValue::Text(_) => {}
-            _ => problems.push(FieldProblem { pointer: pointer.clone(), message: "is no text: WhatsApp Lite's templates hold text alone".into() }),
+            _ => problems
+                .push(FieldProblem { pointer: pointer.clone(), message: "is no text: WhatsApp Lite's templates hold text alone".into() }),
         }
         if let TemplateValue::Text(text) = value {
             texts.push(text);
@@ -196,7 +197,13 @@ mod tests {
 
     #[test]
     fn a_text_that_cannot_be_rendered_is_refused_when_it_is_set() {
-        let templates = [stored("a", "en", "ok {{1}}"), stored("a", "EN", "twice"), stored("b", "en", "{{x"), stored("c", "en", "{{}}"), stored("d", "en", "x}}")];
+        let templates = [
+            stored("a", "en", "ok {{1}}"),
+            stored("a", "EN", "twice"),
+            stored("b", "en", "{{x"),
+            stored("c", "en", "{{}}"),
+            stored("d", "en", "x}}"),
+        ];
         let Err(Failure::Invalid(problems)) = check(&templates) else { panic!("taken") };
         let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/templates/1/name", "/templates/2/text", "/templates/3/text", "/templates/4/text"]);
@@ -206,7 +213,9 @@ mod tests {
     #[test]
     fn a_template_is_found_by_its_name_and_language() {
         let templates = [stored("a", "en_US", "x"), stored("a", "ar", "y")];
-        let find = |name, language| find(&templates, name, language, "/content/0").map(|found| found.text.as_str()).map_err(|problem| problem.pointer);
+        let find = |name, language| {
+            find(&templates, name, language, "/content/0").map(|found| found.text.as_str()).map_err(|problem| problem.pointer)
+        };
         assert_eq!((find("a", ""), find("a", "en-us"), find("a", "ar")), (Ok("x"), Ok("x"), Ok("y")));
         assert_eq!((find("a", "fr"), find("b", "")), (Err("/content/0/language".into()), Err("/content/0/name".into())));
     }

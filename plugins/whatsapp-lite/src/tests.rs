@@ -1,5 +1,6 @@
 //! Connecting, health, sending, receiving and files, against a scripted provider.
 
+mod conformance;
 mod connecting;
 mod health;
 mod media;

@@ -8,8 +8,17 @@ use serde_json::Value;
 use super::{Place, content, conversation, is_ours};
 
 /// What WhatsApp writes into a chat by itself, and nobody has said.
-const NOTICES: [&str; 9] =
-    ["e2e_notification", "notification", "notification_template", "gp2", "protocol", "call_log", "ciphertext", "broadcast_notification", "debug"];
+const NOTICES: [&str; 9] = [
+    "e2e_notification",
+    "notification",
+    "notification_template",
+    "gp2",
+    "protocol",
+    "call_log",
+    "ciphertext",
+    "broadcast_notification",
+    "debug",
+];
 
 pub(super) fn received(place: &Place, envelope: &Envelope) -> Option<Event> {
     let payload = &envelope.payload;

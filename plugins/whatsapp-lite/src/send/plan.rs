@@ -11,8 +11,7 @@ use crate::templates;
 /// Characters of a text or a caption.
 const TEXT_MAX: usize = 4096;
 /// Why a recipient can't be written to.
-pub(crate) const NO_NUMBER: &str =
-    "is no phone number that WhatsApp Lite can write to: write it with its country code, +201001383533, 8 to 15 digits (an address that ends in @lid hides the number)";
+pub(crate) const NO_NUMBER: &str = "is no phone number that WhatsApp Lite can write to: write it with its country code, +201001383533, 8 to 15 digits (an address that ends in @lid hides the number)";
 
 /// A message, checked.
 #[derive(Debug, PartialEq)]

@@ -54,7 +54,11 @@ fn a_session_is_begun_with_the_address_of_the_webhooks() {
 fn a_code_is_shown_until_it_expires() {
     let provider = Provider::new();
     session(&provider, "SCAN_QR_CODE", None);
-    code(&provider, 200, &json!({"qr": "2@raw", "mimetype": "image/png", "data": "aGk=", "expires_at": "2025-11-24T16:01:00Z", "attempt": 1}));
+    code(
+        &provider,
+        200,
+        &json!({"qr": "2@raw", "mimetype": "image/png", "data": "aGk=", "expires_at": "2025-11-24T16:01:00Z", "attempt": 1}),
+    );
     let first = scan(step(Step::Tick));
     assert_eq!((first.code.as_str(), first.expires_at_ms, first.refreshes_left), ("2@raw", 1_764_000_060_000.0, 5));
     // Without a time it lives as long as such codes do.
@@ -231,7 +235,9 @@ fn where_there_is_no_session_api_the_account_connects_and_says_so() {
     let connected = connected(take(&with(&json!({"pairing": "credentials"})), Step::Start, None));
     assert_eq!((connected.external_id.as_str(), connected.display_name.as_str()), ("201220000000", "+201220000000"));
     assert!(connected.facts.contains(&Field::new("session_status", "not told")));
-    provider.on(&format!("GET api {SESSION}")).answer(500, &json!({"exception": "'NoneType' object has no attribute 'api_key'", "status": "Failed"}));
+    provider
+        .on(&format!("GET api {SESSION}"))
+        .answer(500, &json!({"exception": "'NoneType' object has no attribute 'api_key'", "status": "Failed"}));
     let failure = take(&with(&json!({"pairing": "credentials"})), Step::Start, None).unwrap_err();
     assert_eq!(class(&failure), ("unauthorized", "api_key"));
 }

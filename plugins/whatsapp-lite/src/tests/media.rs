@@ -46,9 +46,13 @@ fn the_key_goes_nowhere_else() {
 #[test]
 fn what_cannot_be_had_is_told_apart_from_what_can_be_had_later() {
     let provider = Provider::new();
-    for (status, wanted) in
-        [(401, ("unauthorized", "api_key")), (404, ("rejected", "file_gone")), (429, ("unavailable", "429")), (502, ("unavailable", "502")), (400, ("rejected", "400"))]
-    {
+    for (status, wanted) in [
+        (401, ("unauthorized", "api_key")),
+        (404, ("rejected", "file_gone")),
+        (429, ("unavailable", "429")),
+        (502, ("unavailable", "502")),
+        (400, ("rejected", "400")),
+    ] {
         provider.on("GET api /f/1").answer_bytes(status, "text/plain", "");
         assert_eq!(class(&get("/f/1").err().unwrap()), wanted);
     }

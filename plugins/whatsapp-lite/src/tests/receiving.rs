@@ -63,7 +63,8 @@ fn a_webhook_that_is_delivered_again_has_the_same_keys() {
         if !fixture["body"].is_object() {
             continue;
         }
-        let of = || parse(account(), fixture["body"].to_string()).unwrap().events.into_iter().map(|event| event.dedupe_key).collect::<Vec<_>>();
+        let of =
+            || parse(account(), fixture["body"].to_string()).unwrap().events.into_iter().map(|event| event.dedupe_key).collect::<Vec<_>>();
         assert_eq!(of(), of());
         count += of().len();
         keys.extend(of());
@@ -85,6 +86,17 @@ fn an_ack_names_our_message_by_our_reference_and_another_by_both_ids() {
     // What others wrote is acknowledged by us.
     assert!(receive("message.ack", &json!({"id": "false_201001383533@c.us_3EB0A1", "ack": 3})).is_empty());
     assert!(receive("message.ack", &json!({"id": "true_12036304@g.us_3EB0A1", "ack": 3})).is_empty());
+}
+
+#[test]
+fn an_ack_that_failed_says_whether_it_was_the_number() {
+    let failed =
+        |error: &str| match receive("message.ack", &json!({"id": "true_201001383533@c.us_3EB0", "ack": -1, "error": error})).remove(0).what
+        {
+            Happening::Receipt(receipt) => receipt.failure.map(|failure| class(&failure).0),
+            other => panic!("no receipt: {other:?}"),
+        };
+    assert_eq!((failed("NOT_ON_WHATSAPP"), failed("timeout")), (Some("recipient"), Some("rejected")));
 }
 
 #[test]

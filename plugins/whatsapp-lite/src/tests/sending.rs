@@ -1,7 +1,7 @@
+use patchbay_plugin::messages::{Choices, Location};
 use patchbay_plugin::messages::{
     Command, Content, Interactive, Media, MediaKind, Outbound, Reaction, Sent, Source, Template, TemplateButton, TemplateValue, Text,
 };
-use patchbay_plugin::messages::{Choices, Location};
 use patchbay_plugin::{Channel as _, Preview as _};
 
 use super::*;
@@ -132,7 +132,10 @@ fn a_template_is_rendered_here_and_never_goes_out_with_a_placeholder() {
     assert_eq!(content_of(Content::Template(template("ready", "ar", &values)))["message"], "مرحبا Mona");
     let header = Some(TemplateValue::Media(media(MediaKind::Image, url("https://a.example/i.jpg"))));
     let pictured = content_of(Content::Template(Template { header, ..template("ready", "", &values) }));
-    assert_eq!((&pictured["imageUrl"], &pictured["message"]), (&json!("https://a.example/i.jpg"), &json!("Hello Mona, order A-7 is ready.")));
+    assert_eq!(
+        (&pictured["imageUrl"], &pictured["message"]),
+        (&json!("https://a.example/i.jpg"), &json!("Hello Mona, order A-7 is ready."))
+    );
 }
 
 #[test]
