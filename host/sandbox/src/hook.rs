@@ -14,7 +14,7 @@ use crate::contract::channel::{Connecting, Outcome, Parsed, Report, Webhook};
 use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
 use crate::contract::templates::TemplatePage;
-use crate::contract::types::{Call, Failure};
+use crate::contract::types::{Account, Call, Failure};
 use crate::error::{Fault, LoadError};
 use crate::imports::blob::Blob;
 use crate::live::Instance;
@@ -86,6 +86,7 @@ pub(crate) struct Health;
 pub(crate) struct Poll;
 pub(crate) struct Download;
 pub(crate) struct ListTemplates;
+pub(crate) struct Preview;
 
 impl Signature for Configure {
     const INTERFACE: &'static str = "channel";
@@ -153,4 +154,11 @@ impl Signature for ListTemplates {
     const FUNCTION: &'static str = "list-templates";
     type Params<'a> = (&'a Call, Option<&'a str>);
     type Answer = (Result<TemplatePage, Failure>,);
+}
+
+impl Signature for Preview {
+    const INTERFACE: &'static str = "preview";
+    const FUNCTION: &'static str = "preview";
+    type Params<'a> = (&'a Account, &'a Outbound);
+    type Answer = (Result<String, Failure>,);
 }

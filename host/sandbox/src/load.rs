@@ -5,7 +5,7 @@ use wasmtime::component::{Component, InstancePre};
 
 use crate::contract::VERSION;
 use crate::error::LoadError;
-use crate::hook::{Configure, Connect, Download, Health, Hook, ListTemplates, ParseInbound, Poll, SendOut, Signature};
+use crate::hook::{Configure, Connect, Download, Health, Hook, ListTemplates, ParseInbound, Poll, Preview, SendOut, Signature};
 use crate::imports;
 use crate::state::State;
 
@@ -20,6 +20,7 @@ pub(crate) struct Linked {
     pub(crate) poll: Option<Hook<Poll>>,
     pub(crate) download: Option<Hook<Download>>,
     pub(crate) list_templates: Option<Hook<ListTemplates>>,
+    pub(crate) preview: Option<Hook<Preview>>,
 }
 
 pub(crate) const PACKAGE: &str = "patchbay:channel";
@@ -46,6 +47,7 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linked, Loa
         poll: optional(&exports, &instance)?,
         download: optional(&exports, &instance)?,
         list_templates: optional(&exports, &instance)?,
+        preview: optional(&exports, &instance)?,
         instance,
     })
 }

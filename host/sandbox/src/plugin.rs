@@ -9,7 +9,7 @@ use crate::contract::channel::{Connecting, Outcome, Parsed, Report, Webhook};
 use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
 use crate::contract::templates::TemplatePage;
-use crate::contract::types::{Call, Failure};
+use crate::contract::types::{Account, Call, Failure};
 use crate::error::Fault;
 use crate::hook::{Hook, Signature};
 use crate::limits::CallLimits;
@@ -27,6 +27,8 @@ pub struct Groups {
     pub media_download: bool,
     /// [`Plugin::list_templates`] works.
     pub templates: bool,
+    /// [`Plugin::preview`] works.
+    pub preview: bool,
 }
 
 /// One version of a plugin, ready to be called by many at once. Cloning it is cheap; the code is unmapped with the last
@@ -54,7 +56,12 @@ impl Plugin {
     /// Read from the component's exports when it was loaded.
     pub fn groups(&self) -> Groups {
         let linked = &self.inner.linked;
-        Groups { polling: linked.poll.is_some(), media_download: linked.download.is_some(), templates: linked.list_templates.is_some() }
+        Groups {
+            polling: linked.poll.is_some(),
+            media_download: linked.download.is_some(),
+            templates: linked.list_templates.is_some(),
+            preview: linked.preview.is_some(),
+        }
     }
 
     /// Checks settings (a JSON object) and answers them normalised.
@@ -144,6 +151,20 @@ impl Plugin {
     ) -> Result<Result<TemplatePage, Failure>, Fault> {
         let list = self.inner.linked.list_templates.as_ref().ok_or(Fault::NotExported("templates"))?;
         let (answer,) = self.call(limits, services, list, (call, cursor)).await?;
+        Ok(answer)
+    }
+
+    /// Judges a message before it is queued, and tells what can be told of it (a JSON object). [`Fault::NotExported`] without
+    /// the group `preview`.
+    pub async fn preview(
+        &self,
+        limits: CallLimits,
+        services: Box<dyn Services>,
+        account: &Account,
+        message: &Outbound,
+    ) -> Result<Result<String, Failure>, Fault> {
+        let preview = self.inner.linked.preview.as_ref().ok_or(Fault::NotExported("preview"))?;
+        let (answer,) = self.call(limits, services, preview, (account, message)).await?;
         Ok(answer)
     }
 

@@ -49,6 +49,23 @@ pub mod templates {
     });
 }
 
+/// The optional group `preview`.
+pub mod preview {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "plugin-preview",
+        pub_export_macro: true,
+        with: {
+            "patchbay:channel/types@0.1.0": super::plugin::patchbay::channel::types,
+            "patchbay:channel/messages@0.1.0": super::plugin::patchbay::channel::messages,
+            "patchbay:channel/log@0.1.0": super::plugin::patchbay::channel::log,
+            "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
+            "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
+            "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
+        },
+    });
+}
+
 /// The optional group `media-download`.
 pub mod media_download {
     wit_bindgen::generate!({

@@ -7,9 +7,11 @@ use std::marker::PhantomData;
 use std::sync::Once;
 
 use crate::bindings::plugin::exports::patchbay::channel::channel::Guest as ChannelExports;
-use crate::bindings::{media_download, polling, templates};
+use crate::bindings::{media_download, polling, preview, templates};
 use crate::failure::Failure;
-use crate::hooks::{Call, Channel, Connecting, MediaDownload, Outcome, Page, Parsed, Polling, Report, TemplatePage, Templates, Webhook};
+use crate::hooks::{
+    Account, Call, Channel, Connecting, MediaDownload, Outcome, Page, Parsed, Polling, Preview, Report, TemplatePage, Templates, Webhook,
+};
 use crate::messages::{Outbound, Sent};
 
 /// Exports a plugin's hooks, and the optional groups that it names:
@@ -44,6 +46,9 @@ macro_rules! __export_group {
     };
     (Templates) => {
         $crate::bindings::templates::export!(Exported with_types_in $crate::bindings::templates);
+    };
+    (Preview) => {
+        $crate::bindings::preview::export!(Exported with_types_in $crate::export::glue::preview);
     };
     (MediaDownload) => {
         $crate::bindings::media_download::export!(Exported with_types_in $crate::bindings::media_download);
@@ -102,6 +107,13 @@ impl<T: Templates> templates::exports::patchbay::channel::templates::Guest for E
     fn list_templates(call: Call, cursor: Option<String>) -> Result<TemplatePage, Failure> {
         report_panics();
         T::list_templates(&call, cursor)
+    }
+}
+
+impl<T: Preview> preview::exports::patchbay::channel::preview::Guest for Exported<T> {
+    fn preview(account: Account, message: Outbound) -> Result<String, Failure> {
+        report_panics();
+        T::preview(&account, &message)
     }
 }
 

@@ -30,6 +30,11 @@ impl Failure {
         Self::Unauthorized(Detail::new(code, message))
     }
 
+    /// The session was ended at the provider: the account is `logged_out` until it is connected again, its queue is parked.
+    pub fn logged_out(message: impl Into<String>) -> Self {
+        Self::unauthorized("logged_out", message)
+    }
+
     /// The credential lives but lacks a permission: the account is degraded, its queue is parked.
     pub fn forbidden(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Forbidden(Detail::new(code, message))

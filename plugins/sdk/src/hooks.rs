@@ -77,6 +77,17 @@ pub trait Templates {
     fn list_templates(call: &Call, cursor: Option<String>) -> Result<TemplatePage, Failure>;
 }
 
+/// For providers whose messages can be judged before they are queued.
+pub trait Preview {
+    /// What can be told of a message beforehand, as a JSON object: how many parts it makes, which alphabet it needs, what
+    /// it costs. The object is shown with the message, and by a dry run. Pure like [`Channel::configure`]: no network, no
+    /// clock, no store.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] refuses the message and names each wrong field by its pointer: `/to`, `/content/0/body`.
+    fn preview(account: &Account, message: &Outbound) -> Result<String, Failure>;
+}
+
 impl Report {
     /// Checks, and nothing new to show on the account.
     #[must_use]
@@ -101,6 +112,16 @@ impl Call {
 /// [`Failure::Invalid`] with serde's words.
 pub fn parse_settings<T: DeserializeOwned>(settings: &str) -> Result<T, Failure> {
     serde_json::from_str(settings).map_err(|error| Failure::invalid("", error.to_string()))
+}
+
+impl Account {
+    /// The account's settings.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] at the field that serde names, which the manifest's schema should have refused before.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        parse_settings(&self.settings)
+    }
 }
 
 impl Outcome {

@@ -21,4 +21,4 @@ pub mod testing;
 pub use blob::Blob;
 pub use failure::Failure;
 pub use field::{Field, Fields};
-pub use hooks::{Call, Channel, MediaDownload, Polling, Templates};
+pub use hooks::{Call, Channel, MediaDownload, Polling, Preview, Templates};

@@ -49,7 +49,7 @@ async fn a_failure_is_an_answer_and_no_fault() {
 
 #[tokio::test]
 async fn every_hook_answers() {
-    let hooks = [("configure", ZEROS), ("connect", ZEROS), ("send", ZEROS), ("health", ZEROS), ("poll", ZEROS)];
+    let hooks = [("configure", ZEROS), ("connect", ZEROS), ("send", ZEROS), ("health", ZEROS), ("poll", ZEROS), ("preview", ZEROS)];
     let plugin = load(&Guest { world: "plugin-full", hooks: &hooks, ..Guest::default() }.component());
     let (limits, notes) = (CallLimits::default(), Notes::default());
     let outcome = plugin.connect(limits, notes.services(), &call(), &connecting()).await.unwrap().unwrap();
@@ -60,16 +60,20 @@ async fn every_hook_answers() {
     assert!(report.checks.is_empty() && report.facts.is_empty());
     let page = plugin.poll(limits, notes.services(), &call(), Some(b"cursor")).await.unwrap().unwrap();
     assert!(page.events.is_empty() && !page.more, "{page:?}");
+    let facts = plugin.preview(limits, notes.services(), &call().account, &outbound()).await.unwrap().unwrap();
+    assert_eq!(facts, "");
 }
 
 #[tokio::test]
 async fn a_plugin_tells_its_optional_groups() {
     let (limits, notes) = (CallLimits::default(), Notes::default());
     let full = load(&Guest { world: "plugin-full", ..Guest::default() }.component());
-    assert_eq!(full.groups(), Groups { polling: true, media_download: true, templates: true });
+    assert_eq!(full.groups(), Groups { polling: true, media_download: true, templates: true, preview: true });
     let plain = load(&Guest::default().component());
-    assert_eq!(plain.groups(), Groups { polling: false, media_download: false, templates: false });
+    assert_eq!(plain.groups(), Groups { polling: false, media_download: false, templates: false, preview: false });
     assert_eq!(plain.poll(limits, notes.services(), &call(), None).await.unwrap_err(), Fault::NotExported("polling"));
+    let preview = plugin.preview(limits, notes.services(), &call().account, &outbound()).await;
+    assert_eq!(preview.unwrap_err(), Fault::NotExported("preview"));
     let download = plain.download(limits, notes.services(), &call(), "ref").await;
     assert_eq!(download.unwrap_err(), Fault::NotExported("media-download"));
 }

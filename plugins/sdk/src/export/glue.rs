@@ -11,13 +11,14 @@
 use std::cell::Cell;
 
 use crate::failure::Failure;
-use crate::hooks::{Call, Connecting, Outcome, Page, Parsed, Report, Webhook};
+use crate::hooks::{Account, Call, Connecting, Outcome, Page, Parsed, Report, Webhook};
 use crate::messages::{Outbound, Sent};
 
 thread_local! {
     static SEND: Cell<Option<fn(Call, Outbound) -> Sent>> = const { Cell::new(None) };
     static PARSE_INBOUND: Cell<Option<fn(Webhook) -> Result<Parsed, Failure>>> = const { Cell::new(None) };
     static POLL: Cell<Option<fn(Call, Option<Vec<u8>>) -> Result<Page, Failure>>> = const { Cell::new(None) };
+    static PREVIEW: Cell<Option<fn(Account, Outbound) -> Result<String, Failure>>> = const { Cell::new(None) };
 }
 
 /// Calls whatever plugin the export has named just before.
@@ -53,6 +54,12 @@ impl crate::bindings::plugin::exports::patchbay::channel::channel::Guest for Dis
 impl crate::bindings::polling::exports::patchbay::channel::polling::Guest for Dispatch {
     fn poll(call: Call, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
         POLL.get().ok_or_else(nobody)?(call, cursor)
+    }
+}
+
+impl crate::bindings::preview::exports::patchbay::channel::preview::Guest for Dispatch {
+    fn preview(account: Account, message: Outbound) -> Result<String, Failure> {
+        PREVIEW.get().ok_or_else(nobody)?(account, message)
     }
 }
 
@@ -174,6 +181,41 @@ pub mod polling {
                     #[inline(never)]
                     unsafe fn free_page(result: *mut u8) {
                         unsafe { generated::__post_return_poll::<Dispatch>(result) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// In the place of `bindings::preview`.
+pub mod preview {
+    pub mod exports {
+        pub mod patchbay {
+            pub mod channel {
+                pub mod preview {
+                    use super::super::super::super::super::{Dispatch, PREVIEW};
+                    use crate::bindings::preview::exports::patchbay::channel::preview as generated;
+
+                    pub use generated::__export_patchbay_channel_preview_0_1_0_cabi;
+
+                    pub unsafe fn _export_preview_cabi<T: generated::Guest>(arguments: *mut u8) -> *mut u8 {
+                        PREVIEW.set(Some(T::preview));
+                        unsafe { preview(arguments) }
+                    }
+
+                    #[inline(never)]
+                    unsafe fn preview(arguments: *mut u8) -> *mut u8 {
+                        unsafe { generated::_export_preview_cabi::<Dispatch>(arguments) }
+                    }
+
+                    pub unsafe fn __post_return_preview<T: generated::Guest>(result: *mut u8) {
+                        unsafe { free_facts(result) }
+                    }
+
+                    #[inline(never)]
+                    unsafe fn free_facts(result: *mut u8) {
+                        unsafe { generated::__post_return_preview::<Dispatch>(result) }
                     }
                 }
             }
