@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+pub mod envelope;
+pub mod json;
+pub mod notify;
+pub mod phone;
+pub mod refusal;
+
+pub use envelope::Envelope;
+pub use json::Json;
+pub use notify::{Delivered, Notify, Trouble};
+pub use refusal::Refusal;
