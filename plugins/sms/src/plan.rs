@@ -29,25 +29,25 @@ impl Plan {
         let segments = Segments::of(&text);
         let recipient = Recipient::read(&message.to, &settings.default_country);
         let mut problems = Vec::new();
-        let mut wrong =
-            |pointer: &str, message: String| problems.push(FieldProblem { pointer: pointer.to_owned(), message });
         if text.trim().is_empty() {
-            wrong("/content/0/text", "is empty: an SMS is a text".to_owned());
+            problems.push(wrong("/content/0/text", "is empty: an SMS is a text"));
         }
         if segments.chars > TEXT_MAX {
             let count = segments.chars;
             let why = format!("has {count} characters, and an SMS takes {TEXT_MAX}: shorten it by {}", count - TEXT_MAX);
-            wrong("/content/0/text", why);
+            problems.push(wrong("/content/0/text", why));
         }
         match recipient {
-            Ok(to) if problems.is_empty() => Ok(Self { to, text, segments }),
-            Ok(_) => Err(Failure::Invalid(problems)),
-            Err(why) => {
-                wrong("/to", why);
-                Err(Failure::Invalid(problems))
-            }
+            Ok(to) if problems.is_empty() => return Ok(Self { to, text, segments }),
+            Ok(_) => {}
+            Err(why) => problems.push(wrong("/to", why)),
         }
+        Err(Failure::Invalid(problems))
     }
+}
+
+fn wrong(pointer: &str, message: impl Into<String>) -> FieldProblem {
+    FieldProblem { pointer: pointer.to_owned(), message: message.into() }
 }
 
 fn text(message: &Outbound) -> Result<&str, Failure> {

@@ -38,7 +38,7 @@ pub(crate) fn webhook(webhook: &Webhook) -> Result<Parsed, Failure> {
     }
     let field = |name: &str| {
         let (told, _) = fields.iter().find(|(told, _)| told.eq_ignore_ascii_case(name))?;
-        body.id(told).or_else(|| body.whole(told).map(|number| number.to_string()))
+        body.id(told)
     };
     Ok(report(&settings, field(ID), field(STATUS), field("mobile")))
 }

@@ -7,7 +7,7 @@ const ZERO_STAYS: [&str; 5] = ["39", "378", "242", "225", "229"];
 
 /// An international number: `+` and its digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient(String);
+pub(crate) struct Recipient(String);
 
 impl Recipient {
     /// Reads a number as people write it: `+20 100 138 3533`, `0020…`, `01001383533`. National numbers are of `country` (digits of its
@@ -15,7 +15,7 @@ impl Recipient {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(written: &str, country: &str) -> Result<Self, String> {
+    pub(crate) fn read(written: &str, country: &str) -> Result<Self, String> {
         // Directional marks come along with numbers that are copied out of Arabic texts.
         let written = written.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'));
         let written = written.strip_prefix("tel:").unwrap_or(written);
@@ -40,13 +40,13 @@ impl Recipient {
 
     /// `+201001383533`.
     #[must_use]
-    pub fn e164(&self) -> &str {
+    pub(crate) fn e164(&self) -> &str {
         &self.0
     }
 
     /// `201001383533`.
     #[must_use]
-    pub fn digits(&self) -> &str {
+    pub(crate) fn digits(&self) -> &str {
         self.0.trim_start_matches('+')
     }
 }

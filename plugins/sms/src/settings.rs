@@ -43,8 +43,6 @@ impl Meaning {
 pub(crate) struct Settings {
     pub(crate) provider: Provider,
     #[serde(default)]
-    pub(crate) base_url: Option<String>,
-    #[serde(default)]
     pub(crate) suit_id: String,
     #[serde(default)]
     pub(crate) username: String,

@@ -2,7 +2,7 @@
 
 /// What looks the same, or nearly. Nothing else is touched.
 #[must_use]
-pub fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
