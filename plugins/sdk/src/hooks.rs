@@ -84,7 +84,8 @@ pub trait Preview {
     /// clock, no store.
     ///
     /// # Errors
-    /// [`Failure::Invalid`] refuses the message and names each wrong field by its pointer: `/to`, `/content/0/body`.
+    /// [`Failure::Invalid`] refuses the message and names each wrong field by its pointer, as `POST /rest/v1/messages` writes it: `/to`,
+    /// `/content/0/text`.
     fn preview(account: &Account, message: &Outbound) -> Result<String, Failure>;
 }
 

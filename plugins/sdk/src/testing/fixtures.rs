@@ -1,5 +1,7 @@
 //! Webhook bodies of a provider with the events expected of them, one file each:
-//! `{"about": "…", "body": …, "expected": [event, …]}`. Fields that are null or empty are left out of `expected`.
+//! `{"about": "…", "body": …, "expected": [event, …]}`. A body that is a string is taken as it is, any other as JSON. Where the
+//! webhook is no plain POST, the file says so: `method`, `query` and `headers` (objects; a list of strings for what repeats).
+//! Fields that are null or empty are left out of `expected`.
 
 use std::path::Path;
 use std::{fs, io};
@@ -8,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::webhook;
 use crate::failure::Words;
-use crate::hooks::{Account, Channel};
+use crate::field::Field;
+use crate::hooks::{Account, Channel, Webhook};
 use crate::messages::Event;
 
 /// Checks every `*.json` file of a folder, and answers how many there were. With `PATCHBAY_BLESS=1` in the environment
@@ -26,19 +29,45 @@ pub fn check<T: Channel>(folder: impl AsRef<Path>, account: &Account) -> io::Res
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     for path in &files {
-        let fixture: Value = serde_json::from_slice(&fs::read(path)?)?;
-        let got = match T::parse_inbound(webhook(account.clone(), fixture["body"].to_string())) {
+        let mut fixture: Value = serde_json::from_slice(&fs::read(path)?)?;
+        let got = match T::parse_inbound(received(account, &fixture)) {
             Ok(parsed) => events(&parsed.events),
             Err(failure) => json!({"failure": Words(&failure).to_string()}),
         };
         if bless {
-            let fixture = json!({"about": fixture["about"], "body": fixture["body"], "expected": got});
+            fixture["expected"] = got;
             fs::write(path, format!("{fixture:#}\n"))?;
         } else {
             assert_eq!(got, fixture["expected"], "{}: got {got:#}", path.display());
         }
     }
     Ok(files.len())
+}
+
+/// The webhook that a fixture writes down.
+#[expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it hasn't")]
+fn received(account: &Account, fixture: &Value) -> Webhook {
+    let body = match &fixture["body"] {
+        Value::String(raw) => raw.clone(),
+        json => json.to_string(),
+    };
+    let mut received = webhook(account.clone(), body);
+    if let Some(method) = fixture["method"].as_str() {
+        method.clone_into(&mut received.method);
+    }
+    received.query = fields(&fixture["query"]);
+    received.headers = fields(&fixture["headers"]);
+    received
+}
+
+/// An object as fields; a list is a field that repeats.
+fn fields(object: &Value) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (name, value) in object.as_object().into_iter().flatten() {
+        let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+        fields.extend(values.iter().map(|value| Field::new(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))));
+    }
+    fields
 }
 
 /// Events as a fixture writes them.
@@ -64,5 +93,46 @@ fn strip(value: &mut Value) {
             }
         }
         Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hooks::{Call, Connecting, Outcome, Parsed};
+    use crate::messages::{Outbound, Sent};
+    use crate::{Failure, testing};
+
+    /// Answers what it was given in the words of a failure.
+    struct Echo;
+
+    impl Channel for Echo {
+        fn connect(_: &Call, _: Connecting) -> Result<Outcome, Failure> {
+            Err(Failure::fault("none", ""))
+        }
+
+        fn send(_: &Call, _: Outbound) -> Sent {
+            Sent::accepted(None)
+        }
+
+        fn parse_inbound(webhook: Webhook) -> Result<Parsed, Failure> {
+            let listed =
+                |fields: &[Field]| fields.iter().map(|field| format!("{}={}", field.name, field.value)).collect::<Vec<_>>().join("&");
+            let body = String::from_utf8_lossy(&webhook.body).into_owned();
+            Err(Failure::rejected(webhook.method, format!("{} {} {body}", listed(&webhook.query), listed(&webhook.headers))))
+        }
+    }
+
+    #[test]
+    fn a_fixture_says_how_the_webhook_came() -> io::Result<()> {
+        let folder = std::env::temp_dir().join(format!("patchbay-fixtures-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let get = json!({"about": "a", "method": "GET", "query": {"to": ["1", "2"]}, "headers": {"x-n": 3}, "body": "a=%20b",
+            "expected": {"failure": "GET: to=1&to=2 x-n=3 a=%20b"}});
+        let post = json!({"about": "b", "body": {"n": 1}, "expected": {"failure": "POST:   {\"n\":1}"}});
+        fs::write(folder.join("1.json"), get.to_string())?;
+        fs::write(folder.join("2.json"), post.to_string())?;
+        assert_eq!(check::<Echo>(&folder, &testing::account(None, &json!({})))?, 2);
+        fs::remove_dir_all(&folder)
     }
 }
