@@ -3,17 +3,16 @@
 mod keywords;
 mod status;
 
+use std::collections::BTreeMap;
+
 use patchbay_appgain::{Envelope, Json as _};
-use patchbay_plugin::failure::Detail;
 use patchbay_plugin::hooks::{self, Parsed, Reply, Webhook};
-use patchbay_plugin::messages::{
-    Custom, DetailLine, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget,
-};
+use patchbay_plugin::messages::{Custom, DetailLine, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget};
 use patchbay_plugin::{Failure, Field};
 use serde_json::{Value, json};
 
 use crate::recipient::Recipient;
-use crate::settings::{Provider, Settings};
+use crate::settings::{Meaning, Provider, Settings};
 use keywords::Wish;
 
 /// Bytes of an id or a status: what is longer is none.
@@ -56,9 +55,9 @@ fn report(settings: &Settings, id: Option<String>, status: Option<String>, mobil
     };
     let id = reference(id);
     let key = format!("victorylink:{id}:{}", status.to_lowercase());
-    let number = mobile.and_then(|mobile| Recipient::read(&mobile, &settings.default_country).ok());
-    let detail = Detail::new("", "");
-    Parsed::events(vec![outcome(settings, key, &id, &status, detail, None, number.as_ref())])
+    let person = mobile.and_then(|mobile| person(settings, &mobile));
+    let report = Report { key, id: &id, status, code: None, at_ms: None, person };
+    Parsed::events(vec![report.event(&settings.dlr_status_map)])
 }
 
 /// An id of ours is a UUID in lower case, however it comes back.
@@ -84,36 +83,39 @@ fn appgain_status(settings: &Settings, envelope: &Envelope) -> Parsed {
     let (Some(id), Some(status)) = (&id, &status) else {
         return turned_away(if id.is_none() { "sms.status has to name client_ref" } else { "sms.status has to name status" });
     };
-    let mut detail = Detail::new("", "");
-    if let Some(code) = payload.id("code") {
-        detail = detail.with("code", code);
-    }
-    let number = payload.id("mobileNum").and_then(|number| Recipient::read(&number, &settings.default_country).ok());
+    let person = payload.id("mobileNum").and_then(|number| person(settings, &number));
     let key = envelope.key(&status.to_lowercase());
-    Parsed::events(vec![outcome(settings, key, id, status, detail, envelope.at_ms, number.as_ref())])
+    let report = Report { key, id, status, code: payload.id("code"), at_ms: envelope.at_ms, person };
+    Parsed::events(vec![report.event(&settings.dlr_status_map)])
 }
 
-/// A receipt, or, where nobody knows what the status means, an event that keeps it.
-fn outcome(
-    settings: &Settings,
+/// What became of a message, in the provider's words.
+struct Report<'a> {
     key: String,
-    id: &str,
-    status: &str,
-    detail: Detail,
+    /// The message: ours, or the provider's name for it.
+    id: &'a str,
+    status: &'a str,
+    code: Option<String>,
     at_ms: Option<f64>,
-    number: Option<&Recipient>,
-) -> Event {
-    let what = match status::state(status, &settings.dlr_status_map) {
-        Some(state) => Happening::Receipt(Receipt {
-            conversation: None,
-            target: ReceiptTarget::Messages(vec![id.to_owned()]),
-            state,
-            at_ms,
-            failure: (state == ReceiptState::Failed).then(|| status::failure(status, detail)),
-        }),
-        None => Happening::Custom(Custom::new("delivery_status", &json!({"message": id, "status": status}))),
-    };
-    Event { at_ms, actor: number.map(person), ..Event::new(key, what) }
+    person: Option<Party>,
+}
+
+impl Report<'_> {
+    /// A receipt, or, where nobody knows what the status means, an event that keeps it.
+    fn event(self, numbers: &BTreeMap<String, Meaning>) -> Event {
+        let Self { key, id, status, code, at_ms, person } = self;
+        let what = match status::state(status, numbers) {
+            Some(state) => Happening::Receipt(Receipt {
+                conversation: None,
+                target: ReceiptTarget::Messages(vec![id.to_owned()]),
+                state,
+                at_ms,
+                failure: (state == ReceiptState::Failed).then(|| status::failure(status, code)),
+            }),
+            None => Happening::Custom(Custom::new("delivery_status", &json!({"message": id, "status": status, "code": code}))),
+        };
+        Event { at_ms, actor: person, ..Event::new(key, what) }
+    }
 }
 
 /// SMS here goes one way: what people answer is read for the wish to get no more, or to get them again. Nothing else is kept.
@@ -125,12 +127,14 @@ fn wish(settings: &Settings, envelope: &Envelope) -> Option<Event> {
         Wish::Start => Happening::OptedIn,
     };
     let number = ["mobileNum", "from", "mobile"].iter().find_map(|name| payload.id(name))?;
-    let person = person(&Recipient::read(&number, &settings.default_country).ok()?);
+    let person = person(settings, &number)?;
     Some(Event { at_ms: envelope.at_ms, actor: Some(person), ..Event::new(envelope.key("inbound"), what) })
 }
 
-fn person(number: &Recipient) -> Party {
-    Party { identities: vec![Identity::new("phone", number.e164())], name: None }
+/// Whose number it is; none where it is no number.
+fn person(settings: &Settings, number: &str) -> Option<Party> {
+    let number = Recipient::read(number, &settings.default_country).ok()?;
+    Some(Party { identities: vec![Identity::new("phone", number.e164())], name: None })
 }
 
 /// What can't be a report is said to whoever sent it.

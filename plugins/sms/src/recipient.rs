@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused_and_says_why() {
-        for written in ["", "+", "mona", "1234567", "+1234567", "1234567890123456", "+2010013835334444", "20100138x3533", "+20+1001383533"] {
+        for written in ["", "+", "mona", "1234567", "+1234567", "1234567890123456", "+2010013835334444", "20100138x3533", "+20+1001383533"]
+        {
             assert!(read(written, "20").is_err(), "{written}");
         }
         assert!(read("0123", "20").is_err_and(|why| why.contains("5 digits")));

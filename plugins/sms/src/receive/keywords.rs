@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn arabic_words_count_however_they_are_written() {
-        for text in ["إيقاف", "ايقاف", "إيقافْ", "الغاء", "إلغاء", "الـغـاء", "إلغاء  الاشتراك", "أوقف."] {
+        for text in ["إيقاف", "ايقاف", "إيقافْ", "الغاء", "إلغاء", "الـغـاء", "إلغاء  الاشتراك", "أوقف."]
+        {
             assert_eq!(wish(text), Some(Wish::Stop), "{text}");
         }
         for text in ["اشتراك", "ابدأ", "نعم"] {

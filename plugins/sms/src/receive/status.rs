@@ -32,7 +32,8 @@ pub(super) fn state(status: &str, numbers: &BTreeMap<String, Meaning>) -> Option
 }
 
 /// Why it wasn't delivered, as far as the status tells.
-pub(super) fn failure(status: &str, detail: Detail) -> Failure {
+/// `told`: the operator's own code.
+pub(super) fn failure(status: &str, told: Option<String>) -> Failure {
     let code = status.to_lowercase();
     let message = match code.as_str() {
         "expired" => "the phone couldn't be reached in time",
@@ -40,7 +41,11 @@ pub(super) fn failure(status: &str, detail: Detail) -> Failure {
         "deleted" => "the message was deleted before it was delivered",
         _ => "the operator couldn't deliver the message",
     };
-    Failure::Rejected(Detail { code, message: format!("{message} ({status})"), ..detail })
+    let detail = Detail::new(code, format!("{message} ({status})"));
+    Failure::Rejected(match told {
+        Some(told) => detail.with("code", told),
+        None => detail,
+    })
 }
 
 #[cfg(test)]
@@ -64,7 +69,8 @@ mod tests {
 
     #[test]
     fn numbers_mean_what_the_settings_say() {
-        let numbers = BTreeMap::from([("5".to_owned(), Meaning::Delivered), ("8".to_owned(), Meaning::Ignored), ("-3".to_owned(), Meaning::Failed)]);
+        let numbers =
+            BTreeMap::from([("5".to_owned(), Meaning::Delivered), ("8".to_owned(), Meaning::Ignored), ("-3".to_owned(), Meaning::Failed)]);
         let told = |status: &str| state(status, &numbers);
         assert_eq!((told("5"), told("05")), (Some(ReceiptState::Delivered), Some(ReceiptState::Delivered)));
         assert_eq!((told("-3"), told("8"), told("6")), (Some(ReceiptState::Failed), None, None));
