@@ -62,7 +62,7 @@ fn act(call: &Call, message: &Outbound) -> Result<Sent, Failure> {
 impl Context<'_> {
     fn message(&self, contents: &[Content]) -> Result<Sent, Failure> {
         match self.destination()? {
-            Destination::Feed => publish::publish(self, post::draft(self, contents)?),
+            Destination::Feed => publish::publish(self, &post::draft(self, contents)?),
             Destination::Comments(target) => comment::comment(self, target, contents),
             Destination::Person(person) => direct::send(self, Destination::Person(person), contents),
             Destination::Thread(thread) => direct::send(self, Destination::Thread(thread), contents),

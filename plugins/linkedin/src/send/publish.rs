@@ -11,12 +11,12 @@ use crate::api::{self, Trouble};
 use crate::json::Json as _;
 use crate::{little, urn};
 
-pub(super) fn publish(context: &Context<'_>, draft: Draft) -> Result<Sent, Failure> {
+pub(super) fn publish(context: &Context<'_>, draft: &Draft) -> Result<Sent, Failure> {
     let mut files = Vec::with_capacity(draft.attachments.len());
     for attachment in &draft.attachments {
         files.push((attachment, upload::upload(context, attachment)?));
     }
-    let body = body(context, &draft, &files);
+    let body = body(context, draft, &files);
     let request = api::request(&context.settings, "POST", "/rest/posts").json(&body)?;
     match api::act(request) {
         Ok(response) => {
