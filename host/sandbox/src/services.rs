@@ -57,6 +57,12 @@ pub enum HttpBody {
     Bytes(Vec<u8>),
     /// A blob's id.
     Blob(String),
+    /// A blob's id and the range of it; without a length, up to the end.
+    Piece {
+        id: String,
+        offset: u32,
+        length: Option<u32>,
+    },
     Form(Vec<Field>),
     Multipart(Vec<Part>),
 }

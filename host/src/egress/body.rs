@@ -80,6 +80,17 @@ pub(super) async fn attach(
             let builder = if has_type { builder } else { builder.header(CONTENT_TYPE, &info.mime_type) };
             builder.body(Body::wrap(Sized { inner: Body::wrap_stream(pieces), size: u64::from(info.size) }))
         }
+        HttpBody::Piece { id, offset, length } => {
+            let info = blobs.info(id).await.map_err(|error| error.to_string())?;
+            let end = length.map_or(info.size, |length| offset.saturating_add(length).min(info.size));
+            let builder = if has_type { builder } else { builder.header(CONTENT_TYPE, &info.mime_type) };
+            if *offset >= end {
+                return Ok(builder.body(Bytes::new()));
+            }
+            let range = u64::from(*offset)..u64::from(end);
+            let pieces = blobs.stream_range(id, range).await.map_err(|error| error.to_string())?;
+            builder.body(Body::wrap(Sized { inner: Body::wrap_stream(pieces), size: u64::from(end - offset) }))
+        }
         HttpBody::Multipart(parts) => {
             let mut form = multipart::Form::new();
             for part in parts {

@@ -99,7 +99,7 @@ impl Plan {
         for (field, secret) in &target.form {
             plan.form.push((field.clone(), address::secret(secrets, secret)?.clone()));
         }
-        if !plan.form.is_empty() && matches!(plan.body, HttpBody::Bytes(_) | HttpBody::Blob(_)) {
+        if !plan.form.is_empty() && matches!(plan.body, HttpBody::Bytes(_) | HttpBody::Blob(_) | HttpBody::Piece { .. }) {
             return Err(Refused::new(Denial::NotGranted, "the target's credential is a form field, and the body isn't a form"));
         }
         let url = plan.with_query(plan.url.clone());
@@ -182,7 +182,7 @@ pub(super) fn refuse_leaks(scanner: &Scanner, request: &HttpRequest) -> Result<(
             .find_map(|field| scanner.find(field.name.as_bytes()).or_else(|| scanner.find(field.value.as_bytes())).map(str::to_owned))
     };
     let body = match &request.body {
-        HttpBody::Empty | HttpBody::Blob(_) => None,
+        HttpBody::Empty | HttpBody::Blob(_) | HttpBody::Piece { .. } => None,
         HttpBody::Bytes(bytes) => scanner.find(bytes).map(str::to_owned),
         HttpBody::Form(form) => fields(form),
         HttpBody::Multipart(parts) => parts.iter().find_map(|part| {

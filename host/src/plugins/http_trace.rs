@@ -130,7 +130,7 @@ fn without_ids(path: &str) -> String {
 
 fn body_bytes(body: &HttpBody) -> usize {
     match body {
-        HttpBody::Empty | HttpBody::Blob(_) => 0,
+        HttpBody::Empty | HttpBody::Blob(_) | HttpBody::Piece { .. } => 0,
         HttpBody::Bytes(bytes) => bytes.len(),
         HttpBody::Form(fields) => fields.iter().map(|field| field.name.len() + field.value.len()).sum(),
         HttpBody::Multipart(parts) => parts

@@ -27,7 +27,7 @@ mod request;
 mod response;
 
 pub use error::Error;
-pub use request::{Body, Content, Part, Request};
+pub use request::{Body, Content, Part, Piece, Request};
 pub(crate) use response::RawResponse;
 pub use response::{Payload, Response};
 

@@ -40,6 +40,7 @@ impl State {
             Body::Empty => Ok(HttpBody::Empty),
             Body::Bytes(bytes) => Ok(HttpBody::Bytes(bytes)),
             Body::Blob(blob) => self.blob_id(&blob)?.map(HttpBody::Blob),
+            Body::Piece(http::Piece { blob_ref, offset, length }) => Ok(HttpBody::Piece { id: blob_ref, offset, length }),
             Body::Form(fields) => Ok(HttpBody::Form(fields_from(fields))),
             Body::Multipart(parts) => self.parts(parts)?.map(HttpBody::Multipart),
         };
@@ -105,7 +106,7 @@ fn fields_from(fields: Vec<types::Field>) -> Vec<Field> {
 fn inline_bytes(request: &HttpRequest) -> usize {
     let fields = |fields: &[Field]| fields.iter().map(|field| field.name.len() + field.value.len()).sum::<usize>();
     let body = match &request.body {
-        HttpBody::Empty | HttpBody::Blob(_) => 0,
+        HttpBody::Empty | HttpBody::Blob(_) | HttpBody::Piece { .. } => 0,
         HttpBody::Bytes(bytes) => bytes.len(),
         HttpBody::Form(form) => fields(form),
         HttpBody::Multipart(parts) => parts.iter().map(part_bytes).sum(),

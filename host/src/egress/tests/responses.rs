@@ -98,6 +98,23 @@ async fn a_blob_is_sent_with_its_type_and_length() {
 }
 
 #[tokio::test]
+async fn a_piece_of_a_blob_is_sent_with_its_own_length() {
+    let server = Server::answering(|_| ok("{}"));
+    let world = World::at(&server.base());
+    let film = blob(&world, "video/mp4", 5 * MIB).await;
+    let lengths = [(0, Some(4 * 1024 * 1024), 4 * MIB), (4 * 1024 * 1024, Some(u32::MAX), MIB), (1, None, 5 * MIB - 1), (u32::MAX, None, 0)];
+    for (offset, length, _) in lengths {
+        let body = HttpBody::Piece { id: film.id.clone(), offset, length };
+        world.call(HttpRequest { body, ..request("POST", "bearer", "/upload") }).await.unwrap();
+    }
+    for ((_, _, expected), seen) in lengths.iter().zip(server.seen()) {
+        let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: video/mp4") && head.contains(&format!("content-length: {expected}")), "{head}");
+        assert_eq!(body.len(), *expected);
+    }
+}
+
+#[tokio::test]
 async fn a_multipart_body_carries_text_a_blob_and_the_credential() {
     let server = Server::answering(|_| ok("{}"));
     let world = World::at(&server.base());

@@ -35,6 +35,7 @@ pub(crate) fn http(request: Request) -> Result<RawResponse, Problem> {
             Body::Empty => http::Body::Empty,
             Body::Bytes(bytes) => http::Body::Bytes(bytes),
             Body::Blob(ref blob) => http::Body::Blob(blob.handle()),
+            Body::Piece(piece) => http::Body::Piece(http::Piece { blob_ref: piece.blob_ref, offset: piece.offset, length: piece.length }),
             Body::Form(fields) => http::Body::Form(fields),
             Body::Multipart(ref parts) => http::Body::Multipart(parts.iter().map(lower_part).collect()),
         },

@@ -30,10 +30,32 @@ pub enum Body {
     Bytes(Vec<u8>),
     /// The bytes of a blob, which don't pass through the plugin.
     Blob(Blob),
+    /// Bytes of a file that a message names by reference (`source.blob-ref`), which don't pass through the plugin either.
+    Piece(Piece),
     /// `application/x-www-form-urlencoded`, with the fields that the target adds.
     Form(Vec<Field>),
     /// `multipart/form-data`.
     Multipart(Vec<Part>),
+}
+
+/// A file of the gateway's, or a range of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub(crate) blob_ref: String,
+    pub(crate) offset: u32,
+    pub(crate) length: Option<u32>,
+}
+
+impl Piece {
+    /// The whole file under this reference.
+    pub fn whole(blob_ref: impl Into<String>) -> Self {
+        Self { blob_ref: blob_ref.into(), offset: 0, length: None }
+    }
+
+    /// So many bytes of it from an offset.
+    pub fn range(blob_ref: impl Into<String>, offset: u32, length: u32) -> Self {
+        Self { blob_ref: blob_ref.into(), offset, length: Some(length) }
+    }
 }
 
 /// One part of a multipart body.

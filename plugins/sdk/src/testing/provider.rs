@@ -1,5 +1,7 @@
 use serde_json::Value;
 
+use crate::field::Field;
+
 use super::world::{self, Answer, LogLine, Recorded};
 
 /// A scripted provider, and the rest of the world of the test's thread.
@@ -70,7 +72,13 @@ impl Route<'_> {
 
     /// An answer of any media type; it goes to a blob where the request asks for that.
     pub fn answer_bytes(self, status: u16, mime_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.script(Answer::Response { status, mime_type: mime_type.to_owned(), body: body.into() })
+        self.answer_with(status, &[("content-type", mime_type)], body)
+    }
+
+    /// An answer with these headers.
+    pub fn answer_with(self, status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
+        let headers = headers.iter().map(|(name, value)| Field::new(*name, *value)).collect();
+        self.script(Answer::Response { status, headers, body: body.into() })
     }
 
     /// The provider isn't reached: nothing is sent.

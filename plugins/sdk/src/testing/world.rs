@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::Value;
 
 use crate::blob::Blob;
-use crate::field::Field;
-use crate::http::{Body, Capture, Content, Payload, Problem, RawResponse, Request};
+use crate::field::{Field, Fields as _};
+use crate::http::{Body, Capture, Content, Payload, Piece, Problem, RawResponse, Request};
 use crate::kv::Entry;
 use crate::log::Level;
 
@@ -34,7 +34,7 @@ pub(crate) struct World {
 
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Response { status: u16, mime_type: String, body: Vec<u8> },
+    Response { status: u16, headers: Vec<Field>, body: Vec<u8> },
     NotSent(String),
     Broken(String),
 }
@@ -76,6 +76,8 @@ pub enum RecordedBody {
     Empty,
     /// Bytes, or a blob's bytes.
     Bytes(Vec<u8>),
+    /// A file of the gateway's, or a range of it.
+    Piece(Piece),
     /// A form.
     Form(Vec<Field>),
     /// A multipart body.
@@ -111,7 +113,7 @@ impl Recorded {
         match &self.body {
             RecordedBody::Form(fields) => fields.iter().find(|field| field.name == name).map(|field| field.value.as_str()),
             RecordedBody::Multipart(parts) => parts.iter().find(|part| part.name == name).map(|part| part.content.as_str()),
-            RecordedBody::Empty | RecordedBody::Bytes(_) => None,
+            RecordedBody::Empty | RecordedBody::Bytes(_) | RecordedBody::Piece(_) => None,
         }
     }
 }
@@ -130,11 +132,10 @@ impl World {
         let capture = request.capture.clone();
         self.requests.push(record(request));
         match place.and_then(|place| self.script.remove(place)) {
-            Some((_, Answer::Response { status, mime_type, body })) => {
+            Some((_, Answer::Response { status, headers, body })) => {
                 let body = self.lift(body, &capture);
-                let headers = vec![Field::new("content-type", mime_type.as_str())];
                 let payload = if into_blob {
-                    let blob = Blob::new(&mime_type);
+                    let blob = Blob::new(headers.header("content-type").unwrap_or("application/octet-stream"));
                     blob.append(&body).map_err(|_| Problem::Broken("the blob is full".into()))?;
                     Payload::Blob(blob)
                 } else {
@@ -170,6 +171,7 @@ fn record(request: Request) -> Recorded {
         Body::Empty => RecordedBody::Empty,
         Body::Bytes(bytes) => RecordedBody::Bytes(bytes),
         Body::Blob(blob) => RecordedBody::Bytes(all(&blob)),
+        Body::Piece(piece) => RecordedBody::Piece(piece),
         Body::Form(fields) => RecordedBody::Form(fields),
         Body::Multipart(parts) => RecordedBody::Multipart(
             parts
