@@ -103,7 +103,8 @@ impl<'a> Access<'a> {
         self.minted.set(true);
         let expires_in = told.get("expires_in").and_then(Value::as_f64).unwrap_or_default();
         if let Some(now) = self.now_ms() {
-            let minted = Minted { shop: self.settings.shop_domain.clone(), client_id: client_id.to_owned(), expires_ms: now + expires_in * 1000.0 };
+            let minted =
+                Minted { shop: self.settings.shop_domain.clone(), client_id: client_id.to_owned(), expires_ms: now + expires_in * 1000.0 };
             // Without it the next call mints once more.
             if let Err(failure) = kv::set_json(KEPT, &minted, None) {
                 log::warn("the token's end could not be kept", &[("failure", &failure.to_string())]);

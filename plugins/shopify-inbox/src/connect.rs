@@ -49,7 +49,8 @@ pub(crate) fn facts(access: &Access<'_>, standing: &Standing) -> Vec<Field> {
 fn version(settings: &Settings, told: Option<&str>) -> Vec<Field> {
     let asked = settings.api_version.as_str();
     let used = told.unwrap_or(asked);
-    let note = if used == asked { String::new() } else { format!("{asked} was asked for, and Shopify answers with {used}: set api_version") };
+    let note =
+        if used == asked { String::new() } else { format!("{asked} was asked for, and Shopify answers with {used}: set api_version") };
     vec![Field::new("api_version", used), Field::new("api_version_note", note)]
 }
 

@@ -42,3 +42,6 @@ impl Channel for ShopifyInbox {
 }
 
 patchbay_plugin::channel!(ShopifyInbox);
+
+#[cfg(test)]
+mod tests;

@@ -53,13 +53,19 @@ impl Delivery {
     fn read(webhook: &Webhook) -> Result<Self, Failure> {
         let header = |name: &str| header(webhook, name);
         let told = header("shop-domain").map(str::to_ascii_lowercase);
-        let told = told.ok_or_else(|| Failure::rejected("no_shop", "the header X-Shopify-Shop-Domain is missing: this is no webhook of Shopify's form"))?;
+        let told = told.ok_or_else(|| {
+            Failure::rejected("no_shop", "the header X-Shopify-Shop-Domain is missing: this is no webhook of Shopify's form")
+        })?;
         let shop = own_shop(webhook)?;
         if told != shop {
-            return Err(Failure::rejected("other_shop", format!("the webhook is of {told}, and the account of {shop}: correct the address there")));
+            return Err(Failure::rejected(
+                "other_shop",
+                format!("the webhook is of {told}, and the account of {shop}: correct the address there"),
+            ));
         }
         let topic = header("topic").map(str::to_ascii_lowercase);
-        let topic = topic.ok_or_else(|| Failure::rejected("no_topic", "the header X-Shopify-Topic is missing: this is no webhook of Shopify's form"))?;
+        let topic = topic
+            .ok_or_else(|| Failure::rejected("no_topic", "the header X-Shopify-Topic is missing: this is no webhook of Shopify's form"))?;
         let body: Value = serde_json::from_slice(&webhook.body).map_err(|error| Failure::invalid("", format!("not JSON: {error}")))?;
         if !body.is_object() {
             return Err(Failure::invalid("", "a webhook of Shopify's is a JSON object"));

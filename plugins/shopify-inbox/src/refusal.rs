@@ -18,7 +18,8 @@ pub(crate) enum Place {
 /// A status that isn't 2xx.
 pub(crate) fn of_status(place: Place, response: &Response) -> Failure {
     let body: Value = serde_json::from_slice(response.bytes()).unwrap_or_default();
-    let told = Told { place, status: response.status(), code: code(&body), words: words(&body), wait_ms: wait_ms(response.header("retry-after")) };
+    let told =
+        Told { place, status: response.status(), code: code(&body), words: words(&body), wait_ms: wait_ms(response.header("retry-after")) };
     told.failure(is_page(response.bytes()))
 }
 
@@ -34,11 +35,21 @@ impl Told {
     fn failure(self, is_page: bool) -> Failure {
         let status = self.status;
         match (status, self.place) {
-            (401, _) => Failure::unauthorized("token_refused", self.say("the access token isn't valid: it was revoked, or the app was uninstalled. Give a new one and connect again")),
-            (402, _) => Failure::forbidden("shop_frozen", self.say("the shop is frozen, because a bill is due: its owner has to settle it with Shopify")),
+            (401, _) => Failure::unauthorized(
+                "token_refused",
+                self.say("the access token isn't valid: it was revoked, or the app was uninstalled. Give a new one and connect again"),
+            ),
+            (402, _) => Failure::forbidden(
+                "shop_frozen",
+                self.say("the shop is frozen, because a bill is due: its owner has to settle it with Shopify"),
+            ),
             (403, _) => Failure::forbidden("scope_missing", self.say("the app lacks a permission: give it the scope and install it again")),
-            (423, _) => Failure::forbidden("shop_locked", self.say("the shop is locked by Shopify: its owner has to ask Shopify's support")),
-            (404, Place::Admin) => Failure::rejected("shop_not_found", self.say("there is no such shop or no Admin API there: check shop_domain and base_url")),
+            (423, _) => {
+                Failure::forbidden("shop_locked", self.say("the shop is locked by Shopify: its owner has to ask Shopify's support"))
+            }
+            (404, Place::Admin) => {
+                Failure::rejected("shop_not_found", self.say("there is no such shop or no Admin API there: check shop_domain and base_url"))
+            }
             (404, Place::Inbox) if is_page => {
                 Failure::rejected("inbox_not_found", self.say("there is no chat app at inbox_base_url: check the address"))
             }
@@ -49,7 +60,10 @@ impl Told {
             ),
             (429, _) => Failure::limited(self.wait_ms, "throttled", self.say("too many requests")),
             (408 | 500.., _) => Failure::unavailable(status.to_string(), self.say("the server has a fault")),
-            _ => Failure::rejected(self.code.clone().unwrap_or_else(|| status.to_string()), self.say(&format!("refused with status {status}"))),
+            _ => Failure::rejected(
+                self.code.clone().unwrap_or_else(|| status.to_string()),
+                self.say(&format!("refused with status {status}")),
+            ),
         }
     }
 
@@ -130,7 +144,9 @@ fn code(body: &Value) -> Option<String> {
 fn words(body: &Value) -> Option<String> {
     let error = body.get("error").and_then(|error| error.text("message")).or_else(|| body.text("error_description"));
     let told = error.or_else(|| body.text("message")).or_else(|| body.text("errors")).map(str::to_owned);
-    told.or_else(|| body.get("errors").filter(|errors| !errors.is_null()).map(Value::to_string)).or_else(|| code(body)).map(|words| bounded(&words))
+    told.or_else(|| body.get("errors").filter(|errors| !errors.is_null()).map(Value::to_string))
+        .or_else(|| code(body))
+        .map(|words| bounded(&words))
 }
 
 /// Enough for a person.
@@ -231,7 +247,10 @@ mod tests {
     #[test]
     fn errors_of_graphql_have_their_classes() {
         let of = |code: &str| class(&of_graphql(&[json!({"message": "m", "extensions": {"code": code}})], &Value::Null));
-        assert_eq!([of("ACCESS_DENIED"), of("SHOP_INACTIVE"), of("INTERNAL_SERVER_ERROR"), of("undefinedField")], ["forbidden", "forbidden", "unavailable", "rejected"]);
+        assert_eq!(
+            [of("ACCESS_DENIED"), of("SHOP_INACTIVE"), of("INTERNAL_SERVER_ERROR"), of("undefinedField")],
+            ["forbidden", "forbidden", "unavailable", "rejected"]
+        );
         assert_eq!(class(&of_graphql(&[json!("odd")], &Value::Null)), "rejected");
     }
 

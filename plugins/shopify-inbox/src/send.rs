@@ -60,7 +60,10 @@ fn unsupported(code: &str, what: &str) -> Failure {
 fn conversation(message: &Outbound) -> Result<String, Failure> {
     let id = message.conversation.as_deref().filter(|id| !id.is_empty()).unwrap_or(&message.to).trim();
     if id.is_empty() || id.bytes().all(|byte| byte == b'.') || id.chars().any(char::is_control) {
-        return Err(Failure::invalid("/to", "is a conversation's id, as its first message brought it: nobody can be written to before they write"));
+        return Err(Failure::invalid(
+            "/to",
+            "is a conversation's id, as its first message brought it: nobody can be written to before they write",
+        ));
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     Ok(id.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect())
@@ -84,7 +87,10 @@ fn body(settings: &Settings, message: &Outbound, contents: &[Content]) -> Result
     let text = texts.into_iter().filter(|text| !text.trim().is_empty()).collect::<Vec<_>>().join("\n");
     let length = text.chars().count();
     if length > TEXT_MAX {
-        return Err(Failure::invalid("/content", format!("all texts and captions together are {length} characters, and {TEXT_MAX} are taken at most")));
+        return Err(Failure::invalid(
+            "/content",
+            format!("all texts and captions together are {length} characters, and {TEXT_MAX} are taken at most"),
+        ));
     }
     if text.is_empty() && attachments.is_empty() {
         return Err(Failure::invalid("/content", "has neither text nor files"));

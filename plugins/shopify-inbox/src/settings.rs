@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn settings_are_normalised() {
-        let settings = r#"{"shop_domain":" Acme.myshopify.com","auth_mode":"admin_token","inbox_base_url":"https://c.example/x/","author_name":""}"#;
+        let settings =
+            r#"{"shop_domain":" Acme.myshopify.com","auth_mode":"admin_token","inbox_base_url":"https://c.example/x/","author_name":""}"#;
         let normalised = r#"{"auth_mode":"admin_token","inbox_base_url":"https://c.example/x","shop_domain":"acme.myshopify.com"}"#;
         assert_eq!(configure(settings), Ok(normalised.to_owned()));
     }
@@ -127,7 +128,15 @@ mod tests {
     fn every_bad_field_is_named() {
         let bad = json!({"shop_domain": "acme.com", "api_version": "2026-05", "inbox_base_url": "ftp://x"});
         assert_eq!(pointers(&bad), ["/shop_domain", "/client_id", "/api_version", "/inbox_base_url"]);
-        for shop in ["-a.myshopify.com", ".myshopify.com", "a_b.myshopify.com", "a.b.myshopify.com", "a.myshopify.com.evil.example", "x@a.myshopify.com", ""] {
+        for shop in [
+            "-a.myshopify.com",
+            ".myshopify.com",
+            "a_b.myshopify.com",
+            "a.b.myshopify.com",
+            "a.myshopify.com.evil.example",
+            "x@a.myshopify.com",
+            "",
+        ] {
             assert_eq!(pointers(&json!({"shop_domain": shop, "client_id": "c"})), ["/shop_domain"], "{shop}");
         }
         for shop in ["a.myshopify.com", "0-9.myshopify.com"] {

@@ -81,7 +81,10 @@ fn create(access: &Access<'_>, topic: &str, url: &str) -> Result<(), Failure> {
     let is_address = |error: &UserError| error.field.iter().flatten().any(|field| matches!(field.as_str(), "uri" | "callbackUrl"));
     if errors.iter().any(is_address) {
         let words: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-        let words = format!("Shopify doesn't take {url}: {}. Set the gateway's public URL to an HTTPS address that can be reached", words.join("; "));
+        let words = format!(
+            "Shopify doesn't take {url}: {}. Set the gateway's public URL to an HTTPS address that can be reached",
+            words.join("; ")
+        );
         return Err(Failure::invalid("/public_url", words));
     }
     Err(refusal::of_user_errors(&errors))
@@ -101,7 +104,8 @@ pub(crate) fn remove(access: &Access<'_>, url: &str) -> Result<(), Failure> {
     struct Data {
         webhook_subscription_delete: Option<Created>,
     }
-    let document = "mutation($id: ID!) { webhookSubscriptionDelete(id: $id) { deletedWebhookSubscriptionId userErrors { field message } } }";
+    let document =
+        "mutation($id: ID!) { webhookSubscriptionDelete(id: $id) { deletedWebhookSubscriptionId userErrors { field message } } }";
     for subscription in list(access)?.iter().filter(|subscription| subscription.leads_to(url)) {
         let answer: Answer<Data> = admin::ask(access, document, &json!({"id": subscription.id}))?;
         // One that is gone already is as good.

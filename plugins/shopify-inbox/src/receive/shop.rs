@@ -6,7 +6,8 @@ use super::{Delivery, bounded, people};
 
 /// Every token of the app is dead with it.
 pub(super) fn uninstalled(delivery: &Delivery) -> Vec<Event> {
-    let words = "the app was uninstalled from the shop: install it again, give its new token where it has one of its own, and connect the account";
+    let words =
+        "the app was uninstalled from the shop: install it again, give its new token where it has one of its own, and connect the account";
     let status = AccountStatus { state: "needs_reauth".into(), detail: DetailLine::new("app_uninstalled", words), facts: Vec::new() };
     vec![delivery.event(&format!("app:uninstalled:{}", delivery.mark()), Happening::Account(status))]
 }

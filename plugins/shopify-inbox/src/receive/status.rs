@@ -44,7 +44,8 @@ pub(super) fn closed(delivery: &Delivery) -> Result<Vec<Event>, Failure> {
     let conversation = delivery.conversation()?;
     let closed_at = delivery.body.text("closed_at");
     let mark = closed_at.map_or_else(|| delivery.mark(), str::to_owned);
-    let what = Happening::Custom(Custom::new("conversation_closed", &json!({"conversation": conversation.external_id, "closed_at": closed_at})));
+    let what =
+        Happening::Custom(Custom::new("conversation_closed", &json!({"conversation": conversation.external_id, "closed_at": closed_at})));
     let mut event = delivery.event(&format!("conversation:{}:closed:{mark}", conversation.external_id), what);
     event.at_ms = closed_at.and_then(time::parse).or(event.at_ms);
     event.conversation = Some(conversation);
