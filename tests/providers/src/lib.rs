@@ -11,8 +11,10 @@ mod post;
 mod recorded;
 mod server;
 pub mod telegram;
+pub mod tiktok;
 
 pub use failures::{Failure, Moment};
 pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
 pub use telegram::Telegram;
+pub use tiktok::TikTok;
