@@ -2,7 +2,7 @@
 
 use patchbay_plugin::messages::{Event, Happening, Inbound};
 use patchbay_plugin::{Failure, Field};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Delivery, content, fingerprint, people, time};
 use crate::json::Json as _;
@@ -14,12 +14,13 @@ pub(super) fn created(delivery: &Delivery) -> Result<Vec<Event>, Failure> {
     Ok(vec![event(delivery, &format!("message:{id}"), at_ms, inbound, Happening::Message)])
 }
 
-/// An edit is told by its time, or else by what the message says now.
+/// An edit is told by its time and by what the message says now: two edits may share a second.
 pub(super) fn updated(delivery: &Delivery) -> Result<Vec<Event>, Failure> {
     let (message, id) = delivery.message()?;
     let inbound = inbound(delivery, message, id.clone())?;
     let updated_at = message.text("updated_at");
-    let mark = updated_at.map_or_else(|| fingerprint(message), str::to_owned);
+    let said = json!([message.get("body"), message.get("attachments")]);
+    let mark = format!("{}:{}", updated_at.unwrap_or_default(), fingerprint(&said));
     let at_ms = updated_at.and_then(time::parse);
     Ok(vec![event(delivery, &format!("message:{id}:updated:{mark}"), at_ms, inbound, Happening::Edited)])
 }

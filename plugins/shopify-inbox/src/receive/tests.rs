@@ -72,6 +72,12 @@ fn one_message_of_two_subscriptions_is_one_fact() {
     assert_ne!(key("inbox/message_created", "w1", &body), key("inbox/message_updated", "w1", &body));
     assert_eq!(key("inbox/message_updated", "w1", &edited), key("inbox/message_updated", "w2", &edited));
     assert_ne!(key("inbox/message_updated", "w1", &body), key("inbox/message_updated", "w1", &edited), "each edit is a fact");
+    let at = |text: &str, at: &str| {
+        let body = json!({"conversation": {"id": "c"}, "message": {"id": "m", "body": text, "updated_at": at}});
+        key("inbox/message_updated", "w1", &body)
+    };
+    assert_ne!(at("A", "2026-11-22T07:00:00Z"), at("B", "2026-11-22T07:00:00Z"), "two edits of one second");
+    assert_ne!(at("A", "2026-11-22T07:00:00Z"), at("A", "2026-11-22T07:00:01Z"), "back to what it was");
 }
 
 #[test]

@@ -78,7 +78,14 @@ pub(crate) async fn deliver(server: &Arc<Server>, name: &str) -> Delivery {
     if event == "im_receive_msg" {
         let now = server.now_ms();
         let kind = text(&content["type"]);
-        let message = Message { id: text(&content["message_id"]), kind: kind.to_uppercase(), value: content[&kind].clone(), from_person: true, source: "APP", at_ms: now };
+        let message = Message {
+            id: text(&content["message_id"]),
+            kind: kind.to_uppercase(),
+            value: content[&kind].clone(),
+            from_person: true,
+            source: "APP",
+            at_ms: now,
+        };
         let mut world = server.world.lock();
         let person_id = text(&content["from_user"]["id"]);
         world.person(&person_id);
@@ -105,5 +112,8 @@ fn content(world: &World, business_id: &str, conversation_id: &str, message: &Me
 fn names(world: &World, conversation: &Conversation) -> (String, String) {
     let person = world.people.iter().find(|person| person.id == conversation.person_id);
     let business = world.business(&conversation.business_id);
-    (person.map(|person| person.username.clone()).unwrap_or_default(), business.map(|business| business.username.clone()).unwrap_or_default())
+    (
+        person.map(|person| person.username.clone()).unwrap_or_default(),
+        business.map(|business| business.username.clone()).unwrap_or_default(),
+    )
 }

@@ -61,7 +61,8 @@ pub(crate) fn page(server: &Server, ask: &Ask) -> Reply {
     let Some(business) = world.businesses.iter().find(|business| wanted.is_none_or(|id| id == business.id)) else {
         return wrong("there is no business account to log in with");
     };
-    let scopes: Vec<String> = asked.iter().filter(|scope| !knobs.untick.iter().any(|unticked| unticked == *scope)).map(|scope| (*scope).to_owned()).collect();
+    let scopes: Vec<String> =
+        asked.iter().filter(|scope| !knobs.untick.iter().any(|unticked| unticked == *scope)).map(|scope| (*scope).to_owned()).collect();
     let told = scopes.join(",");
     let grant = Grant { app_id: app.id.clone(), business_id: business.id.clone(), scopes };
     let code = server.tokens.lock().code(grant, redirect_uri, server.now_ms());
@@ -96,8 +97,10 @@ pub(crate) fn refresh(server: &Server, ask: &Ask) -> Outcome {
 
 fn pair(server: &Server, grant: &Grant, minted: &Minted) -> Reply {
     let lives = server.lives();
-    Reply::Data(json!({"access_token": minted.access_token, "token_type": "Bearer", "scope": grant.scopes.join(","), "expires_in": lives.access_s,
-        "refresh_token": minted.refresh_token, "refresh_token_expires_in": lives.refresh_s, "open_id": grant.business_id}))
+    Reply::Data(
+        json!({"access_token": minted.access_token, "token_type": "Bearer", "scope": grant.scopes.join(","), "expires_in": lives.access_s,
+        "refresh_token": minted.refresh_token, "refresh_token_expires_in": lives.refresh_s, "open_id": grant.business_id}),
+    )
 }
 
 pub(crate) fn revoke(server: &Server, ask: &Ask) -> Outcome {

@@ -75,7 +75,8 @@ fn take(server: &Server, ask: &Ask, knobs: &Knobs) -> Result<Taken, Refusal> {
     if !knobs.open_windows && !conversation.is_open(now) {
         return Err(Refusal::of(40_064));
     }
-    let message = is_message.then(|| Message { id: id.clone(), kind: kind.to_owned(), value, from_person: false, source: "API", at_ms: now });
+    let message =
+        is_message.then(|| Message { id: id.clone(), kind: kind.to_owned(), value, from_person: false, source: "API", at_ms: now });
     if let Some(message) = &message {
         conversation.used += 1;
         conversation.updated_ms = now;

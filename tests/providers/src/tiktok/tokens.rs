@@ -122,7 +122,8 @@ impl Tokens {
             return Err(dead());
         }
         let minted = self.pair();
-        let living = |chain: &Chain| chain.refresh == refresh && chain.alive && chain.grant.app_id == app_id && chain.refresh_expires_ms > now_ms;
+        let living =
+            |chain: &Chain| chain.refresh == refresh && chain.alive && chain.grant.app_id == app_id && chain.refresh_expires_ms > now_ms;
         let index = self.chains.iter().position(living).ok_or_else(dead)?;
         let chain = self.chains.get_mut(index).ok_or_else(dead)?;
         chain.access.clone_from(&minted.access_token);

@@ -90,7 +90,12 @@ impl World {
     pub(crate) fn seed(&mut self) {
         self.add_app(App::default());
         self.add_business(Business::default());
-        self.add_business(Business { id: "biz_open_id_2".into(), username: "second".into(), display_name: "Second".into(), posts: Vec::new() });
+        self.add_business(Business {
+            id: "biz_open_id_2".into(),
+            username: "second".into(),
+            display_name: "Second".into(),
+            posts: Vec::new(),
+        });
         self.add_person(Person::default());
         self.add_person(Person { id: "u_78".into(), username: "omar".into(), display_name: "Omar".into(), is_follower: false });
     }
