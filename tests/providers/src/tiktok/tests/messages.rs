@@ -231,8 +231,9 @@ async fn lists_tell_conversations_by_pages_and_the_twenty_newest_messages() {
     let client = open(&tiktok).await;
     tiktok.say(BUSINESS, "u_78", "Hello").await;
     let path = "business/message/conversation/list/";
-    let page = |cursor: &'static str| {
-        client.get(path, &[("business_id", BUSINESS), ("conversation_type", "SINGLE"), ("limit", "1"), ("cursor", cursor)])
+    let page = async |cursor: &str| {
+        let query = [("business_id", BUSINESS), ("conversation_type", "SINGLE"), ("limit", "1"), ("cursor", cursor)];
+        client.get(path, &query).await
     };
     let (code, first) = page("0").await;
     assert_eq!((code, &first["has_more"], &first["cursor"]), (0, &json!(true), &json!(1)));
