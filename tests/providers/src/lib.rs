@@ -15,6 +15,7 @@ mod post;
 mod recorded;
 mod server;
 pub mod telegram;
+pub mod tiktok;
 pub mod victorylink;
 
 pub use appgain::Appgain;
@@ -22,4 +23,5 @@ pub use failures::{Failure, Moment};
 pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
 pub use telegram::Telegram;
+pub use tiktok::TikTok;
 pub use victorylink::VictoryLink;

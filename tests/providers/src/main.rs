@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
-use patchbay_providers::telegram::{Options, Telegram};
-use patchbay_providers::{Appgain, Meta, Recording, VictoryLink, appgain, meta, victorylink};
+use patchbay_providers::{Appgain, Meta, Recording, Telegram, TikTok, VictoryLink, appgain, meta, telegram, tiktok, victorylink};
 
 /// Stand-ins of the messaging providers.
 #[derive(Debug, Parser)]
@@ -18,6 +17,9 @@ struct Arguments {
     /// Serve Meta there: Graph, the login dialogs and media
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     meta: SocketAddr,
+    /// Serve TikTok there: Business Messaging, the login page and media
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9103")]
+    tiktok: SocketAddr,
     /// Serve Appgain there: SMS, WhatsApp and app pushes
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9106")]
     appgain: SocketAddr,
@@ -45,53 +47,56 @@ enum Record {
     Off,
 }
 
+impl From<Record> for Recording {
+    fn from(record: Record) -> Recording {
+        match record {
+            Record::Full => Recording::Full,
+            Record::Summary => Recording::Summary,
+            Record::Off => Recording::Off,
+        }
+    }
+}
+
+/// Starts a stand-in with what all of them can be given, and tells how it is reached.
+macro_rules! serve {
+    ($arguments:ident, $room:ident, $name:ident, $address:ident, $calls:expr) => {{
+        let options = $room::Options {
+            address: $arguments.$address,
+            deliver_to: $arguments.deliver_to.clone(),
+            latency: Duration::from_millis($arguments.latency_ms),
+            recording: $arguments.record.into(),
+            ..$room::Options::default()
+        };
+        let standin = $name::start_with(options).await?;
+        announce(stringify!($name), &standin.url(), $calls, $room::HOSTS);
+        standin
+    }};
+}
+
+fn announce(name: &str, url: &str, calls: &str, hosts: &[&str]) {
+    println!("{name:<12} {url}{calls}");
+    for host in hosts {
+        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
+    }
+    println!("  its strings      {url}/_standin");
+}
+
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
-    let latency = Duration::from_millis(arguments.latency_ms);
-    let recording = match arguments.record {
-        Record::Full => Recording::Full,
-        Record::Summary => Recording::Summary,
-        Record::Off => Recording::Off,
-    };
-    let telegram = Telegram::start_with(Options {
+    let _telegram = Telegram::start_with(telegram::Options {
         address: arguments.telegram,
         deliver_to: arguments.deliver_to.clone(),
         only_registered: arguments.only_registered,
-        latency,
-        recording,
-        ..Options::default()
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: arguments.record.into(),
+        ..telegram::Options::default()
     })
-    .await?;
-    let url = telegram.url();
-    println!("Telegram Bot API   {url}/bot<token>/<method>");
-    println!("  redirect to it   [egress.redirect] \"api.telegram.org\" = \"{url}\"");
-    println!("  its strings      {url}/_standin");
-    let address = arguments.meta;
-    let deliver_to = arguments.deliver_to;
-    let meta = Meta::start_with(meta::Options { address, deliver_to: deliver_to.clone(), latency, recording, ..meta::Options::default() });
-    let meta = meta.await?;
-    let url = meta.url();
-    println!("Meta               {url}/v26.0/<node>/<edge>");
-    for host in meta::HOSTS {
-        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
-    }
-    println!("  its strings      {url}/_standin");
-    let address = arguments.appgain;
-    let options = appgain::Options { address, deliver_to: deliver_to.clone(), latency, recording, ..appgain::Options::default() };
-    let appgain = Appgain::start_with(options).await?;
-    let url = appgain.url();
-    println!("Appgain            {url}/{}/send with appapikey: {}", appgain::SUIT, appgain::API_KEY);
-    for host in appgain::HOSTS {
-        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
-    }
-    println!("  its strings      {url}/_standin");
-    let address = arguments.victorylink;
-    let options = victorylink::Options { address, deliver_to, latency, recording, ..victorylink::Options::default() };
-    let victorylink = VictoryLink::start_with(options).await?;
-    let url = victorylink.url();
-    println!("VictoryLink        {url}/VLSMSPlatformResellerAPI/… as {} with {}", victorylink::USER, victorylink::PASSWORD);
-    println!("  redirect to it   [egress.redirect] \"{}\" = \"{url}\"", victorylink::HOST);
-    println!("  its strings      {url}/_standin");
+    .await
+    .inspect(|telegram| announce("Telegram", &telegram.url(), "/bot<token>/<method>", &["api.telegram.org"]))?;
+    let _meta = serve!(arguments, meta, Meta, meta, "/v26.0/<node>/<edge>");
+    let _tiktok = serve!(arguments, tiktok, TikTok, tiktok, "/open_api/v1.3/<call>/");
+    let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
+    let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
     tokio::signal::ctrl_c().await
 }

@@ -30,7 +30,7 @@ pub use answer::Form;
 pub use server::{Knobs, Receipts};
 
 /// The host that it plays.
-pub const HOST: &str = "smsvas.vlserv.com";
+pub const HOSTS: &[&str] = &["smsvas.vlserv.com"];
 /// The user that is there from the start.
 pub const USER: &str = "vl_user";
 /// Its password.
@@ -108,7 +108,7 @@ impl VictoryLink {
         self.address
     }
 
-    /// `http://127.0.0.1:9107`: what `HOST` is redirected to.
+    /// `http://127.0.0.1:9107`: what each of `HOSTS` is redirected to.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
