@@ -55,15 +55,16 @@ pub struct App {
 }
 
 impl App {
-    /// Where a provider sends the account's webhooks: to its own URL, or, where its type has one URL for many accounts, to its app's.
+    /// Where a provider sends the account's webhooks: to its own URL, which ends with its token where the type says so; or, where
+    /// its type has one URL for many accounts, to its app's.
     pub fn webhook_url(&self, account: &Account) -> String {
-        let is_shared = || {
-            let manifest = self.plugins.manifest(&account.channel_type)?;
-            Some(manifest.webhook.as_ref()?.scope == WebhookScope::App)
-        };
-        match &account.app_id {
-            Some(app_id) if is_shared() == Some(true) => self.app_webhook_url(app_id),
-            _ => format!("{}/webhooks/{}", self.public_url, account.id),
+        let manifest = self.plugins.manifest(&account.channel_type);
+        let spec = manifest.as_ref().and_then(|manifest| manifest.webhook.as_ref());
+        let own = format!("{}/webhooks/{}", self.public_url, account.id);
+        match (&account.app_id, &account.webhook_token) {
+            (Some(app_id), _) if spec.is_some_and(|spec| spec.scope == WebhookScope::App) => self.app_webhook_url(app_id),
+            (_, Some(token)) if spec.is_some_and(|spec| spec.path_token) => format!("{own}/{token}"),
+            _ => own,
         }
     }
 

@@ -28,7 +28,8 @@ pub use pattern::{Pattern, Placeholder, PlaceholderSource};
 pub use settings::FieldProblem;
 pub use target::{Basic, Target, Template, TemplatePart, host_matches};
 pub use webhook::{
-    Challenge, Encoding, HmacAlgorithm, HmacRecipe, QueryChallenge, SecretHeader, Select, Verify, WebhookScope, WebhookSpec,
+    Challenge, EchoChallenge, Encoding, HmacAlgorithm, HmacChallenge, HmacRecipe, QueryChallenge, SecretHeader, Select, Verify,
+    WebhookMethod, WebhookScope, WebhookSpec,
 };
 
 /// The version of `wit/` that this gateway speaks.

@@ -27,6 +27,8 @@ use crate::{
 };
 
 const NAME_MAX: usize = 200;
+/// Characters of the token in a webhook URL, six random bits each.
+const WEBHOOK_TOKEN_LEN: usize = 32;
 
 /// What a client gives to make an account.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,6 +80,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
     let now = app.clock.now();
     let id = app.ids.next(now);
     let (data_key, _) = app.keyring.new_data_key(&id).map_err(|error| ApiError::internal(&error))?;
+    let webhook_token = generate(WEBHOOK_TOKEN_LEN).map_err(|error| ApiError::internal(&error))?.expose().to_owned();
     let account = Account {
         id,
         organization_id: new.organization_id,
@@ -107,6 +110,9 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
         updated_at: now,
         connected_at: None,
         oauth_expires_at: None,
+        oauth_refresh_expires_at: None,
+        oauth_renewed_at: None,
+        webhook_token: Some(webhook_token),
     };
     let mut tx = app.db.begin().await?;
     store::organizations::ensure(&mut tx, &account.organization_id, now).await?;

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Map, Value};
+
 use super::vault;
 use crate::{
     app::App,
@@ -33,6 +35,11 @@ impl KnownApp {
     /// The channel types that it serves.
     pub fn types(&self) -> &[String] {
         &self.provider_app.types
+    }
+
+    /// What the operator set, by name.
+    pub fn settings(&self) -> &Map<String, Value> {
+        &self.provider_app.settings
     }
 
     /// The app's secrets that a manifest asks for, by the manifest's names.

@@ -106,6 +106,12 @@ pub struct Account {
     pub connected_at: Option<At>,
     /// When the access token from OAuth expires, as the provider told it.
     pub oauth_expires_at: Option<At>,
+    /// When the refresh token does.
+    pub oauth_refresh_expires_at: Option<At>,
+    /// When the access token was last given or renewed.
+    pub oauth_renewed_at: Option<At>,
+    /// The end of its webhook URL where its type asks for one.
+    pub webhook_token: Option<String>,
 }
 
 /// What the last look at the account found.

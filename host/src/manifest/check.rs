@@ -5,8 +5,8 @@ use url::Url;
 
 use super::settings::properties;
 use super::{
-    CONTRACT, Capabilities, Challenge, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec, Target,
-    TemplatePart, Verify, WebhookScope, WebhookSpec,
+    CONTRACT, Capabilities, Challenge, HmacRecipe, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec,
+    Target, TemplatePart, Verify, WebhookScope, WebhookSpec,
 };
 
 mod oauth;
@@ -327,35 +327,93 @@ fn webhook(manifest: &Manifest, spec: &WebhookSpec, problems: &mut Problems) {
             "is for `scope = \"app\"`: an account's own URL takes its type alone",
         );
     }
-    if let Some(Challenge::Query(challenge)) = &spec.challenge {
-        declared(manifest, &challenge.secret, "webhook.challenge.secret", problems);
-        problems.check(!challenge.token.is_empty(), "webhook.challenge.token", "names the parameter with the token");
-        problems.check(!challenge.answer.is_empty(), "webhook.challenge.answer", "names the parameter that is given back");
+    let methods = &spec.methods;
+    let once = methods.iter().enumerate().all(|(n, method)| methods.iter().position(|other| other == method) == Some(n));
+    problems.check(!methods.is_empty() && once, "webhook.methods", "names POST or GET or both, each once");
+    problems.check(
+        !spec.path_token || spec.scope == WebhookScope::Account,
+        "webhook.path_token",
+        "is for `scope = \"account\"`: the URL of an app is typed in once, without a token",
+    );
+    if let Some(recipe) = &spec.challenge {
+        challenge(manifest, recipe, problems);
     }
-    let mut header = |name: &str, path: &str| {
-        problems.check(reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_ok(), path, "isn't the name of a header");
-    };
     match &spec.verify {
-        Verify::SecretHeader(recipe) => header(&recipe.header, "webhook.verify.header"),
+        Verify::SecretHeader(recipe) => header_name(&recipe.header, "webhook.verify.header", problems),
         Verify::None {} => {}
         Verify::Hmac(recipe) => {
-            header(&recipe.header, "webhook.verify.header");
-            if let Some(name) = &recipe.timestamp_header {
-                header(name, "webhook.verify.timestamp_header");
-            }
-            let bodies = recipe.signed.matches("{body}").count();
-            let timestamps = recipe.signed.matches("{timestamp}").count();
-            let rest = recipe.signed.replace("{body}", "").replace("{timestamp}", "");
-            let right = bodies == 1 && timestamps <= 1 && !rest.contains(['{', '}']);
-            problems.check(right, "webhook.verify.signed", "is text with {body} once and {timestamp} at most once");
-            let told = recipe.timestamp_header.is_some() == (timestamps == 1);
-            problems.check(told, "webhook.verify.timestamp_header", "and {timestamp} in `signed` need each other");
-            if let Some(seconds) = recipe.tolerance_s {
-                problems.check((1..=3600).contains(&seconds), "webhook.verify.tolerance_s", "is 1 to 3600 seconds");
-                let timed = recipe.timestamp_header.is_some();
-                problems.check(timed, "webhook.verify.tolerance_s", "needs a timestamp_header");
-            }
+            let needs = "needs `path_token = true`: else nothing is proof while no secret is set";
+            problems.check(!recipe.optional || spec.path_token, "webhook.verify.optional", needs);
+            hmac(manifest, spec, recipe, problems);
         }
+    }
+}
+
+fn header_name(name: &str, path: &str, problems: &mut Problems) {
+    problems.check(reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_ok(), path, "isn't the name of a header");
+}
+
+fn challenge(manifest: &Manifest, recipe: &Challenge, problems: &mut Problems) {
+    for (n, secret) in recipe.secrets().enumerate() {
+        declared(manifest, secret, if n == 0 { "webhook.challenge.secret" } else { "webhook.challenge.alternatives" }, problems);
+    }
+    match recipe {
+        Challenge::Query(challenge) => {
+            problems.check(!challenge.token.is_empty(), "webhook.challenge.token", "names the parameter with the token");
+            problems.check(!challenge.answer.is_empty(), "webhook.challenge.answer", "names the parameter that is given back");
+        }
+        Challenge::Echo(challenge) => {
+            problems.check(!challenge.answer.is_empty(), "webhook.challenge.answer", "names the parameter that is given back");
+        }
+        Challenge::Hmac(challenge) => {
+            problems.check(!challenge.parameter.is_empty(), "webhook.challenge.parameter", "names the parameter with the text");
+            let texts = || challenge.answer.values();
+            let known = |text: &String| !text.replace("{challenge}", "").replace("{hmac}", "").contains(['{', '}']);
+            problems.check(texts().all(known), "webhook.challenge.answer", "knows the placeholders {challenge} and {hmac}, and no other");
+            let hashed = texts().any(|text| text.contains("{hmac}"));
+            problems.check(hashed, "webhook.challenge.answer", "has no {hmac}, which is what the provider looks for");
+        }
+    }
+}
+
+fn hmac(manifest: &Manifest, spec: &WebhookSpec, recipe: &HmacRecipe, problems: &mut Problems) {
+    header_name(&recipe.header, "webhook.verify.header", problems);
+    for name in &recipe.also_headers {
+        header_name(name, "webhook.verify.also_headers", problems);
+    }
+    if let Some(name) = &recipe.timestamp_header {
+        header_name(name, "webhook.verify.timestamp_header", problems);
+    }
+    for (path, field) in [("timestamp_field", &recipe.timestamp_field), ("signature_field", &recipe.signature_field)] {
+        let plain = |field: &String| !field.is_empty() && !field.contains(['=', ',']) && !field.contains(char::is_whitespace);
+        let right = field.as_ref().is_none_or(plain);
+        problems.check(right, format!("webhook.verify.{path}"), "is the name of a part: the `t` of `t=…,s=…`");
+    }
+    let split = recipe.timestamp_field.is_some() && recipe.signature_field.is_none();
+    problems.check(!split, "webhook.verify.timestamp_field", "needs a signature_field: the header is a list of parts then");
+    let both = recipe.timestamp_field.is_some() && recipe.timestamp_header.is_some();
+    problems.check(!both, "webhook.verify.timestamp_field", "and timestamp_header exclude each other");
+    problems.check(!recipe.bare || !recipe.prefix.is_empty(), "webhook.verify.bare", "needs a prefix that may be left out");
+    let bodies = recipe.signed.matches("{body}").count();
+    let timestamps = recipe.signed.matches("{timestamp}").count();
+    let rest = recipe.signed.replace("{body}", "").replace("{timestamp}", "");
+    let right = bodies == 1 && timestamps <= 1 && !rest.contains(['{', '}']);
+    problems.check(right, "webhook.verify.signed", "is text with {body} once and {timestamp} at most once");
+    let told = recipe.is_timed() == (timestamps == 1);
+    let place = if recipe.timestamp_field.is_some() { "webhook.verify.timestamp_field" } else { "webhook.verify.timestamp_header" };
+    problems.check(told, place, "and {timestamp} in `signed` need each other");
+    if let Some(seconds) = recipe.tolerance_s {
+        problems.check((1..=3600).contains(&seconds), "webhook.verify.tolerance_s", "is 1 to 3600 seconds");
+        problems.check(recipe.is_timed(), "webhook.verify.tolerance_s", "needs a timestamp_header or a timestamp_field");
+    }
+    if let Some(setting) = &recipe.tolerance_setting {
+        let path = "webhook.verify.tolerance_setting";
+        problems.check(recipe.is_timed(), path, "needs a timestamp_header or a timestamp_field");
+        problems.check(is_field_name(setting), path, "is 1 to 40 lower case letters, digits and underscores");
+        // An app's settings are the operator's: no schema has them.
+        let known = properties(&manifest.settings_schema).is_some_and(|properties| properties.contains_key(setting));
+        let missing = format!("names the setting \"{setting}\", which the schema doesn't have");
+        problems.check(known || spec.scope == WebhookScope::App, path, missing);
     }
 }
 

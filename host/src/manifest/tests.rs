@@ -2,6 +2,7 @@ use super::*;
 use serde_json::json;
 
 mod apps;
+mod webhook;
 
 const TELEGRAM: &str = include_str!("../../../plugins/telegram/plugin.toml");
 
@@ -153,14 +154,20 @@ fn a_timestamp_and_its_header_need_each_other() {
     let recipe = |signed: &str, header: Option<&str>| {
         Verify::Hmac(HmacRecipe {
             header: "x-signature".to_owned(),
+            also_headers: Vec::new(),
             secret: "webhook_secret".to_owned(),
             alternatives: Vec::new(),
             algorithm: HmacAlgorithm::Sha256,
             encoding: Encoding::Hex,
             prefix: "v0=".to_owned(),
+            bare: false,
+            optional: false,
             signed: signed.to_owned(),
             timestamp_header: header.map(str::to_owned),
+            timestamp_field: None,
+            signature_field: None,
             tolerance_s: None,
+            tolerance_setting: None,
         })
     };
     let set = |verify: Verify| telegram_with(|manifest| manifest.webhook.as_mut().unwrap().verify = verify);

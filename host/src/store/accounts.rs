@@ -41,6 +41,9 @@ impl Record for Account {
             updated_at: row.at("updated_at")?,
             connected_at: row.at_option("connected_at")?,
             oauth_expires_at: row.at_option("oauth_expires_at")?,
+            oauth_refresh_expires_at: row.at_option("oauth_refresh_expires_at")?,
+            oauth_renewed_at: row.at_option("oauth_renewed_at")?,
+            webhook_token: row.get("webhook_token")?,
         })
     }
 }
@@ -56,8 +59,8 @@ pub struct Filter {
 pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     let statement = sql("INSERT INTO channel_accounts
                (id, organization_id, type, name, settings, is_active, connection, reason_code, reason, user_action,
-                facts, data_key, webhook_refusals, created_at, updated_at, app_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $13, $14)")
+                facts, data_key, webhook_refusals, created_at, updated_at, app_id, webhook_token)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $13, $14, $15)")
     .bind(&account.id)
     .bind(&account.organization_id)
     .bind(&account.channel_type)
@@ -71,7 +74,8 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     .bind(account.facts.clone())
     .bind(account.data_key.clone())
     .bind(account.created_at)
-    .bind(account.app_id.clone());
+    .bind(account.app_id.clone())
+    .bind(account.webhook_token.clone());
     tx.run(statement).await?;
     Ok(())
 }

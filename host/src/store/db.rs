@@ -587,6 +587,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "apps", include_str!("../../../migrations/sqlite/0011_apps.sql")),
     (12, "app webhooks", include_str!("../../../migrations/sqlite/0012_app_webhooks.sql")),
     (13, "answered", include_str!("../../../migrations/sqlite/0013_answered.sql")),
+    (14, "tokens", include_str!("../../../migrations/sqlite/0014_tokens.sql")),
     (15, "facts and pairings", include_str!("../../../migrations/sqlite/0015_facts_and_pairings.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -603,5 +604,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "apps", include_str!("../../../migrations/postgres/0011_apps.sql")),
     (12, "app webhooks", include_str!("../../../migrations/postgres/0012_app_webhooks.sql")),
     (13, "answered", include_str!("../../../migrations/postgres/0013_answered.sql")),
+    (14, "tokens", include_str!("../../../migrations/postgres/0014_tokens.sql")),
     (15, "facts and pairings", include_str!("../../../migrations/postgres/0015_facts_and_pairings.sql")),
 ];

@@ -257,6 +257,9 @@ mod tests {
             updated_at: at(0),
             connected_at: None,
             oauth_expires_at: None,
+            oauth_refresh_expires_at: None,
+            oauth_renewed_at: None,
+            webhook_token: None,
         };
         store::accounts::insert(&mut tx, &account).await.unwrap();
         let flow = Flow {

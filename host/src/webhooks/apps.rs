@@ -5,24 +5,24 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{Path, Request as HttpRequest, State},
-    http::StatusCode,
+    http::{Method, StatusCode, request::Parts},
     response::Response,
 };
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{UNKNOWN, bounded, challenge, header_fields, kept_request, later, settle};
+use super::{UNKNOWN, bounded, challenge, header_fields, kept_request, later, settle, takes, wrong_method};
 use crate::{
     app::App,
     apps::KnownApp,
     domain::webhook::AppWebhook,
     error::ApiError,
     inbox,
-    manifest::{Manifest, WebhookScope, WebhookSpec},
+    manifest::{Manifest, WebhookMethod, WebhookScope, WebhookSpec},
     secrets::Secret,
     traces,
-    verify::{self, Refusal},
+    verify::{self, Evidence, Refusal},
 };
 
 /// One of the app's channel types that takes its webhooks here.
@@ -32,18 +32,23 @@ struct Candidate {
     secrets: BTreeMap<String, Secret>,
 }
 
-/// The provider asks whether the address is the app's.
-pub(super) async fn prove(State(app): State<Arc<App>>, Path(id): Path<String>, request: HttpRequest) -> Result<Response, ApiError> {
-    let found = find(&app, &id).await?;
-    let (parts, _) = request.into_parts();
+/// A GET: the provider asks whether the address is the app's, or it delivers by GET.
+pub(super) async fn ask(state: State<Arc<App>>, Path(id): Path<String>, request: HttpRequest) -> Result<Response, ApiError> {
+    let app = &state.0;
+    let found = find(app, &id).await?;
+    let candidates = candidates(app, &found)?;
+    let recipes = || candidates.iter().filter_map(|candidate| Some((candidate, candidate.spec.challenge.as_ref()?)));
+    let is_asked = recipes().any(|(_, recipe)| challenge::is_asked(recipe, request.uri()));
+    let by_get = candidates.iter().any(|candidate| candidate.spec.takes(WebhookMethod::Get));
+    if !is_asked && by_get && request.method() == Method::GET {
+        return receive(state, Path(id), request).await;
+    }
     let mut outcome = Err(challenge::not_asked(&found.types().join(", ")));
     // Types of one app may ask in different ways: the first that is content answers.
-    for candidate in candidates(&app, &found)? {
-        if let Some(recipe) = &candidate.spec.challenge {
-            outcome = challenge::answer(recipe, &parts, &candidate.secrets);
-            if outcome.is_ok() {
-                break;
-            }
+    for (candidate, recipe) in recipes() {
+        outcome = challenge::answer(recipe, request.uri(), &candidate.secrets);
+        if outcome.is_ok() {
+            break;
         }
     }
     outcome
@@ -73,22 +78,30 @@ async fn take_in(app: &Arc<App>, id: &str, request: HttpRequest, channel_type: &
     let (parts, body) = request.into_parts();
     let found = find(app, id).await?;
     let mut candidates = candidates(app, &found)?;
+    if let Some(refused) = keep_by_method(&mut candidates, &parts) {
+        return Err(refused);
+    }
     let most = candidates.iter().map(|candidate| candidate.spec.max_body()).max().unwrap_or_default();
     let body = bounded(body, &parts.headers, most).await?;
     let now = app.clock.now();
     let mut refusal = Refusal::Mismatch;
-    let mut check = |candidates: &mut Vec<Candidate>| {
+    let mut check = |candidates: &mut Vec<Candidate>, found: &KnownApp| {
         candidates.retain(|candidate| {
-            let checked = verify::verify(&candidate.spec.verify, &parts.headers, &body, &candidate.secrets, now.millis() / 1000);
-            checked.inspect_err(|why| refusal = *why).is_ok()
+            let Candidate { spec, secrets, .. } = candidate;
+            let evidence = Evidence { headers: &parts.headers, body: &body, secrets, settings: found.settings(), now: now.millis() / 1000 };
+            verify::verify(&spec.verify, &evidence).inspect_err(|why| refusal = *why).is_ok()
         });
         !candidates.is_empty()
     };
-    if !check(&mut candidates) {
+    if !check(&mut candidates, &found) {
         // The app's secret may be newer than what we know.
         let newest = app.known_apps.read(app, id).await.map_err(|error| later(&error))?;
-        candidates = newest.map(|newest| self::candidates(app, &newest)).transpose()?.unwrap_or_default();
-        if !check(&mut candidates) {
+        let newest = newest.ok_or_else(|| ApiError::not_found("webhook address of an app", id))?;
+        candidates = self::candidates(app, &newest)?;
+        if let Some(refused) = keep_by_method(&mut candidates, &parts) {
+            return Err(refused);
+        }
+        if !check(&mut candidates, &newest) {
             return Err(refuse(id, refusal));
         }
     }
@@ -104,7 +117,7 @@ async fn take_in(app: &Arc<App>, id: &str, request: HttpRequest, channel_type: &
         channel_type: manifest.channel_type.clone(),
         received_at: now,
         verified_by: spec.verify.name().map(str::to_owned),
-        request: kept_request(&parts, header_fields(&parts.headers, &spec.verify), &body),
+        request: kept_request(&parts, format!("/webhooks/apps/{id}"), header_fields(&parts.headers, &spec.verify), &body),
     };
     settle(inbox::receive_for_app(app, webhook, secrets).await)
 }
@@ -130,6 +143,13 @@ fn candidates(app: &App, found: &KnownApp) -> Result<Vec<Candidate>, ApiError> {
         return Err(super::retry_after(ApiError::unavailable("plugin_missing", missing)));
     }
     Ok(candidates)
+}
+
+/// Keeps the types whose webhooks come by this method; answers the refusal where none do.
+fn keep_by_method(candidates: &mut Vec<Candidate>, parts: &Parts) -> Option<ApiError> {
+    let refused = candidates.first().map(|candidate| wrong_method(&candidate.manifest.channel_type, &candidate.spec));
+    candidates.retain(|candidate| takes(&candidate.spec, parts));
+    refused.filter(|_| candidates.is_empty())
 }
 
 /// The type that the request is for.

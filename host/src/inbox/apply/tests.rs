@@ -127,6 +127,9 @@ async fn database(folder: &std::path::Path) -> Db {
         updated_at: seconds(0),
         connected_at: None,
         oauth_expires_at: None,
+        oauth_refresh_expires_at: None,
+        oauth_renewed_at: None,
+        webhook_token: None,
     };
     store::accounts::insert(&mut tx, &account).await.unwrap();
     let ids = Arc::new(Ids::default());

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn example() -> serde_json::Value {
+pub(super) fn example() -> serde_json::Value {
     json!({
         "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": CONTRACT,
         "settings": {"type": "object", "properties": {
@@ -36,12 +36,12 @@ fn example() -> serde_json::Value {
     })
 }
 
-fn read(manifest: &serde_json::Value) -> Result<Manifest, ManifestError> {
+pub(super) fn read(manifest: &serde_json::Value) -> Result<Manifest, ManifestError> {
     Manifest::from_json(manifest.to_string().as_bytes())
 }
 
 /// The example with a value at a pointer changed, or taken away.
-fn told(pointer: &str, value: serde_json::Value) -> Vec<String> {
+pub(super) fn told(pointer: &str, value: serde_json::Value) -> Vec<String> {
     let mut manifest = example();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let parent = manifest.pointer_mut(parent).unwrap();
