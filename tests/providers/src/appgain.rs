@@ -238,12 +238,12 @@ impl Appgain {
 
     /// The session is unlinked on the phone. False where there is none.
     pub fn unlink(&self, suit_id: &str) -> bool {
-        phone::end(&self.server, suit_id, session::FAILED, "LOGGED_OUT")
+        phone::end(&self.server, suit_id, session::FAILED, Some("LOGGED_OUT"))
     }
 
     /// WhatsApp bans the number. False where there is no session.
     pub fn ban(&self, suit_id: &str) -> bool {
-        phone::end(&self.server, suit_id, session::FAILED, "BANNED")
+        phone::end(&self.server, suit_id, session::FAILED, Some("BANNED"))
     }
 
     /// A status of any name. False where there is no session.

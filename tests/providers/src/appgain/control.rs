@@ -144,8 +144,8 @@ async fn use_phone(State(server): Shared, Query(of): Query<Of>, body: String) ->
     let suit = suit(&server, &of)?;
     let done = match read::<Act>(&body)? {
         Act::Scan { number, name } => phone::scan(&server, &suit, &number, name.as_deref().unwrap_or("Shop")),
-        Act::Unlink => phone::end(&server, &suit, FAILED, "LOGGED_OUT"),
-        Act::Ban => phone::end(&server, &suit, FAILED, "BANNED"),
+        Act::Unlink => phone::end(&server, &suit, FAILED, Some("LOGGED_OUT")),
+        Act::Ban => phone::end(&server, &suit, FAILED, Some("BANNED")),
         Act::Status { status } => phone::set_status(&server, &suit, &status),
     };
     if !done {

@@ -68,8 +68,8 @@ pub(crate) fn scan(server: &Arc<Server>, suit_id: &str, number: &str, push_name:
     true
 }
 
-/// The session ends: unlinked on the phone, logged out, banned. False where there is none.
-pub(crate) fn end(server: &Arc<Server>, suit_id: &str, status: &str, reason: &str) -> bool {
+/// The session ends: unlinked on the phone or banned, with a reason, or logged out by its API, without. False where there is none.
+pub(crate) fn end(server: &Arc<Server>, suit_id: &str, status: &str, reason: Option<&str>) -> bool {
     let run = server.desk.next_number();
     let ended = change(server, suit_id, |session| {
         session.run = run;
@@ -77,7 +77,11 @@ pub(crate) fn end(server: &Arc<Server>, suit_id: &str, status: &str, reason: &st
         session.me = None;
     });
     if ended {
-        tell(server, suit_id, json!({"status": status, "reason": reason}));
+        let mut payload = json!({"status": status});
+        if let Some(reason) = reason {
+            payload["reason"] = reason.into();
+        }
+        tell(server, suit_id, payload);
     }
     ended
 }

@@ -83,7 +83,7 @@ pub(crate) fn call(server: &Arc<Server>, call: Call, ask: &Ask) -> Outcome {
             Ok(Reply::Json(200, json!({"session": session.id, "status": STARTING})))
         }
         Call::Logout => {
-            phone::end(server, &ask.suit_id, STOPPED, "LOGGED_OUT");
+            phone::end(server, &ask.suit_id, STOPPED, None);
             Ok(Reply::Json(200, json!({"session": session.id, "status": STOPPED})))
         }
         Call::Delete => {

@@ -255,6 +255,8 @@ async fn a_session_shows_codes_until_a_phone_scans_one() {
     assert!(appgain.wait_for_status(SUIT, "SCAN_QR_CODE", WITHIN).await);
     assert!(appgain.scan(SUIT, "201220000000"));
     assert_eq!(client.ask(Method::POST, &format!("{path}/logout"), None).await.1["status"], "STOPPED");
+    let told: Vec<_> = gateway.wait_for(7).await.iter().map(|got| got.json()["payload"].clone()).collect();
+    assert!(told.contains(&json!({"status": "STOPPED"})), "without a reason, because it was asked for: {told:?}");
     assert_eq!(client.get(path).await.1["me"], Value::Null);
     assert_eq!(client.ask(Method::DELETE, path, None).await.0, 200);
     assert_eq!(client.get(path).await.0, 404);
