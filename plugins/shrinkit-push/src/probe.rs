@@ -6,10 +6,14 @@ use patchbay_plugin::http::Request;
 
 use crate::settings::{API, PROBE, Settings};
 
+/// Where the manifest's target for pushes goes by itself; the key is tried elsewhere then.
+const NOTIFY: &str = "https://notify.appgain.io";
+
 /// Tries the key. Answers the status: whatever it is, the key wasn't refused.
 pub(crate) fn status(settings: &Settings) -> Result<u16, Failure> {
     // Where one address is set for everything, it is the one.
-    let target = if settings.base_url.is_some() && settings.probe_base_url.is_none() { API } else { PROBE };
+    let is_moved = settings.base_url.as_deref().is_some_and(|base| base != NOTIFY);
+    let target = if is_moved && settings.probe_base_url.is_none() { API } else { PROBE };
     let path = settings.probe_path.replace("{suit_id}", &settings.suit_id);
     let response = Request::get(target, path).send()?;
     if response.is_success() {

@@ -118,5 +118,7 @@ mod tests {
             assert!(property["title"].is_string() && property["description"].is_string(), "{name}");
         }
         assert_eq!(schema["properties"]["api_key"]["writeOnly"], true);
+        // The gateway fills defaults in, and a base that is set takes the probe with it.
+        assert!(schema["properties"]["base_url"].get("default").is_none());
     }
 }

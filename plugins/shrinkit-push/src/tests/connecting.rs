@@ -61,6 +61,11 @@ fn the_key_is_tried_where_the_settings_say() {
     provider.on(PROBE).answer(404, &json!({}));
     let both = json!({"suit_id": "5db9", "base_url": "http://127.0.0.1:9106", "probe_base_url": "http://127.0.0.1:9107"});
     assert!(take(&both, Step::Start).is_ok());
+    provider.on(PROBE).answer(404, &json!({}));
+    assert!(
+        take(&json!({"suit_id": "5db9", "base_url": "https://notify.appgain.io"}), Step::Start).is_ok(),
+        "written out, it is the default"
+    );
     provider.on("GET probe /ping/5db9").answer(404, &json!({}));
     assert!(take(&json!({"suit_id": "5db9", "probe_path": "/ping/{suit_id}"}), Step::Start).is_ok());
 }

@@ -27,7 +27,10 @@ fn a_linked_phone_is_healthy_and_tells_its_quota() {
 fn what_is_wrong_is_named() {
     let provider = Provider::new();
     session(&provider, "WORKING", Some("201119999999"));
-    assert_eq!(failing(&report(&settings()).unwrap()), ["wrong_number"]);
+    let failure = report(&settings()).unwrap_err();
+    let words = &failure.detail().unwrap().message;
+    assert!(words.contains("+201119999999") && words.contains("+201220000000"), "{words}");
+    assert_eq!(class(&failure), ("unauthorized", "logged_out"));
     session(&provider, "STARTING", None);
     assert_eq!(failing(&report(&settings()).unwrap()), ["connecting"]);
     session(&provider, "WORKING", None);
