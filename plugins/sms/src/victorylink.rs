@@ -34,14 +34,20 @@ const DOUBT_TTL_S: u32 = 3 * 24 * 60 * 60;
 /// answer to what had arrived.
 pub(crate) fn send(call: &Call, settings: &Settings, message: &Outbound, plan: &Plan) -> Result<Accepted, Failure> {
     let doubt = format!("doubt:{}", message.id);
-    let again = call.attempt > 1 || kv::get(&doubt).is_some();
-    let outcome = hand_over(call, settings, message, plan, again);
-    match &outcome {
-        Err(Failure::Unavailable(_)) => remember(&doubt),
-        _ if again => kv::delete(&doubt),
-        _ => {}
+    let outcome = hand_over(call, settings, message, plan, &doubt);
+    if let Err(Failure::Unavailable(_)) = &outcome {
+        remember(&doubt);
     }
     outcome
+}
+
+/// Whether an earlier attempt at this message may have arrived. Asked only where the id is known: that is seldom.
+fn is_again(call: &Call, doubt: &str) -> bool {
+    let noted = kv::get(doubt).is_some();
+    if noted {
+        kv::delete(doubt);
+    }
+    noted || call.attempt > 1
 }
 
 fn remember(doubt: &str) {
@@ -51,7 +57,7 @@ fn remember(doubt: &str) {
     }
 }
 
-fn hand_over(call: &Call, settings: &Settings, message: &Outbound, plan: &Plan, again: bool) -> Result<Accepted, Failure> {
+fn hand_over(call: &Call, settings: &Settings, message: &Outbound, plan: &Plan, doubt: &str) -> Result<Accepted, Failure> {
     let webhook = call.extras.value("webhook_url").filter(|url| !url.is_empty());
     let body = body(settings, message, plan);
     let (mut receipts, mut code) = (webhook.is_some(), NO_RECEIPTS);
@@ -64,7 +70,7 @@ fn hand_over(call: &Call, settings: &Settings, message: &Outbound, plan: &Plan, 
         receipts = false;
         code = ask(SEND, &Value::Object(body))?;
     }
-    let taken = TAKEN.contains(&code) || (code == KNOWN_ID && again);
+    let taken = TAKEN.contains(&code) || (code == KNOWN_ID && is_again(call, doubt));
     if !taken {
         return Err(failure(code));
     }
