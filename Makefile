@@ -5,7 +5,8 @@
 # bench the figures of docs/performance.md
 .PHONY: run demo test lint plugins bench install
 
-CHANNEL_PLUGINS := $(addprefix plugins/,telegram whatsapp-cloud messenger instagram)
+CHANNEL_PLUGINS := $(addprefix plugins/,telegram whatsapp-cloud messenger instagram \
+	whatsapp-lite sms shrinkit-push tiktok linkedin shopify-inbox)
 PATCHBAY := target/release/patchbay
 
 run: install $(PATCHBAY) plugins

@@ -1,5 +1,5 @@
 //! Does a plugin keep the contract? Its component runs in the sandbox as it would in the gateway, against a provider that is
-//! scripted in its folder (`conformance.json`, `fixtures/`): settings good and bad, every fixture, bodies cut and garbled and
+//! scripted in its folder (`conformance*.json`, `fixtures/`): settings good and bad, every fixture, bodies cut and garbled and
 //! repeated, each of the provider's errors, connections that break before and after the bytes left, budgets, secrets.
 //!
 //! Touches: the plugin's folder. Start at [`run`]; `suite.rs` says what a folder holds, one file for each kind of check follows.
@@ -19,7 +19,7 @@ use std::path::Path;
 pub use report::{Finding, Report};
 pub use suite::SuiteError;
 
-use bench::Bench;
+use bench::{Bench, Loaded};
 use suite::Suite;
 
 /// Runs every check of a component against what its folder holds.
@@ -27,12 +27,19 @@ use suite::Suite;
 /// # Errors
 /// The folder or the component can't be read, or the component can't be loaded: nothing was checked.
 pub async fn run(component: &[u8], folder: &Path) -> Result<Report, SuiteError> {
-    let suite = Suite::read(folder)?;
-    let bench = Bench::new(component, suite).await?;
+    let Suite { scripts, fixtures } = Suite::read(folder)?;
+    let loaded = Loaded::new(component)?;
     let mut report = Report::default();
-    settings::check(&bench, &mut report).await;
-    inbound::check(&bench, &mut report).await;
-    dialogue::check(&bench, &mut report).await;
-    sending::check(&bench, &mut report).await;
+    for (number, (name, script)) in scripts.into_iter().enumerate() {
+        let bench = Bench::new(&loaded, script).await?;
+        let mut found = Report::default();
+        settings::check(&bench, &mut found).await;
+        if number == 0 {
+            inbound::check(&bench, &fixtures, &mut found).await;
+        }
+        dialogue::check(&bench, &mut found).await;
+        sending::check(&bench, &mut found).await;
+        report.add(&name, found);
+    }
     Ok(report)
 }

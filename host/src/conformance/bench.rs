@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     provider::Provider,
-    suite::{AppScript, Scripted, Suite, SuiteError},
+    suite::{AppScript, Script, Scripted, SuiteError},
 };
 use crate::{
     accounts,
@@ -34,39 +34,52 @@ const ACCOUNT_ID: &str = "019a0000-0000-7000-8000-000000000001";
 pub(super) struct Bench {
     pub(super) plugin: Plugin,
     pub(super) manifest: Arc<Manifest>,
-    pub(super) suite: Suite,
+    pub(super) script: Script,
     /// The account's, with the schema's defaults, as `configure` answered them.
     settings: Value,
     pub(super) secrets: BTreeMap<String, Secret>,
     provider_app: Option<ProviderApp>,
     egress: Arc<Egress>,
+}
+
+/// A component in a sandbox of its own.
+pub(super) struct Loaded {
+    plugin: Plugin,
+    manifest: Arc<Manifest>,
+    egress: Arc<Egress>,
     /// It serves the plugin.
     _sandbox: Sandbox,
 }
 
-impl Bench {
-    pub(super) async fn new(component: &[u8], suite: Suite) -> Result<Bench, SuiteError> {
+impl Loaded {
+    pub(super) fn new(component: &[u8]) -> Result<Loaded, SuiteError> {
         let wrong = |error: &dyn std::fmt::Display| SuiteError::Component(error.to_string());
-        let manifest = Manifest::from_component(component)?;
+        let manifest = Arc::new(Manifest::from_component(component)?);
         let sandbox = Sandbox::new(&SandboxSettings { calls: 4, live: 4, ..SandboxSettings::default() }).map_err(|error| wrong(&error))?;
         let plugin = load(&sandbox, component)?;
-        let account = &suite.script.account;
+        let egress = Arc::new(Egress::new(EgressSettings::default()).map_err(|error| wrong(&error))?);
+        Ok(Loaded { plugin, manifest, egress, _sandbox: sandbox })
+    }
+}
+
+impl Bench {
+    pub(super) async fn new(loaded: &Loaded, script: Script) -> Result<Bench, SuiteError> {
+        let Loaded { plugin, manifest, egress, .. } = loaded;
+        let account = &script.account;
         let provider_app = account.app.as_ref().map(provider_app);
         let mut secrets: BTreeMap<String, Secret> =
             account.secrets.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
-        accounts::derive(&manifest, provider_app.as_ref(), &mut secrets);
+        accounts::derive(manifest, provider_app.as_ref(), &mut secrets);
         let mut settings = Value::Object(account.settings.clone());
         manifest.fill_defaults(&mut settings);
-        let egress = Egress::new(EgressSettings::default()).map_err(|error| wrong(&error))?;
         let mut bench = Bench {
-            plugin,
-            manifest: Arc::new(manifest),
-            suite,
+            plugin: plugin.clone(),
+            manifest: Arc::clone(manifest),
+            script,
             settings: Value::Null,
             secrets,
             provider_app,
-            egress: Arc::new(egress),
-            _sandbox: sandbox,
+            egress: Arc::clone(egress),
         };
         bench.settings = bench.configured(&settings).await?;
         Ok(bench)
@@ -89,11 +102,7 @@ impl Bench {
     }
 
     pub(super) fn account(&self) -> Account {
-        Account {
-            id: ACCOUNT_ID.to_owned(),
-            external_id: self.suite.script.account.external_id.clone(),
-            settings: self.settings.to_string(),
-        }
+        Account { id: ACCOUNT_ID.to_owned(), external_id: self.script.account.external_id.clone(), settings: self.settings.to_string() }
     }
 
     pub(super) fn call(&self) -> Call {

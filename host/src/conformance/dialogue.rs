@@ -15,16 +15,16 @@ use super::{
 const STEPS_MAX: usize = 20;
 
 pub(super) async fn check(bench: &Bench, report: &mut Report) {
-    let provider = bench.provider(bench.suite.script.connect.answers.clone());
+    let provider = bench.provider(bench.script.connect.answers.clone());
     let connected = connect(bench, &provider).await.and_then(|external_id| {
-        let wanted = &bench.suite.script.connect.external_id;
+        let wanted = &bench.script.connect.external_id;
         if external_id == *wanted { Ok(()) } else { Err(format!("wanted the external id {wanted}, got {external_id}")) }
     });
     report.note("connect", connected.and_then(|()| no_problem(&provider)));
     let asked = provider.world().asked.len();
     for request in 0..asked {
         for how in [Break::Before, Break::After] {
-            let provider = bench.provider(bench.suite.script.connect.answers.clone()).breaking(request, how);
+            let provider = bench.provider(bench.script.connect.answers.clone()).breaking(request, how);
             // Connected all the same, or told why: what must not be is a trap or a fault.
             let result = match connect(bench, &provider).await {
                 Err(why) if why.starts_with(FAULT) => Err(why),
@@ -55,7 +55,7 @@ async fn connect(bench: &Bench, provider: &Provider) -> Result<String, String> {
         step = match progress {
             Progress::Connected(connected) => return Ok(connected.external_id),
             Progress::Ask(questions) => {
-                let choose = &bench.suite.script.connect.choose;
+                let choose = &bench.script.connect.choose;
                 let answer = |id: &String| choose.get(id).cloned();
                 let answers = questions.iter().map(|question| {
                     let value = answer(&question.id).or_else(|| Some(question.options.first()?.id.clone())).unwrap_or_default();
@@ -70,7 +70,7 @@ async fn connect(bench: &Bench, provider: &Provider) -> Result<String, String> {
 }
 
 async fn health(bench: &Bench, report: &mut Report) {
-    let script = &bench.suite.script.health.answers;
+    let script = &bench.script.health.answers;
     let provider = bench.provider(script.clone());
     let result = match bench.plugin.health(bench.talking(), provider.services(), &bench.call()).await {
         Ok(Ok(found)) => {

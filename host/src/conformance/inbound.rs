@@ -20,9 +20,8 @@ const GARBLED: usize = 16;
 /// What no provider sends.
 const STRANGE: [&[u8]; 8] = [b"", b"null", b"[]", b"{}", b"\"\"", b"0", b"\xff\xfe", b"{\"a\":"];
 
-pub(super) async fn check(bench: &Bench, report: &mut Report) {
+pub(super) async fn check(bench: &Bench, fixtures: &[Fixture], report: &mut Report) {
     let Some(spec) = &bench.manifest.webhook else { return };
-    let fixtures = &bench.suite.fixtures;
     report.note("fixtures", if fixtures.is_empty() { Err("there are none".to_owned()) } else { Ok(()) });
     let of_app = spec.scope == WebhookScope::App;
     let verified_by = spec.verify.name();

@@ -25,6 +25,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// What came of another script's checks.
+    pub(super) fn add(&mut self, script: &str, other: Report) {
+        self.passed += other.passed;
+        let place = if script == "conformance" { String::new() } else { format!("{script}: ") };
+        self.findings.extend(other.findings.into_iter().map(|finding| Finding { check: format!("{place}{}", finding.check), ..finding }));
+    }
+
     pub(super) fn note(&mut self, check: &str, result: Result<(), String>) {
         match result {
             Ok(()) => self.passed += 1,

@@ -26,7 +26,7 @@ struct Tried {
 }
 
 pub(super) async fn check(bench: &Bench, report: &mut Report) {
-    let script = &bench.suite.script.send;
+    let script = &bench.script.send;
     let provider = bench.provider(script.answers.clone());
     let sent = attempt(bench, &provider, &script.message).await.and_then(|tried| match (&tried.failure, tried.accepted.first()) {
         (Some(failure), _) => Err(format!("{}: {} ({})", failure.class, failure.message, failure.code)),
@@ -39,14 +39,15 @@ pub(super) async fn check(bench: &Bench, report: &mut Report) {
     report.note("send", sent.and_then(|()| no_problem(&provider)));
     let asked = provider.world().asked.clone();
     breaks(bench, report, &asked).await;
-    for case in &bench.suite.script.errors {
+    for case in &bench.script.errors {
         report.note(&format!("errors: {}", case.about), error(bench, case).await);
     }
 }
 
 /// Connections that break, at each of the requests of the good way.
 async fn breaks(bench: &Bench, report: &mut Report, asked: &[String]) {
-    let script = &bench.suite.script.send;
+    let script = &bench.script.send;
+    let repeatable = script.repeatable || bench.manifest.capabilities.idempotent_send;
     let changing = asked.iter().rposition(|route| !route.starts_with("GET "));
     for (request, route) in asked.iter().enumerate() {
         for how in [Break::Before, Break::After] {
@@ -59,9 +60,7 @@ async fn breaks(bench: &Bench, report: &mut Report, asked: &[String]) {
                 (Break::Before, Some(FailureClass::Uncertain)) => Err("nothing was sent, and it says uncertain".to_owned()),
                 (Break::Before, None) if is_it => Err("nothing was sent, and it says sent".to_owned()),
                 (Break::After, Some(FailureClass::Uncertain)) => Ok(()),
-                (Break::After, Some(FailureClass::Unavailable | FailureClass::Limited))
-                    if is_it && !bench.manifest.capabilities.idempotent_send =>
-                {
+                (Break::After, Some(FailureClass::Unavailable | FailureClass::Limited)) if is_it && !repeatable => {
                     Err("the provider may have it, and it would be sent again".to_owned())
                 }
                 (Break::After, None) if is_it => Err("nobody knows whether it was sent, and it says sent".to_owned()),
@@ -74,7 +73,7 @@ async fn breaks(bench: &Bench, report: &mut Report, asked: &[String]) {
 }
 
 async fn error(bench: &Bench, case: &ErrorCase) -> Result<(), String> {
-    let script = &bench.suite.script.send;
+    let script = &bench.script.send;
     let mut answers = case.answers.clone().unwrap_or_else(|| script.answers.clone());
     if let Some(on) = &case.on {
         let refusal = Scripted { on: on.clone(), status: case.status, headers: case.headers.clone(), body: case.body.clone() };

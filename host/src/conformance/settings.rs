@@ -10,7 +10,7 @@ use super::{
 use crate::manifest::SecretSource;
 
 pub(super) async fn check(bench: &Bench, report: &mut Report) {
-    let cases = &bench.suite.script.settings;
+    let cases = &bench.script.settings;
     let counted = if cases.good.is_empty() || cases.bad.is_empty() {
         Err("give at least one that is good and one that is bad".to_owned())
     } else {

@@ -1,4 +1,5 @@
-//! What a plugin's folder holds for the checks: `conformance.json` and `fixtures/*.json`.
+//! What a plugin's folder holds for the checks: `conformance.json`, `conformance-*.json` where accounts are of several kinds, and
+//! `fixtures/*.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,9 @@ pub(super) struct SendScript {
     pub(super) answers: Vec<Scripted>,
     /// What the provider calls the message.
     pub(super) external_id: Option<String>,
+    /// The provider knows the message by our id and takes it once: what broke may be sent again.
+    #[serde(default)]
+    pub(super) repeatable: bool,
 }
 
 /// One of the provider's errors.
@@ -188,28 +192,43 @@ pub(super) fn bytes(body: &Value) -> Vec<u8> {
 /// Everything in a folder.
 #[derive(Debug)]
 pub(super) struct Suite {
-    pub(super) script: Script,
+    /// Each with the name of its file.
+    pub(super) scripts: Vec<(String, Script)>,
     pub(super) fixtures: Vec<Fixture>,
 }
 
 impl Suite {
     pub(super) fn read(folder: &Path) -> Result<Suite, SuiteError> {
-        let script = read_json(&folder.join("conformance.json"))?;
+        let of_account = |name: &str| name == "conformance" || name.starts_with("conformance-");
+        let scripts: Vec<(String, Script)> = files(folder)?
+            .into_iter()
+            .filter(|(name, _)| of_account(name))
+            .map(|(name, file)| Ok((name, read_json(&file)?)))
+            .collect::<Result<_, SuiteError>>()?;
+        if scripts.is_empty() {
+            let source = std::io::ErrorKind::NotFound.into();
+            return Err(SuiteError::Read { path: folder.join("conformance.json").display().to_string(), source });
+        }
         let place = folder.join("fixtures");
-        let mut files: Vec<PathBuf> = match std::fs::read_dir(&place) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-            // A channel that takes nothing in.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(SuiteError::Read { path: place.display().to_string(), source }),
-        };
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-        files.sort();
-        let fixture = |file: PathBuf| {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            read_json(&file).map(|fixture| Fixture { name, ..fixture })
-        };
-        Ok(Suite { script, fixtures: files.into_iter().map(fixture).collect::<Result<_, _>>()? })
+        // A channel that takes nothing in has none.
+        let fixtures = if place.exists() { files(&place)? } else { Vec::new() };
+        let fixture = |(name, file): (String, PathBuf)| read_json(&file).map(|fixture| Fixture { name, ..fixture });
+        Ok(Suite { scripts, fixtures: fixtures.into_iter().map(fixture).collect::<Result<_, _>>()? })
     }
+}
+
+/// The JSON files of a folder by name, without the ending, in order.
+fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, SuiteError> {
+    let read = |source| SuiteError::Read { path: folder.display().to_string(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(read)? {
+        let file = entry.map_err(read)?.path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            files.push((file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), file));
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, SuiteError> {

@@ -185,6 +185,9 @@ mod tests {
             updated_at: At::from_micros(0),
             connected_at: None,
             oauth_expires_at: None,
+            oauth_refresh_expires_at: None,
+            oauth_renewed_at: None,
+            webhook_token: None,
         }
     }
 
