@@ -15,7 +15,7 @@ pub use connect::{ConnectStep, StepError, connect, disconnect, go_on, try_step};
 pub use health::check;
 pub use known::{Known, KnownAccounts};
 pub use settings::effective_settings;
-pub use standing::{commit, stand, stand_after, standing_after};
+pub use standing::{commit, is_renewed, stand, stand_after, standing_after};
 pub use templates::{ProviderTemplate, TemplateList, list_templates};
 pub use vault::{Opened, derive, open, open_aside, open_secrets, seal, seal_aside};
 
