@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capabilities::{Capabilities, ContentLimits, Limits, Rates};
 pub use component::{SECTION, embed};
-pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, When};
+pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, TokenBody, When};
 pub use pattern::{Pattern, Placeholder, PlaceholderSource};
 pub use settings::FieldProblem;
 pub use target::{Basic, Target, Template, TemplatePart, host_matches};

@@ -5,12 +5,14 @@
 //! provider: the recipes are the manifests'.
 
 mod browser;
+mod early;
 mod exchange;
 mod flow;
 mod page;
 mod refresh;
 mod signed;
 
+pub use early::renew_early;
 pub use flow::{abandon, begin, expire, sweep};
 pub use refresh::{holds_token, refresh, refresh_due};
 
@@ -302,4 +304,4 @@ async fn deletion_status(State(app): State<Arc<App>>, Path(code): Path<String>) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

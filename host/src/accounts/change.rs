@@ -230,7 +230,8 @@ async fn forget_grant(app: &App, tx: &mut Tx, account: &mut Account, now: At) ->
         }
     }
     store::oauth::set_expiry(tx, &account.id, None).await?;
-    account.oauth_expires_at = None;
+    store::oauth::set_refresh_expiry(tx, &account.id, None).await?;
+    (account.oauth_expires_at, account.oauth_refresh_expires_at) = (None, None);
     store::jobs::cancel(tx, &account.id, OAUTH_REFRESH).await?;
     if account.standing.connection == Connection::NeedsReauth {
         account.standing = Standing::because(

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CONNECT, OAUTH_EXPIRE, RELEASE,
+    CONNECT, OAUTH_EXPIRE, RECONNECT, RELEASE,
     change::running,
     pairing,
     standing::{commit, stand},
@@ -34,6 +34,9 @@ use crate::{
 /// Routes that an account may have, and bytes of one.
 const ROUTES_MAX: usize = 100;
 const ROUTE_MAX: usize = 200;
+
+/// The wait for a new access token.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 /// The step that a client takes.
 #[derive(Debug, Clone, Deserialize)]
@@ -370,6 +373,15 @@ pub(super) async fn fail(app: &App, account: &Account, failure: Failure, job: Op
     let mut tx = app.db.begin_ordered().await?;
     if (Taker { job, ..Taker::default() }).is_late(&mut tx).await? {
         return Ok(refusal(&failure));
+    }
+    if oauth::renew_early(app, &mut tx, account, &failure, now).await? {
+        // The dialogue goes on where it was, or from its start, with the new token.
+        let job = if account.connect_state.is_some() { CONNECT } else { RECONNECT };
+        store::jobs::schedule(&mut tx, &account.id, job, now.plus(RENEWAL)).await?;
+        commit(app, tx, &account.id).await?;
+        return Ok(
+            refusal(&failure).hint("A new access token is asked for, and the account goes on with it by itself: look again in a moment.")
+        );
     }
     stand(app, &mut tx, owner(account), &standing, now).await?;
     commit(app, tx, &account.id).await?;

@@ -31,6 +31,7 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     let version = running(app, &account.channel_type)?;
     let (answer, captured) = version.health(app, account).await?;
     let mut facts = Map::new();
+    let mut refused = None;
     let (checks, standing, failure) = match answer {
         Ok(Ok(report)) => {
             facts = convert::facts_in(report.facts);
@@ -38,7 +39,7 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
             let standing = standing_of(&checks);
             (checks, Some(standing), None)
         }
-        Ok(Err(failure)) => failed(convert::failure_in(failure)),
+        Ok(Err(failure)) => failed(refused.insert(convert::failure_in(failure)).clone()),
         Err(fault) => failed(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())),
     };
     let now = app.clock.now();
@@ -53,14 +54,23 @@ pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, Ap
     remember(app, &mut tx, &before, &report, &version.digest, now).await?;
     // A check tells of accounts that are connected, or would be again; the first connect is the user's.
     let stood = &before.standing;
-    let standing = if report.is_unreached() { unreached(&before, &report) } else { standing };
+    let renews = match &refused {
+        Some(failure) => oauth::renew_early(app, &mut tx, account, failure, now).await?,
+        None => false,
+    };
+    let standing = match standing {
+        // A new token is looked at anew.
+        _ if renews => None,
+        _ if report.is_unreached() => unreached(&before, &report),
+        standing => standing,
+    };
     let settled = stood.connection.is_connected() || stood.connection == Connection::NeedsReauth;
     let changes = settled && standing.as_ref().is_some_and(|standing| standing != stood);
     if let Some(standing) = standing.filter(|_| settled) {
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
         stand(app, &mut tx, owner, &standing, now).await?;
     }
-    if changes || !lifted.is_empty() {
+    if changes || renews || !lifted.is_empty() {
         commit(app, tx, &account.id).await?;
     } else {
         // Most checks find what stood before: nobody has to forget the account for that.

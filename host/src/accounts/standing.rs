@@ -105,13 +105,28 @@ pub fn standing_after(failure: &Failure) -> Option<Standing> {
     Some(Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone()))
 }
 
-/// Writes what a failure means for the account.
+/// Writes what a failure means for the account, as it was read before the provider was asked.
 pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> store::Result<()> {
     let Some(standing) = standing_after(failure) else { return Ok(()) };
+    let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
-    let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
-    stand(app, &mut tx, owner, &standing, app.clock.now()).await?;
+    if !oauth::renew_early(app, &mut tx, account, failure, now).await? {
+        let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
+        stand(app, &mut tx, owner, &standing, now).await?;
+    }
     commit(app, tx, &account.id).await
+}
+
+/// Whether a new access token is on its way, so that the failure says nothing of the account yet. `account` is as it was read before
+/// the provider was asked.
+pub async fn is_renewed(app: &App, account: &Account, failure: &Failure) -> store::Result<bool> {
+    if failure.class != FailureClass::Unauthorized {
+        return Ok(false);
+    }
+    let mut tx = app.db.begin_ordered().await?;
+    let is_renewed = oauth::renew_early(app, &mut tx, account, failure, app.clock.now()).await?;
+    commit(app, tx, &account.id).await?;
+    Ok(is_renewed)
 }
 
 /// Commits what was changed of an account, its secrets or its standing, and tells every node: the one way to do so, because what

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::{Host, Origin, Url};
 
 use super::Refused;
-use crate::manifest::{Target, Template, TemplatePart};
+use crate::manifest::{Target, TemplatePart};
 use crate::secrets::Secret;
 
 /// All but what may stand as it is in a path's segment (RFC 3986, `pchar`).
@@ -44,9 +44,17 @@ pub(super) struct Place {
 /// The target's base with the path behind it; or, where the target lists hosts, the whole URL that the path is.
 pub(super) fn place(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Place, Refused> {
     if !target.hosts.is_empty() && path.starts_with("https://") {
-        let base = own_base(target, settings)?.unwrap_or_else(|| target.base.filled_with("x"));
+        let url = elsewhere(target, path)?;
+        if target.trusted_hosts {
+            return Ok(Place { home: url.origin(), url });
+        }
+        let base = match own_base(target, settings)? {
+            Some(own) => own,
+            // Its path has secrets that don't matter here.
+            None => join(target.base.parts(), settings, &|_: &str| Ok("x".to_owned()))?,
+        };
         let base = Url::parse(&base).map_err(|_| Refused::new(Denial::NotGranted, "the base is no URL"))?;
-        return Ok(Place { url: elsewhere(target, path)?, home: base.origin() });
+        return Ok(Place { url, home: base.origin() });
     }
     let url = url(target, settings, secrets, path)?;
     Ok(Place { home: url.origin(), url })
@@ -70,10 +78,14 @@ fn elsewhere(target: &Target, text: &str) -> Result<Url, Refused> {
 fn url(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Url, Refused> {
     let wrong = |why: &str| Refused::new(Denial::NotGranted, why);
     check_path(target, path)?;
-    let base = fill(&target.base, secrets, |secret| utf8_percent_encode(secret, SEGMENT).to_string())?;
+    let own = own_base(target, settings)?;
+    // The base's own host isn't asked for where another takes its place.
+    let settings = if own.is_some() { &Value::Null } else { settings };
+    let filled = |name: &str| secret(secrets, name).map(|secret| utf8_percent_encode(secret.expose(), SEGMENT).to_string());
+    let base = join(target.base.parts(), settings, &filled)?;
     let base = base.strip_prefix("https://").ok_or_else(|| wrong("the base isn't https"))?;
     let (authority, base_path) = base.split_once('/').unwrap_or((base, ""));
-    let origin = match own_base(target, settings)? {
+    let origin = match own {
         Some(own) => own,
         None => format!("https://{authority}"),
     };
@@ -107,19 +119,40 @@ fn own_base(target: &Target, settings: &Value) -> Result<Option<String>, Refused
     Ok(Some(own.as_str().trim_end_matches('/').to_owned()))
 }
 
-/// A template's text with the secrets in it, each encoded for its place.
-pub(super) fn fill(template: &Template, secrets: &BTreeMap<String, Secret>, encode: impl Fn(&str) -> String) -> Result<String, Refused> {
-    join(template.parts(), secrets, encode)
-}
-
-pub(super) fn join(parts: &[TemplatePart], secrets: &BTreeMap<String, Secret>, encode: impl Fn(&str) -> String) -> Result<String, Refused> {
+/// A template's text with each secret, as its place has it, and each setting, which is a host.
+fn join(parts: &[TemplatePart], settings: &Value, secret: &impl Fn(&str) -> Result<String, Refused>) -> Result<String, Refused> {
     parts
         .iter()
         .map(|part| match part {
             TemplatePart::Text(text) => Ok(text.clone()),
-            TemplatePart::Secret(name) => secret(secrets, name).map(|secret| encode(secret.expose())),
+            TemplatePart::Secret(name) => secret(name),
+            // Another base takes its place.
+            TemplatePart::Setting(_) if settings.is_null() => Ok("x".to_owned()),
+            TemplatePart::Setting(name) => host(settings, name),
         })
         .collect()
+}
+
+/// A setting that is a host: by name, of two labels at least, and no more than that.
+fn host(settings: &Value, name: &str) -> Result<String, Refused> {
+    let wrong = |why: &str| Refused::new(Denial::NotGranted, &format!("the setting {name} {why}"));
+    let text = settings.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_ascii_lowercase();
+    if text.is_empty() {
+        return Err(wrong("isn't set, and it is the host that requests go to"));
+    }
+    let of_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_label =
+        |label: &str| (1..=63).contains(&label.len()) && label.chars().all(of_label) && !label.starts_with('-') && !label.ends_with('-');
+    let is_name = text.len() <= 253 && text.contains('.') && text.split('.').all(is_label);
+    if !is_name || !matches!(Host::parse(&text), Ok(Host::Domain(_))) {
+        return Err(wrong("must be the name of a host and no more: shop.example.com"));
+    }
+    Ok(text)
+}
+
+/// A credential's text with the secrets in it.
+pub(super) fn credential(parts: &[TemplatePart], secrets: &BTreeMap<String, Secret>) -> Result<String, Refused> {
+    join(parts, &Value::Null, &|name| secret(secrets, name).map(|secret| secret.expose().to_owned()))
 }
 
 pub(super) fn secret<'a>(secrets: &'a BTreeMap<String, Secret>, name: &str) -> Result<&'a Secret, Refused> {
@@ -251,5 +284,41 @@ mod tests {
             assert!(placed(&target, wrong).is_err(), "{wrong}");
         }
         assert_eq!(placed(&target, "/a").unwrap().url.as_str(), "https://files.example.com/a");
+    }
+
+    #[test]
+    fn a_setting_is_the_whole_host() {
+        let shop = |setting: Value| built("https://{setting:shop}/admin/{secret:token}", &json!({"shop": setting}), "12:Ab", "/x");
+        assert_eq!(shop(json!("a-1.example.com")).unwrap(), "https://a-1.example.com/admin/12:Ab/x");
+        assert_eq!(shop(json!(" A-1.Example.COM ")).unwrap(), "https://a-1.example.com/admin/12:Ab/x");
+        for wrong in [
+            "",
+            "localhost",
+            "a.example.com:8443",
+            "a.example.com/x",
+            "https://a.example.com",
+            "user@a.example.com",
+            "a.example.com?x",
+            "a.example.com#x",
+            "a..example.com",
+            ".example.com",
+            "a.example.com.",
+            "-a.example.com",
+            "a_b.example.com",
+            "a b.example.com",
+            "é.example.com",
+            "127.0.0.1",
+            "0x7f.1",
+            "[::1]",
+            "a.example.com\\x",
+            "a%2eexample.com",
+        ] {
+            let refused = shop(json!(wrong)).unwrap_err();
+            assert!(refused.denial == Denial::NotGranted && refused.why.contains("setting shop"), "{wrong}: {refused:?}");
+        }
+        assert!(shop(json!(7)).is_err() && shop(json!(null)).is_err());
+        // Another base takes its place, whatever it is.
+        let own = json!({"base_url": "https://own.example.com/p"});
+        assert_eq!(built("https://{setting:shop}/admin", &own, "t", "/x").unwrap(), "https://own.example.com/p/admin/x");
     }
 }

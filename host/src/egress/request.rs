@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use patchbay_sandbox::services::{Capture, Denial, Field, HttpBody, HttpRequest, PartContent};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use url::{Origin, Url};
 use zeroize::Zeroizing;
@@ -102,6 +103,18 @@ impl Plan {
         if !plan.form.is_empty() && matches!(plan.body, HttpBody::Bytes(_) | HttpBody::Blob(_) | HttpBody::Piece { .. }) {
             return Err(Refused::new(Denial::NotGranted, "the target's credential is a form field, and the body isn't a form"));
         }
+        let mut members = Vec::new();
+        for (member, secret, optional) in target.json_secrets() {
+            match address::secret(secrets, secret) {
+                Ok(secret) => members.push((member, secret)),
+                Err(_) if optional => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        if !target.json.is_empty() {
+            plan.body = json_with(plan.body, &members)?;
+            plan.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
         let url = plan.with_query(plan.url.clone());
         Ok(Self { url, ..plan })
     }
@@ -129,6 +142,32 @@ impl Plan {
     pub(super) fn has_type(&self) -> bool {
         self.headers.contains_key(CONTENT_TYPE)
     }
+}
+
+/// The body with credentials as members of its JSON object. What the plugin wrote stays as it is, byte by byte.
+fn json_with(body: HttpBody, members: &[(&str, &Secret)]) -> Result<HttpBody, Refused> {
+    let wrong = |why: &str| Refused::new(Denial::NotGranted, &format!("the target's credential is a member of a JSON object, and {why}"));
+    let written = match body {
+        HttpBody::Empty if members.is_empty() => return Ok(HttpBody::Empty),
+        HttpBody::Empty => b"{}".to_vec(),
+        HttpBody::Bytes(written) => written,
+        HttpBody::Form(_) | HttpBody::Multipart(_) | HttpBody::Blob(_) => return Err(wrong("the body isn't one")),
+    };
+    let own: BTreeMap<String, IgnoredAny> = serde_json::from_slice(&written).map_err(|_| wrong("the body isn't one"))?;
+    if let Some((member, _)) = members.iter().find(|(member, _)| own.contains_key(*member)) {
+        return Err(wrong(&format!("\"{member}\" is the gateway's to set")));
+    }
+    let mut whole = written.trim_ascii_end().strip_suffix(b"}").unwrap_or_default().to_vec();
+    for (n, (member, secret)) in members.iter().enumerate() {
+        if n > 0 || !own.is_empty() {
+            whole.push(b',');
+        }
+        let value = Zeroizing::new(Value::from(secret.expose()).to_string());
+        whole.extend_from_slice(format!("{}:", Value::from(*member)).as_bytes());
+        whole.extend_from_slice(value.as_bytes());
+    }
+    whole.push(b'}');
+    Ok(HttpBody::Bytes(whole))
 }
 
 fn headers(target: &Target, request: &HttpRequest) -> Result<HeaderMap, Refused> {
@@ -169,7 +208,7 @@ fn credentials(target: &Target, secrets: &BTreeMap<String, Secret>) -> Result<He
     for (header, value) in &target.header {
         let wrong = |_| Refused::new(Denial::NotGranted, &format!("the header \"{header}\" isn't one"));
         let name = HeaderName::from_bytes(header.as_bytes()).map_err(wrong)?;
-        add(name, Zeroizing::new(address::join(&value.credential(), secrets, str::to_owned)?))?;
+        add(name, Zeroizing::new(address::credential(&value.credential(), secrets)?))?;
     }
     Ok(headers)
 }

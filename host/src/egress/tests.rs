@@ -56,6 +56,7 @@ fn manifest() -> Manifest {
             "query": target(json!({ "query": { "key": "token" } })),
             "basic": target(json!({ "basic": { "user": "user", "password": "token" } })),
             "form": target(json!({ "form": { "secret_token": "token" } })),
+            "json": target(json!({ "json": { "Password": "token", "Extra": "access?" } })),
             "captured": target(json!({ "bearer": "access" })),
             "small": target(json!({ "max_response_mb": 1 })),
             "fixed": { "base": "https://api.example.com/v1", "methods": ["POST"], "bearer": "token" }

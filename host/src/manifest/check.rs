@@ -238,6 +238,11 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
     if let Err(why) = base(target) {
         problems.add(format!("{path}.base"), why);
     }
+    for setting in target.base.settings() {
+        if properties(&manifest.settings_schema).is_none_or(|properties| !properties.contains_key(setting)) {
+            problems.add(format!("{path}.base"), format!("names the setting \"{setting}\", which the schema doesn't have"));
+        }
+    }
     for (field, secret) in target.secrets() {
         declared(manifest, secret, &format!("{path}.{field}"), problems);
     }
@@ -259,6 +264,11 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
             format!("\"{host}\" isn't of the form a.example.com or *.example.com"),
         );
     }
+    problems.check(!target.trusted_hosts || !target.hosts.is_empty(), format!("{path}.trusted_hosts"), "needs `hosts`");
+    if !target.json.is_empty() {
+        problems.check(target.form.is_empty(), format!("{path}.json"), "and `form` exclude each other: a body is one or the other");
+        problems.check(!target.json.contains_key(""), format!("{path}.json"), "has a member without a name");
+    }
     if let Some(most) = target.max_response_mb {
         problems.check((1..=100).contains(&most), format!("{path}.max_response_mb"), "is 1 to 100");
     }
@@ -268,6 +278,8 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
         problems.check(name_right && free, format!("{path}.header.{header}"), "isn't a header that a credential can be in");
         let value_right = reqwest::header::HeaderValue::from_str(&value.filled_with("x")).is_ok();
         problems.check(value_right, format!("{path}.header.{header}"), "has a value that no header can have");
+        let plain = value.settings().next().is_none();
+        problems.check(plain, format!("{path}.header.{header}"), "knows one placeholder, {secret:NAME}");
     }
     let authorization = target.header.keys().filter(|header| header.eq_ignore_ascii_case("authorization")).count();
     let ways = usize::from(target.bearer.is_some()) + usize::from(target.basic.is_some()) + authorization;
@@ -290,12 +302,15 @@ fn base(target: &Target) -> Result<(), String> {
     let Some((authority, _)) = text.strip_prefix("https://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) else {
         return Err("must begin with https://".to_owned());
     };
-    if authority.contains(['{', '}']) {
-        return Err("must name its host itself: {secret:NAME} stands in the path alone".to_owned());
+    let settings: Vec<&str> = target.base.settings().collect();
+    let host = settings.first().map(|setting| format!("{{setting:{setting}}}"));
+    if authority.contains(['{', '}']) && host.as_deref() != Some(authority) {
+        return Err("must name its host itself, or have a setting as its whole host: {secret:NAME} stands in the path alone".to_owned());
     }
     let unknown = |part: &TemplatePart| matches!(part, TemplatePart::Text(text) if text.contains(['{', '}']));
-    if target.base.parts().iter().any(unknown) {
-        return Err("knows one placeholder, {secret:NAME}".to_owned());
+    let in_path = settings.len() > usize::from(host.as_deref() == Some(authority));
+    if in_path || target.base.parts().iter().any(unknown) {
+        return Err("knows one placeholder in its path, {secret:NAME}".to_owned());
     }
     let url = Url::parse(&target.base.filled_with("x")).map_err(|error| error.to_string())?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {

@@ -23,6 +23,14 @@ pub struct OauthRecipe {
     pub token: Pattern,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_base_setting: Option<String>,
+    /// Where a refresh token is exchanged, if not at `token`; the same setting takes the place of its base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Pattern>,
+    /// What the provider calls the parameters of a request for a token: `code = "auth_code"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub token_params: BTreeMap<String, String>,
+    #[serde(default)]
+    pub token_body: TokenBody,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
     #[serde(default = "space")]
@@ -33,7 +41,7 @@ pub struct OauthRecipe {
     /// No scope is asked for where this one of `params` is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes_unless: Option<String>,
-    /// What the provider calls the client's id.
+    /// What the provider calls the client's id on the authorize page.
     #[serde(default = "client_id")]
     pub client_id_param: String,
     #[serde(default)]
@@ -48,6 +56,9 @@ pub struct OauthRecipe {
     /// The gateway refreshes so many seconds before the token expires, 60 to 2,592,000; without it, never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_ahead_s: Option<u32>,
+    /// The provider's codes for a refresh token that is dead, besides `invalid_grant`: a person has to authorise the account anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead_codes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +66,17 @@ pub struct OauthRecipe {
 pub struct When {
     pub setting: String,
     pub equals: Value,
+}
+
+/// How a request for a token is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenBody {
+    /// As the standard has it.
+    #[default]
+    Form,
+    /// The same parameters as a JSON object of texts.
+    Json,
 }
 
 /// How the gateway proves to the provider which app it is.
@@ -120,7 +142,7 @@ impl Manifest {
     /// The settings that say to which host credentials go. Those of an account with an app are the app's: they would tell
     /// where the operator's secret goes.
     pub fn base_settings(&self) -> impl Iterator<Item = &str> {
-        let targets = self.egress.values().filter_map(|target| target.base_setting.as_deref());
+        let targets = self.egress.values().flat_map(|target| target.base_setting.as_deref().into_iter().chain(target.base.settings()));
         let recipes = self.oauth.iter().flat_map(|recipe| [&recipe.authorize_base_setting, &recipe.token_base_setting]);
         targets.chain(recipes.filter_map(|setting| setting.as_deref()))
     }

@@ -7,11 +7,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_false;
+
 /// One of the manifest's `[egress.NAME]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// `https://host[:port]/path`; its path may hold secrets as `{secret:NAME}`. A request's path is appended.
+    /// `https://host[:port]/path`; its path may hold secrets as `{secret:NAME}`, and a setting may be its whole host:
+    /// `https://{setting:NAME}/path`. A request's path is appended.
     pub base: Template,
     /// A setting that, where it is set, takes the place of the base's scheme, host and port and is put before its path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,9 @@ pub struct Target {
     /// then. Credentials go to the base's own origin alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// Credentials go to the host of `hosts` that a request names too, and not on to where that one redirects.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trusted_hosts: bool,
     /// Query parameter to a secret's name; with a `?` behind it, it is left out while the secret isn't there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
@@ -42,6 +48,10 @@ pub struct Target {
     /// Form field to a secret's name: added to a form or multipart body, or to none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
+    /// Member to a secret's name: added at the top of a body that is a JSON object, or to none. With a `?` behind the name, it is left
+    /// out while the secret isn't there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub json: BTreeMap<String, String>,
 }
 
 /// HTTP basic authentication from two secrets.
@@ -65,16 +75,19 @@ impl Target {
         for (field, value) in &self.header {
             named.extend(value.named().into_iter().map(|secret| (format!("header.{field}"), secret)));
         }
+        named.extend(optional(&self.json).map(|(field, secret, _)| (format!("json.{field}"), secret)));
         named.extend(self.query_secrets().map(|(field, secret, _)| (format!("query.{field}"), secret)));
         named
     }
 
     /// Each query parameter with its secret, and whether it may be left out.
     pub fn query_secrets(&self) -> impl Iterator<Item = (&str, &str, bool)> {
-        self.query.iter().map(|(field, secret)| match secret.strip_suffix('?') {
-            Some(secret) => (field.as_str(), secret, true),
-            None => (field.as_str(), secret.as_str(), false),
-        })
+        optional(&self.query)
+    }
+
+    /// Each member of a JSON body with its secret, and whether it may be left out.
+    pub fn json_secrets(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        optional(&self.json)
     }
 
     /// May a request name this host itself?
@@ -93,6 +106,14 @@ impl Target {
     }
 }
 
+/// Each field with its secret, and whether a `?` stands behind that.
+fn optional(fields: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str, bool)> {
+    fields.iter().map(|(field, secret)| match secret.strip_suffix('?') {
+        Some(secret) => (field.as_str(), secret, true),
+        None => (field.as_str(), secret.as_str(), false),
+    })
+}
+
 /// Whether a host is the one named, or, where `*.` stands before the name, one beneath it.
 pub fn host_matches(pattern: &str, host: &str) -> bool {
     let host = host.to_ascii_lowercase();
@@ -102,7 +123,7 @@ pub fn host_matches(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Text with `{secret:NAME}` in it.
+/// Text with `{secret:NAME}` in it, and `{setting:NAME}` in a base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Template(Vec<TemplatePart>);
@@ -112,6 +133,8 @@ pub enum TemplatePart {
     Text(String),
     /// A secret's name.
     Secret(String),
+    /// A setting's name.
+    Setting(String),
 }
 
 impl Template {
@@ -123,7 +146,15 @@ impl Template {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             TemplatePart::Secret(name) => Some(name.as_str()),
-            TemplatePart::Text(_) => None,
+            TemplatePart::Text(_) | TemplatePart::Setting(_) => None,
+        })
+    }
+
+    /// The settings in braces.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            TemplatePart::Setting(name) => Some(name.as_str()),
+            TemplatePart::Text(_) | TemplatePart::Secret(_) => None,
         })
     }
 
@@ -142,22 +173,32 @@ impl Template {
         }
     }
 
-    /// With every secret replaced by the same harmless text: for looking at the rest.
+    /// With every secret and setting replaced by the same harmless text: for looking at the rest.
     pub fn filled_with(&self, text: &str) -> String {
         self.0.iter().map(|part| if let TemplatePart::Text(own) = part { own } else { text }).collect()
     }
+}
+
+/// The first placeholder with what stands before and after it.
+fn next_placeholder(text: &str) -> Option<(&str, TemplatePart, &str)> {
+    let word = |word: &str| text.find(word).map(|at| (at, word.len()));
+    let (secret, setting) = (word("{secret:"), word("{setting:"));
+    let (at, length) = [secret, setting].into_iter().flatten().min()?;
+    let (name, after) = text.get(at + length..)?.split_once('}')?;
+    let name = name.to_owned();
+    let part = if secret == Some((at, length)) { TemplatePart::Secret(name) } else { TemplatePart::Setting(name) };
+    Some((text.get(..at)?, part, after))
 }
 
 impl From<String> for Template {
     fn from(text: String) -> Self {
         let mut parts = Vec::new();
         let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("{secret:") {
-            let Some((name, after)) = after.split_once('}') else { break };
+        while let Some((before, part, after)) = next_placeholder(rest) {
             if !before.is_empty() {
                 parts.push(TemplatePart::Text(before.to_owned()));
             }
-            parts.push(TemplatePart::Secret(name.to_owned()));
+            parts.push(part);
             rest = after;
         }
         if !rest.is_empty() {
@@ -186,6 +227,7 @@ impl fmt::Display for Template {
         self.0.iter().try_for_each(|part| match part {
             TemplatePart::Text(text) => f.write_str(text),
             TemplatePart::Secret(name) => write!(f, "{{secret:{name}}}"),
+            TemplatePart::Setting(name) => write!(f, "{{setting:{name}}}"),
         })
     }
 }

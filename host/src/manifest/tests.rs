@@ -152,7 +152,7 @@ fn a_schema_that_does_not_compile_is_refused() {
 #[test]
 fn a_timestamp_and_its_header_need_each_other() {
     let recipe = |signed: &str, header: Option<&str>| {
-        Verify::Hmac(HmacRecipe {
+        Verify::Hmac(Box::new(HmacRecipe {
             header: "x-signature".to_owned(),
             also_headers: Vec::new(),
             secret: "webhook_secret".to_owned(),
@@ -168,7 +168,7 @@ fn a_timestamp_and_its_header_need_each_other() {
             signature_field: None,
             tolerance_s: None,
             tolerance_setting: None,
-        })
+        }))
     };
     let set = |verify: Verify| telegram_with(|manifest| manifest.webhook.as_mut().unwrap().verify = verify);
     assert!(set(recipe("v0:{timestamp}:{body}", Some("x-timestamp"))).is_ok());

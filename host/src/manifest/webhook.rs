@@ -150,7 +150,7 @@ pub enum Verify {
     /// A header holds the secret itself.
     SecretHeader(SecretHeader),
     /// A header holds a keyed hash of the body (Slack, Standard Webhooks).
-    Hmac(HmacRecipe),
+    Hmac(Box<HmacRecipe>),
     /// The provider proves nothing; the account's URL is the only secret.
     None {},
 }

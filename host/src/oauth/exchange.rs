@@ -6,10 +6,12 @@ use std::{pin::Pin, time::Duration};
 use axum::http::{Request, Response, StatusCode, header};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
-    basic::{BasicClient, BasicTokenResponse},
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse as _, TokenUrl,
+    basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -18,7 +20,7 @@ use crate::{
     apps,
     domain::provider_app::{ProviderApp, as_text},
     egress::{AskError, Egress, Scanner},
-    manifest::{ClientAuth, OauthRecipe, Pattern, Placeholder, PlaceholderSource},
+    manifest::{ClientAuth, OauthRecipe, Pattern, Placeholder, PlaceholderSource, TokenBody},
     secrets::Secret,
     store,
 };
@@ -31,7 +33,27 @@ const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_
 /// Where a token's object stands in what providers answer.
 const HOLDERS: [&str; 3] = ["", "/data/0", "/data"];
 
-type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// What providers tell besides what the standard has.
+#[derive(Debug, Serialize, Deserialize)]
+struct Extra {
+    refresh_token_expires_in: Option<u64>,
+}
+
+impl ExtraTokenFields for Extra {}
+
+type TokenAnswer = StandardTokenResponse<Extra, BasicTokenType>;
+type Client = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
 
 /// A recipe as it is for one account.
 pub(super) struct Registration {
@@ -39,6 +61,7 @@ pub(super) struct Registration {
     client_secret: Option<Secret>,
     authorize: Url,
     token: Url,
+    refresh: Url,
     params: Vec<(String, String)>,
     recipe: OauthRecipe,
 }
@@ -48,6 +71,8 @@ pub(super) struct Tokens {
     pub(super) access: Secret,
     pub(super) refresh: Option<Secret>,
     pub(super) expires_in: Option<Duration>,
+    /// Of the refresh token.
+    pub(super) refresh_expires_in: Option<Duration>,
 }
 
 /// Why it gave nothing.
@@ -99,16 +124,18 @@ impl Registration {
             client_secret,
             authorize: url(&recipe.authorize, &recipe.authorize_base_setting)?,
             token: url(&recipe.token, &recipe.token_base_setting)?,
+            refresh: url(recipe.refresh.as_ref().unwrap_or(&recipe.token), &recipe.token_base_setting)?,
             params,
             recipe: recipe.clone(),
         })
     }
 
-    fn client(&self, redirect_uri: &str) -> Result<Client, String> {
+    /// For requests for tokens to the URL.
+    fn client(&self, token: &Url, redirect_uri: &str) -> Result<Client, String> {
         let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|error| format!("the redirect URL: {error}"))?;
-        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
+        let client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(self.authorize.clone()))
-            .set_token_uri(TokenUrl::from_url(self.token.clone()))
+            .set_token_uri(TokenUrl::from_url(token.clone()))
             .set_redirect_uri(redirect)
             .set_auth_type(match self.recipe.client_auth {
                 ClientAuth::Body => AuthType::RequestBody,
@@ -122,7 +149,7 @@ impl Registration {
 
     /// The provider's page, where the user says yes or no.
     pub(super) fn authorize_url(&self, redirect_uri: &str, state: &str, verifier: Option<&Secret>) -> Result<Url, String> {
-        let client = self.client(redirect_uri)?;
+        let client = self.client(&self.token, redirect_uri)?;
         let mut request = client.authorize_url(|| CsrfToken::new(state.to_owned()));
         if let Some(verifier) = verifier {
             let verifier = PkceCodeVerifier::new(verifier.expose().to_owned());
@@ -141,14 +168,33 @@ impl Registration {
         let (mut url, _) = request.url();
         if recipe.client_id_param != "client_id" {
             let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-            url.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| (self.param(name), value)));
+            let renamed = |name: &String| if name == "client_id" { recipe.client_id_param.clone() } else { name.clone() };
+            url.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| (renamed(name), value)));
         }
         Ok(url)
     }
 
-    /// What the provider calls a parameter.
-    fn param<'a>(&'a self, name: &'a str) -> &'a str {
-        if name == "client_id" { &self.recipe.client_id_param } else { name }
+    /// A request for a token as the provider has it: its names, and its kind of body.
+    fn written(&self, mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+        let recipe = &self.recipe;
+        if recipe.token_params.is_empty() && recipe.token_body == TokenBody::Form {
+            return request;
+        }
+        let param = |name: String| recipe.token_params.get(&name).cloned().unwrap_or(name);
+        let pairs = url::form_urlencoded::parse(request.body()).into_owned().map(|(name, value)| (param(name), value));
+        let (body, kind) = match recipe.token_body {
+            TokenBody::Form => {
+                let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                (form, "application/x-www-form-urlencoded")
+            }
+            TokenBody::Json => {
+                let object: Map<String, Value> = pairs.map(|(name, value)| (name, Value::from(value))).collect();
+                (Value::Object(object).to_string(), "application/json")
+            }
+        };
+        *request.body_mut() = body.into_bytes();
+        request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+        request
     }
 
     pub(super) async fn exchange_code(
@@ -158,7 +204,7 @@ impl Registration {
         code: &str,
         verifier: Option<&Secret>,
     ) -> Result<Tokens, ExchangeError> {
-        let client = self.client(redirect_uri).map_err(ExchangeError::Malformed)?;
+        let client = self.client(&self.token, redirect_uri).map_err(ExchangeError::Malformed)?;
         let mut request = client.exchange_code(AuthorizationCode::new(code.to_owned()));
         if let Some(verifier) = verifier {
             request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()));
@@ -167,18 +213,13 @@ impl Registration {
     }
 
     pub(super) async fn exchange_refresh(&self, egress: &Egress, redirect_uri: &str, refresh: &Secret) -> Result<Tokens, ExchangeError> {
-        let client = self.client(redirect_uri).map_err(ExchangeError::Malformed)?;
+        let client = self.client(&self.refresh, redirect_uri).map_err(ExchangeError::Malformed)?;
         let refresh = RefreshToken::new(refresh.expose().to_owned());
         self.got(client.exchange_refresh_token(&refresh).request_async(&Asking { registration: self, egress }).await)
     }
 
-    async fn ask(&self, egress: &Egress, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, AskError> {
-        if self.recipe.client_id_param != "client_id" {
-            let pairs: Vec<(String, String)> = url::form_urlencoded::parse(request.body()).into_owned().collect();
-            let renamed = pairs.iter().map(|(name, value)| (self.param(name), value));
-            *request.body_mut() = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(renamed).finish().into_bytes();
-        }
-        let answer = egress.ask(request, WITHIN).await?;
+    async fn ask(&self, egress: &Egress, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, AskError> {
+        let answer = egress.ask(self.written(request), WITHIN).await?;
         let status = answer.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Err(AskError::Unreachable(format!("the provider answers {}", status.as_u16())));
@@ -186,15 +227,13 @@ impl Registration {
         Ok(even(&answer))
     }
 
-    fn got(
-        &self,
-        answer: Result<BasicTokenResponse, RequestTokenError<AskError, oauth2::basic::BasicErrorResponse>>,
-    ) -> Result<Tokens, ExchangeError> {
+    fn got(&self, answer: Result<TokenAnswer, RequestTokenError<AskError, BasicErrorResponse>>) -> Result<Tokens, ExchangeError> {
         match answer {
             Ok(tokens) => Ok(Tokens {
                 access: Secret::new(tokens.access_token().secret().clone()),
                 refresh: tokens.refresh_token().map(|token| Secret::new(token.secret().clone())),
                 expires_in: tokens.expires_in(),
+                refresh_expires_in: tokens.extra_fields().refresh_token_expires_in.map(Duration::from_secs),
             }),
             Err(RequestTokenError::ServerResponse(refused)) => {
                 let text = refused.error_description().cloned().unwrap_or_else(|| "The provider gave no token.".to_owned());
@@ -262,9 +301,15 @@ fn token(holder: &Value) -> Option<Value> {
     if let Some(refresh) = text("refresh_token") {
         token.insert("refresh_token".to_owned(), json!(refresh));
     }
-    let seconds = holder.get("expires_in").and_then(|span| span.as_u64().or_else(|| span.as_str()?.parse().ok()));
-    if let Some(seconds) = seconds.filter(|seconds| *seconds > 0) {
+    let seconds = |name: &str| {
+        let seconds: Option<u64> = holder.get(name).and_then(|span| span.as_u64().or_else(|| span.as_str()?.parse().ok()));
+        seconds.filter(|seconds| *seconds > 0)
+    };
+    if let Some(seconds) = seconds("expires_in") {
         token.insert("expires_in".to_owned(), json!(seconds));
+    }
+    if let Some(seconds) = seconds("refresh_token_expires_in").or_else(|| seconds("refresh_expires_in")) {
+        token.insert("refresh_token_expires_in".to_owned(), json!(seconds));
     }
     Some(Value::Object(token))
 }
@@ -386,10 +431,54 @@ mod tests {
             (400, r#"{"error":{"message":"Wrong redirect","type":"AuthFault","code":100}}"#, "AuthFault", "Wrong redirect"),
             (400, r#"{"error_type":"AuthFault","code":400,"error_message":"No."}"#, "AuthFault", "No."),
             (200, r#"{"error":"access_denied"}"#, "access_denied", "The provider answered 200 without a token."),
+            (200, r#"{"code":40105,"message":"Token is dead.","request_id":"r"}"#, "40105", "Token is dead."),
             (401, "<html>", "http_401", "The provider answered 401 without a token."),
             (200, r#"{"access_token":""}"#, "http_200", "The provider answered 200 without a token."),
         ] {
             assert_eq!(evened(status, body), (400, json!({"error": code, "error_description": words})), "{body}");
         }
+    }
+
+    #[test]
+    fn the_life_of_a_refresh_token_is_told_by_either_name() {
+        for name in ["refresh_token_expires_in", "refresh_expires_in"] {
+            let whole = evened(200, &format!(r#"{{"code":0,"data":{{"access_token":"T","refresh_token":"R","{name}":31536000}}}}"#)).1;
+            assert_eq!(whole["refresh_token_expires_in"], json!(31_536_000), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_for_a_token_is_written_as_the_provider_has_it() {
+        let written = |more: &Value| {
+            let registration = registration(&recipe(more), &json!({"version": "1"}), &json!({})).unwrap();
+            let request = Request::post("https://api.example.com/token").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = request.body(b"grant_type=authorization_code&code=a%26b&client_id=77".to_vec()).unwrap();
+            let written = registration.written(request);
+            let kind = written.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+            (kind, String::from_utf8(written.into_body()).unwrap())
+        };
+        let form = "application/x-www-form-urlencoded".to_owned();
+        let plain = "grant_type=authorization_code&code=a%26b&client_id=77".to_owned();
+        assert_eq!(written(&json!({"client_id_param": "client_key"})), (form.clone(), plain), "that name is the authorize page's");
+        let renamed = "grant_type=authorization_code&auth_code=a%26b&client_id=77".to_owned();
+        assert_eq!(written(&json!({"token_params": {"code": "auth_code"}})), (form, renamed));
+        let (kind, body) = written(&json!({"token_params": {"code": "auth_code"}, "token_body": "json"}));
+        assert_eq!(kind, "application/json");
+        let object = json!({"grant_type": "authorization_code", "auth_code": "a&b", "client_id": "77"});
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), object);
+    }
+
+    #[test]
+    fn a_refresh_may_have_an_address_of_its_own() {
+        let urls = |more: &Value, settings: &Value| {
+            let registration = registration(&recipe(more), settings, &json!({})).unwrap();
+            (registration.token.to_string(), registration.refresh.to_string())
+        };
+        let token = "https://api.example.com/v1/token".to_owned();
+        assert_eq!(urls(&json!({}), &json!({"version": "v1"})), (token.clone(), token.clone()));
+        let more = json!({"refresh": "https://api.example.com/{setting:version}/refresh/", "token_base_setting": "base"});
+        assert_eq!(urls(&more, &json!({"version": "v1"})), (token, "https://api.example.com/v1/refresh/".to_owned()));
+        let there = urls(&more, &json!({"version": "v1", "base": "http://127.0.0.1:9"}));
+        assert_eq!(there, ("http://127.0.0.1:9/v1/token".to_owned(), "http://127.0.0.1:9/v1/refresh/".to_owned()));
     }
 }

@@ -283,10 +283,15 @@ async fn keep_tokens(app: &App, account: &Account, flow: &Flow, tokens: Tokens) 
     let is_granted = |name: &str| manifest.secrets.get(name).is_some_and(SecretSpec::is_granted);
     let granted = had.into_iter().filter(|secret| is_granted(&secret.name));
     let secrets = granted.map(|SealedSecret { name, sealed, last4 }| KeptSecret { name, sealed: hex::encode(sealed), last4 }).collect();
-    let kept = Kept { secrets, expires_at: account.oauth_expires_at.map(At::micros) };
+    let kept = Kept {
+        secrets,
+        expires_at: account.oauth_expires_at.map(At::micros),
+        refresh_expires_at: account.oauth_refresh_expires_at.map(At::micros),
+    };
     if !store::oauth::keep(&mut tx, &flow.id, &kept).await? {
         return Ok(false);
     }
+    store::oauth::set_refresh_expiry(&mut tx, &account.id, None).await?;
     store_tokens(app, &mut tx, account, recipe, tokens, now).await?;
     if let Some(refresh) = recipe.refresh_token.as_ref() {
         // Whatever refresh token there was belongs to the grant before.
@@ -304,7 +309,8 @@ async fn keep_tokens(app: &App, account: &Account, flow: &Flow, tokens: Tokens) 
     Ok(true)
 }
 
-/// Seals the access token, the refresh token where there is one, and when they expire: in one transaction.
+/// Seals the access token, the refresh token where there is one, and when they expire: in one transaction. What was known of the
+/// refresh token's life stays where the provider says nothing of either.
 pub(super) async fn store_tokens(
     app: &App,
     tx: &mut Tx,
@@ -314,10 +320,15 @@ pub(super) async fn store_tokens(
     now: At,
 ) -> store::Result<()> {
     let mut sealed = vec![(recipe.access_token.clone(), tokens.access)];
+    let told = tokens.refresh_expires_in.map(|span| now.plus(span));
+    if told.is_some() || tokens.refresh.is_some() {
+        store::oauth::set_refresh_expiry(tx, &account.id, told).await?;
+    }
     if let (Some(name), Some(refresh)) = (&recipe.refresh_token, tokens.refresh) {
         sealed.push((name.clone(), refresh));
     }
     accounts::seal(app, tx, account, &sealed, now).await?;
+    store::oauth::set_renewed(tx, &account.id, now).await?;
     store::oauth::set_expiry(tx, &account.id, tokens.expires_in.map(|span| now.plus(span))).await
 }
 
@@ -400,6 +411,7 @@ async fn give_back(app: &App, tx: &mut Tx, account: &Account, flow: &Flow, outco
         store::secrets::put(tx, &account.id, &SealedSecret { name: name.clone(), sealed, last4: last4.clone() }, now).await?;
     }
     store::oauth::set_expiry(tx, &account.id, kept.expires_at.map(At::from_micros)).await?;
+    store::oauth::set_refresh_expiry(tx, &account.id, kept.refresh_expires_at.map(At::from_micros)).await?;
     store::jobs::cancel(tx, &account.id, OAUTH_REFRESH).await?;
     Ok(true)
 }

@@ -8,7 +8,7 @@ use super::{
     flow,
 };
 use crate::{
-    accounts,
+    accounts::{self, HEALTH},
     app::App,
     apps,
     clock::At,
@@ -53,7 +53,7 @@ pub async fn refresh(app: &Arc<App>, account: &Account, job: &DueJob) -> Option<
     let result = match ask(app, account, &manifest, recipe).await {
         Ok(Asked::Tokens(tokens)) => store_new(app, account, &manifest, recipe, tokens, job).await,
         Ok(Asked::Nothing) => Ok(None),
-        Ok(Asked::Failed(error)) => failed(app, account, error, job).await,
+        Ok(Asked::Failed(error)) => failed(app, account, recipe, error, job).await,
         Err(error) => Err(error),
     };
     result.unwrap_or_else(|error| {
@@ -94,13 +94,20 @@ async fn store_new(
     let renewed = store::accounts::find(&mut tx, &account.id).await?;
     let note = Note::new(account, LogKind::Oauth, LogLevel::Info, "oauth_refreshed", "The provider gave a new access token.");
     app.logbook.note_in(&mut tx, note).await?;
+    // What was found with the old token is looked at again.
+    let is_ill = |account: &Account| {
+        account.standing.connection == Connection::NeedsReauth || account.health.as_ref().is_some_and(|report| !report.ok)
+    };
+    if renewed.as_ref().is_some_and(is_ill) {
+        store::jobs::hasten(&mut tx, &account.id, HEALTH, now).await?;
+    }
     accounts::commit(app, tx, &account.id).await?;
     let due = renewed.and_then(|renewed| refresh_due(manifest, &renewed));
     // One that lives shorter than it is refreshed ahead isn't refreshed all the time.
     Ok(due.map(|due| due.since(now).unwrap_or_default().max(BACKOFF)))
 }
 
-async fn failed(app: &App, account: &Account, error: ExchangeError, job: &DueJob) -> store::Result<Option<Duration>> {
+async fn failed(app: &App, account: &Account, recipe: &OauthRecipe, error: ExchangeError, job: &DueJob) -> store::Result<Option<Duration>> {
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     if !store::jobs::is_held(&mut tx, job).await? {
@@ -108,7 +115,8 @@ async fn failed(app: &App, account: &Account, error: ExchangeError, job: &DueJob
     }
     let (reason, is_dead) = match error {
         ExchangeError::Refused { code, text } => {
-            (format!("The provider gives no new access token: {text} ({code})"), code == "invalid_grant")
+            let is_dead = code == "invalid_grant" || recipe.dead_codes.contains(&code);
+            (format!("The provider gives no new access token: {text} ({code})"), is_dead)
         }
         ExchangeError::Unreachable(why) => (format!("The provider can't be reached for a new access token: {why}"), false),
         ExchangeError::Malformed(why) => (format!("The provider can't be asked for a new access token: {why}"), false),

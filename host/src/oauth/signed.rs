@@ -114,6 +114,7 @@ async fn take_away(app: &App, account_id: &str, forgotten_route: Option<&String>
         store::secrets::remove(&mut tx, account_id, name).await?;
     }
     store::oauth::set_expiry(&mut tx, account_id, None).await?;
+    store::oauth::set_refresh_expiry(&mut tx, account_id, None).await?;
     // Tokens from before that were set aside go with the flow.
     store::oauth::settle_all(&mut tx, account_id, "deauthorized", now).await?;
     for job in [OAUTH_REFRESH, OAUTH_EXPIRE] {

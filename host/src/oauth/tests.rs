@@ -14,15 +14,19 @@ use crate::{
     accounts::{self, OAUTH_REFRESH},
     apps::{self, NewApp},
     boot::Gateway,
+    clock::At,
     config::{Config, Overrides},
-    domain::account::{Connection, Standing},
+    domain::{
+        account::{Connection, Standing},
+        failure::{Failure, FailureClass},
+    },
     manifest::Manifest,
     secrets::Secret,
     store::people::Owner,
 };
 
-struct World {
-    app: Arc<App>,
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
     provider_app: ProviderApp,
     account: Account,
     /// What the provider was asked.
@@ -58,6 +62,14 @@ fn provider(asked: Arc<Mutex<Vec<String>>>, answer: Arc<Mutex<(u16, String)>>) -
 }
 
 async fn world() -> World {
+    world_with(&json!({"scopes": ["read"], "pkce": true})).await
+}
+
+/// A recipe with more in it.
+pub(crate) async fn world_with(more: &Value) -> World {
+    let mut recipe = json!({"authorize": "https://login.example.com/dialog", "token": "https://api.example.com/token",
+        "access_token": "token", "refresh_token": "refresh", "refresh_ahead_s": 3600});
+    recipe.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let folder = tempfile::tempdir().unwrap();
     let (asked, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new((200, String::new()))));
     let base = provider(Arc::clone(&asked), Arc::clone(&answer));
@@ -77,8 +89,7 @@ async fn world() -> World {
             "page": {"title": "Page token", "from": "captured"},
             "app_secret": {"title": "App secret", "from": "app", "field": "client_secret"},
         },
-        "oauth": [{"authorize": "https://login.example.com/dialog", "token": "https://api.example.com/token", "scopes": ["read"],
-            "pkce": true, "access_token": "token", "refresh_token": "refresh", "refresh_ahead_s": 3600}],
+        "oauth": [recipe],
         "signed_callbacks": {"field": "signed_request", "secret": "app_secret", "subject": "/user_id", "route": "user:{subject}"},
         "capabilities": {},
     });
@@ -132,7 +143,7 @@ async fn world() -> World {
 }
 
 impl World {
-    async fn account(&self) -> Account {
+    pub(crate) async fn account(&self) -> Account {
         store::accounts::find(&self.app.db, "account").await.unwrap().unwrap()
     }
 
@@ -147,7 +158,7 @@ impl World {
     }
 
     /// The account has these, and stands so.
-    async fn has(&self, secrets: &[(&str, &str)], standing: &Standing) {
+    pub(crate) async fn has(&self, secrets: &[(&str, &str)], standing: &Standing) {
         let now = self.app.clock.now();
         let secrets: Vec<(String, Secret)> = secrets.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value))).collect();
         let mut tx = self.app.db.begin_ordered().await.unwrap();
@@ -155,6 +166,21 @@ impl World {
         store::accounts::set_app(&mut tx, "account", Some(&self.provider_app.id), now).await.unwrap();
         accounts::stand(&self.app, &mut tx, Owner { organization_id: "org", account_id: "account" }, standing, now).await.unwrap();
         accounts::commit(&self.app, tx, "account").await.unwrap();
+    }
+
+    /// The account's refresh, claimed where it is due.
+    async fn due_refresh(&self) -> Option<store::jobs::DueJob> {
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.begin().await.unwrap();
+        let due = store::jobs::claim(&mut tx, "node", now, now.plus(Duration::from_secs(90)), 10).await.unwrap();
+        tx.commit().await.unwrap();
+        due.into_iter().find(|job| job.job == OAUTH_REFRESH)
+    }
+
+    /// The provider refuses the token that the account had when it was read.
+    async fn refused(&self, asked: &Account, code: &str) {
+        let failure = Failure::new(FailureClass::Unauthorized, code, "The token is dead.");
+        accounts::stand_after(&self.app, asked, &failure).await.unwrap();
     }
 
     fn answers(&self, status: u16, body: &Value) {
@@ -329,4 +355,115 @@ async fn an_app_is_changed_field_by_field_and_stays_while_accounts_use_it() {
     assert_eq!(serving(None).await.unwrap().unwrap().id, *id, "one alone is taken by itself");
     assert_eq!(serving(Some("gone")).await.unwrap_err().body.errors[0].pointer, "/app_id");
     assert!(apps::serving(&app.db, "OTHER", Some(id)).await.is_err() && apps::serving(&app.db, "OTHER", None).await.unwrap().is_none());
+}
+
+const BENT: &str = r#"{"token_body": "json", "token_params": {"client_id": "app", "refresh_token": "old"},
+    "refresh": "https://api.example.com/renew/", "dead_codes": ["40105"]}"#;
+
+#[tokio::test]
+async fn a_provider_may_want_json_and_have_its_own_words_for_a_dead_token() {
+    let world = world_with(&serde_json::from_str(BENT).unwrap()).await;
+    world.has(&[("token", "t1"), ("refresh", "r1")], &Standing::plain(Connection::Connected)).await;
+    let renew = async || {
+        let mut tx = world.app.db.begin().await.unwrap();
+        store::oauth::set_expiry(&mut tx, "account", Some(world.app.clock.now())).await.unwrap();
+        store::jobs::schedule(&mut tx, "account", OAUTH_REFRESH, world.app.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let job = world.due_refresh().await.unwrap();
+        refresh(&world.app, &world.account().await, &job).await
+    };
+    let given = json!({"access_token": "t2", "refresh_token": "r2", "expires_in": 86_400, "refresh_token_expires_in": 31_536_000});
+    world.answers(200, &json!({"code": 0, "message": "OK", "data": given}));
+    let began = world.app.clock.now();
+    assert!(renew().await.is_some());
+    let asked = world.asked.lock().unwrap().pop().unwrap();
+    let (head, body) = asked.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /renew/ HTTP") && head.contains("content-type: application/json"), "{head}");
+    let right = json!({"grant_type": "refresh_token", "old": "r1", "app": "77", "client_secret": "hunter2-hunter2"});
+    assert_eq!(serde_json::from_str::<Value>(body).unwrap(), right);
+
+    let account = world.account().await;
+    let lives = |at: Option<At>| at.unwrap().since(began).unwrap().as_secs();
+    assert!((86_400..86_410).contains(&lives(account.oauth_expires_at)), "{account:?}");
+    assert!((31_536_000..31_536_010).contains(&lives(account.oauth_refresh_expires_at)), "{account:?}");
+    let extras = crate::plugins::Version::extras(&world.app, &account, None);
+    for (name, at) in [("token_expires_ms", account.oauth_expires_at), ("refresh_expires_ms", account.oauth_refresh_expires_at)] {
+        let told = extras.iter().find(|field| field.name == name).map(|field| field.value.clone());
+        assert_eq!(told, at.map(|at| at.millis().to_string()), "{name}");
+    }
+
+    // An answer that tells of no refresh token changes nothing of it; one with another and no word on its life, does.
+    world.answers(200, &json!({"access_token": "t3", "expires_in": 86_400}));
+    renew().await;
+    assert_eq!(world.account().await.oauth_refresh_expires_at, account.oauth_refresh_expires_at);
+    world.answers(200, &json!({"access_token": "t4", "refresh_token": "r4", "expires_in": 86_400}));
+    renew().await;
+    assert_eq!(world.account().await.oauth_refresh_expires_at, None);
+
+    world.answers(200, &json!({"code": 40100, "message": "Too often."}));
+    assert!(renew().await.is_some());
+    assert_eq!(world.stood().await.0, Connection::Connected);
+    world.answers(200, &json!({"code": 40105, "message": "The refresh token is dead."}));
+    assert_eq!(renew().await, None);
+    assert_eq!(world.stood().await, (Connection::NeedsReauth, Some("oauth_refresh_refused".to_owned())));
+}
+
+#[tokio::test]
+async fn a_token_that_dies_early_is_renewed_once() {
+    let world = world().await;
+    world.has(&[("token", "t1"), ("refresh", "r1")], &Standing::plain(Connection::Connected)).await;
+    assert!(world.due_refresh().await.is_none());
+    let asked = world.account().await;
+    world.refused(&asked, "token_expired").await;
+    world.refused(&asked, "token_expired").await;
+    assert_eq!(world.stood().await, (Connection::Connected, None));
+    let job = world.due_refresh().await.unwrap();
+
+    // While one is asked for, another refusal takes the job from nobody: the new tokens would be lost.
+    world.refused(&asked, "token_expired").await;
+    assert!(world.due_refresh().await.is_none());
+    world.answers(200, &json!({"access_token": "t2", "refresh_token": "r2", "expires_in": 7200}));
+    assert!(refresh(&world.app, &world.account().await, &job).await.is_some());
+    assert_eq!(world.secrets().await, [("refresh".to_owned(), "r2".to_owned()), ("token".to_owned(), "t2".to_owned())]);
+
+    // What was under way with the old token says nothing of the new one.
+    world.refused(&asked, "token_expired").await;
+    assert_eq!(world.stood().await, (Connection::Connected, None));
+    let fresh = world.account().await;
+    world.refused(&fresh, "token_expired").await;
+    assert_eq!(world.stood().await, (Connection::NeedsReauth, Some("token_expired".to_owned())), "a token so fresh isn't the cause");
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_refused_asks_for_a_person() {
+    let world = world().await;
+    world.has(&[("token", "t1"), ("refresh", "r1")], &Standing::plain(Connection::Connected)).await;
+    world.refused(&world.account().await, "token_expired").await;
+    world.answers(400, &json!({"error": "invalid_grant"}));
+    let job = world.due_refresh().await.unwrap();
+    assert_eq!(refresh(&world.app, &world.account().await, &job).await, None);
+    assert_eq!(world.stood().await, (Connection::NeedsReauth, Some("oauth_refresh_refused".to_owned())));
+}
+
+#[tokio::test]
+async fn a_refusal_that_no_refresh_mends_is_told_at_once() {
+    let world = world().await;
+    let connected = Standing::plain(Connection::Connected);
+    world.has(&[("token", "t1")], &connected).await;
+    world.refused(&world.account().await, "token_expired").await;
+    assert_eq!(world.stood().await.0, Connection::NeedsReauth, "there is no refresh token");
+
+    world.has(&[("refresh", "r1")], &connected).await;
+    world.refused(&world.account().await, "logged_out").await;
+    assert!(!world.stood().await.0.is_connected());
+
+    world.has(&[], &connected).await;
+    let mut tx = world.app.db.begin().await.unwrap();
+    for _ in 0..5 {
+        store::oauth::count_failure(&mut tx, "account").await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    world.refused(&world.account().await, "token_expired").await;
+    assert_eq!(world.stood().await.0, Connection::NeedsReauth, "it was tried often enough");
+    assert!(world.due_refresh().await.is_none());
 }

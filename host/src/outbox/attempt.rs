@@ -15,6 +15,7 @@ use super::{
     settle::{Outcome, settle},
 };
 use crate::{
+    accounts,
     app::App,
     clock::At,
     domain::{
@@ -73,9 +74,23 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
         }
         Ok(Err(fault)) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),
     };
+    let outcome = renewed(app, &account, outcome).await;
     crash::point(app, crash::Step::Answered);
     let host = host.lock().unwrap_or_else(PoisonError::into_inner).clone();
     settle(app, claim, outcome, Some(&version), &host).await
+}
+
+/// Of a message that was refused for a token that died early, and of which nothing went: it goes with the new one.
+async fn renewed(app: &App, account: &Account, outcome: Outcome) -> Outcome {
+    let Outcome::Sent { accepted, failure: Some(failure), facts } = &outcome else { return outcome };
+    match accounts::is_renewed(app, account, failure).await {
+        Ok(true) if accepted.is_empty() && facts.is_empty() => Outcome::Postponed(failure.clone()),
+        Ok(_) => outcome,
+        Err(error) => {
+            tracing::error!(account.id = %account.id, %error, "a new access token could not be asked for");
+            outcome
+        }
+    }
 }
 
 /// Settles a message whose time was over before it could go.
@@ -154,5 +169,39 @@ impl Work for Mark {
 
     async fn write(&self, tx: &mut Tx) -> store::Result<bool> {
         store::outbox::mark_dispatched(tx, &self.claim, &self.digest, self.now).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        domain::{
+            account::{Connection, Standing},
+            message::Accepted,
+        },
+        oauth::tests::world_with,
+    };
+
+    #[tokio::test]
+    async fn a_message_that_was_refused_for_a_dead_token_waits_for_the_new_one() {
+        let world = world_with(&json!({})).await;
+        world.has(&[("token", "t1"), ("refresh", "r1")], &Standing::plain(Connection::Connected)).await;
+        let account = world.account().await;
+        let sent = |class, accepted: Vec<Accepted>| Outcome::Sent {
+            accepted,
+            failure: Some(Failure::new(class, "token_expired", "The token is dead.")),
+            facts: Vec::new(),
+        };
+        let postponed = renewed(&world.app, &account, sent(FailureClass::Unauthorized, Vec::new())).await;
+        assert!(matches!(postponed, Outcome::Postponed(failure) if failure.class == FailureClass::Unauthorized));
+        let other = renewed(&world.app, &account, sent(FailureClass::Forbidden, Vec::new())).await;
+        assert!(matches!(other, Outcome::Sent { .. }));
+        let part: Accepted = Accepted { part: 0, external_id: Some("1".to_owned()), extras: Default::default() };
+        let partly = renewed(&world.app, &account, sent(FailureClass::Unauthorized, vec![part])).await;
+        assert!(matches!(partly, Outcome::Sent { .. }), "what went must be kept");
+        assert_eq!(world.account().await.standing.connection, Connection::Connected);
     }
 }

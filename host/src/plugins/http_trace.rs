@@ -107,7 +107,8 @@ fn host(manifest: &Manifest, settings: &Value, request: &HttpRequest) -> String 
         return named;
     }
     let setting = target.base_setting.as_ref().and_then(|name| settings.get(name)?.as_str()).filter(|base| !base.is_empty());
-    let base = setting.map_or_else(|| target.base.filled_with("x"), str::to_owned);
+    let own = target.base.settings().next().and_then(|name| settings.get(name)?.as_str()).unwrap_or("x");
+    let base = setting.map_or_else(|| target.base.filled_with(own), str::to_owned);
     Url::parse(&base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 

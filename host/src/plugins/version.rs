@@ -80,11 +80,19 @@ impl Version {
         }
     }
 
-    fn call_out(&self, app: &App, account: &Account, provider_app: Option<&ProviderApp>, attempt: u32, wall: Duration) -> types::Call {
+    /// What the gateway tells a plugin with each call.
+    pub fn extras(app: &App, account: &Account, provider_app: Option<&ProviderApp>) -> Vec<types::Field> {
         let field = |name: &str, value: String| types::Field { name: name.to_owned(), value };
         let mut extras = vec![field("webhook_url", app.webhook_url(account)), field("now_ms", app.clock.now().millis().to_string())];
+        let expiries = [("token_expires_ms", account.oauth_expires_at), ("refresh_expires_ms", account.oauth_refresh_expires_at)];
+        extras.extend(expiries.into_iter().filter_map(|(name, at)| Some(field(name, at?.millis().to_string()))));
         let of_app = provider_app.into_iter().flat_map(ProviderApp::values);
         extras.extend(of_app.map(|(name, value)| field(&format!("app.{name}"), value)));
+        extras
+    }
+
+    fn call_out(&self, app: &App, account: &Account, provider_app: Option<&ProviderApp>, attempt: u32, wall: Duration) -> types::Call {
+        let extras = Self::extras(app, account, provider_app);
         types::Call { account: self.account_out(account), attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras }
     }
 

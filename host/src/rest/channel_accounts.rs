@@ -228,6 +228,7 @@ fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>, sendin
         "facts": account.facts,
         "app_id": account.app_id,
         "oauth_expires_at": account.oauth_expires_at,
+        "oauth_refresh_expires_at": account.oauth_refresh_expires_at,
         "webhook_url": app.webhook_url(account),
         "webhook_refusals": account.webhook_refusals,
         "last_refused_at": account.last_refused_at,

@@ -39,6 +39,17 @@ pub async fn ensure(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Res
     Ok(())
 }
 
+/// Has the job due at `due_at` at the latest. One that is being done goes on, and says itself when it is due again.
+pub async fn hasten(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Result<()> {
+    let statement = sql("INSERT INTO account_jobs (account_id, job, due_at, fence) VALUES ($1, $2, $3, 0)
+             ON CONFLICT (account_id, job) DO UPDATE SET due_at = excluded.due_at WHERE account_jobs.due_at > excluded.due_at")
+    .bind(account_id)
+    .bind(job)
+    .bind(due_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
 /// Whether the claim still stands.
 pub async fn is_held(tx: &mut Tx, job: &DueJob) -> Result<bool> {
     let statement = sql("SELECT fence FROM account_jobs WHERE account_id = $1 AND job = $2 AND fence = $3")

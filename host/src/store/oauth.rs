@@ -34,6 +34,9 @@ pub struct Kept {
     pub secrets: Vec<KeptSecret>,
     /// When they expire, in microseconds.
     pub expires_at: Option<i64>,
+    /// When the refresh token does.
+    #[serde(default)]
+    pub refresh_expires_at: Option<i64>,
 }
 
 /// A sealed secret set aside.
@@ -154,6 +157,34 @@ pub async fn set_expiry(tx: &mut Tx, account_id: &str, expires_at: Option<At>) -
         sql("UPDATE channel_accounts SET oauth_expires_at = $2, oauth_failures = 0 WHERE id = $1").bind(account_id).bind(expires_at);
     tx.run(statement).await?;
     Ok(())
+}
+
+/// When the account's refresh token expires.
+pub async fn set_refresh_expiry(tx: &mut Tx, account_id: &str, expires_at: Option<At>) -> Result<()> {
+    let statement = sql("UPDATE channel_accounts SET oauth_refresh_expires_at = $2 WHERE id = $1").bind(account_id).bind(expires_at);
+    tx.run(statement).await?;
+    Ok(())
+}
+
+/// The account has a new access token.
+pub async fn set_renewed(tx: &mut Tx, account_id: &str, now: At) -> Result<()> {
+    tx.run(sql("UPDATE channel_accounts SET oauth_renewed_at = $2 WHERE id = $1").bind(account_id).bind(now)).await?;
+    Ok(())
+}
+
+/// The access token is dead before its time; false where its time was over already.
+pub async fn expire_token(tx: &mut Tx, account_id: &str, now: At) -> Result<bool> {
+    let statement = sql("UPDATE channel_accounts SET oauth_expires_at = $2
+             WHERE id = $1 AND (oauth_expires_at IS NULL OR oauth_expires_at > $2)")
+    .bind(account_id)
+    .bind(now);
+    Ok(tx.run(statement).await? > 0)
+}
+
+/// How many refreshes have failed since one went right.
+pub async fn failures(mut db: impl Run + Send, account_id: &str) -> Result<i64> {
+    let rows = db.rows(sql("SELECT oauth_failures FROM channel_accounts WHERE id = $1").bind(account_id)).await?;
+    rows.first().map_or(Ok(0), |row| row.get("oauth_failures"))
 }
 
 /// Counts a refresh that failed; answers how many there have been in a row.
@@ -303,7 +334,7 @@ mod tests {
         assert!(bind_browser(&mut tx, "flow", &[7]).await.unwrap());
         assert!(!bind_browser(&mut tx, "flow", &[8]).await.unwrap());
         let secret = KeptSecret { name: "token".into(), sealed: "00".into(), last4: "4444".into() };
-        let kept = Kept { secrets: vec![secret], expires_at: Some(5) };
+        let kept = Kept { secrets: vec![secret], expires_at: Some(5), refresh_expires_at: Some(6) };
         assert!(keep(&mut tx, "flow", &kept).await.unwrap());
         assert_eq!(find(&mut tx, "flow").await.unwrap().unwrap().kept, Some(kept.clone()));
         assert!(settle(&mut tx, "flow", "connected", at(1)).await.unwrap());

@@ -39,6 +39,45 @@ async fn a_form_credential_joins_the_plugins_fields() {
 }
 
 #[tokio::test]
+async fn a_json_credential_joins_the_plugins_members() {
+    let server = Server::answering(|_| ok(r#"{"Password":"12345:s3cret/t0ken","again":"12345:s3cret\/t0ken"}"#));
+    let mut world = World::at(&server.base());
+    // What no reader of JSON keeps as it was: a long number, spaces, the order.
+    let answer = world.call(post("json", "/x", "{\"b\": 12345678901234567890.10, \"a\":{\"Password\":1} }\n")).await.unwrap();
+    assert_eq!(text(&answer), r#"{"Password":"******************","again":"*******************"}"#, "it comes back to nobody");
+    world.call(post("json", "/x", "{ }")).await.unwrap();
+    world.call(request("POST", "json", "/x")).await.unwrap();
+    world.secrets.insert("access".to_owned(), Secret::from("quo\"te-and-more"));
+    let typed = HttpRequest { headers: vec![field("content-type", "application/vnd.x+json")], ..post("json", "/x", "{\"a\":1}") };
+    world.call(typed).await.unwrap();
+    let seen = server.seen();
+    let own = "{\"b\": 12345678901234567890.10, \"a\":{\"Password\":1} ,\"Password\":\"12345:s3cret/t0ken\"}";
+    assert!(seen[0].ends_with(&format!("\r\n\r\n{own}")) && seen[0].contains("content-type: application/json\r\n"), "{}", seen[0]);
+    assert!(seen[1].ends_with("\r\n\r\n{ \"Password\":\"12345:s3cret/t0ken\"}"), "{}", seen[1]);
+    assert!(seen[2].ends_with("\r\n\r\n{\"Password\":\"12345:s3cret/t0ken\"}"), "{}", seen[2]);
+    assert!(seen[2].contains("content-type: application/json\r\n"), "{}", seen[2]);
+    let both = r#"{"a":1,"Extra":"quo\"te-and-more","Password":"12345:s3cret/t0ken"}"#;
+    assert!(seen[3].ends_with(both) && seen[3].contains("content-type: application/vnd.x+json\r\n"), "{}", seen[3]);
+}
+
+#[tokio::test]
+async fn a_json_credential_has_an_object_to_join() {
+    let server = Server::answering(|_| ok("{}"));
+    let world = World::at(&server.base());
+    for body in ["[]", "1", "a=b", "{", "", "{\"Password\":\"mine\"}", "{\"P\\u0061ssword\":1}", "{}{}", "{\"Extra\":1"] {
+        assert_eq!(world.call(post("json", "/x", body)).await.map(|_| ()), denied(Denial::NotGranted), "{body}");
+    }
+    let form = HttpRequest { body: HttpBody::Form(vec![field("a", "b")]), ..request("POST", "json", "/x") };
+    assert_eq!(world.call(form).await.map(|_| ()), denied(Denial::NotGranted));
+    let leak = post("json", "/x", &format!("{{\"a\":\"{TOKEN}\"}}"));
+    assert_eq!(world.call(leak).await.map(|_| ()), denied(Denial::NotGranted), "a plugin that knows it sends it nowhere");
+    assert_eq!(server.seen().len(), 0);
+    let mut bare = World::at(&server.base());
+    bare.secrets.remove("token");
+    assert_eq!(bare.call(post("json", "/x", "{}")).await.map(|_| ()), denied(Denial::CredentialMissing));
+}
+
+#[tokio::test]
 async fn a_missing_credential_keeps_the_request_in() {
     let server = Server::answering(|_| ok("{}"));
     let world = World::at(&server.base());

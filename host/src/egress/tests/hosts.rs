@@ -33,6 +33,45 @@ async fn a_whole_url_is_asked_for_without_credentials_unless_it_is_the_bases_own
 }
 
 #[tokio::test]
+async fn a_trusted_host_gets_the_credentials_and_where_it_redirects_does_not() {
+    let server = Server::answering(|request| {
+        if request.starts_with("GET /away") { redirect(302, "https://b.cdn.example.net/there?sig=x") } else { ok("there") }
+    });
+    let mut world = world(&server, &["*.cdn.example.net", "api.example.com"]);
+    world.manifest.egress.get_mut("files").unwrap().trusted_hosts = true;
+    world.call(request("GET", "files", "https://a.cdn.example.net/v/1.jpg?sig=x")).await.unwrap();
+    world.call(post("files", "https://a.cdn.example.net/upload", "bytes")).await.unwrap();
+    world.call(request("GET", "files", "https://a.cdn.example.net/away")).await.unwrap();
+    let refused = world.call(request("GET", "files", "https://evil.example.org/x")).await;
+    assert_eq!(refused.map(|_| ()), denied(Denial::NotGranted), "one that isn't listed");
+    let seen = server.seen();
+    let bearer = format!("authorization: Bearer {TOKEN}\r\n");
+    assert!(seen[0].starts_with("GET /v/1.jpg?sig=x&key=12345") && seen[0].contains(&bearer), "{}", seen[0]);
+    assert!(seen[1].starts_with("POST /upload?key=12345") && seen[1].contains(&bearer) && seen[1].ends_with("bytes"), "{}", seen[1]);
+    let last = seen.last().unwrap();
+    assert!(last.starts_with("GET /there?sig=x HTTP") && last.contains("host: b.cdn.example.net") && !last.contains("s3cret"), "{last}");
+}
+
+#[tokio::test]
+async fn a_setting_that_is_the_host_is_redirected_by_its_value() {
+    let server = Server::answering(|_| ok("there"));
+    let mut world = world(&server, &["*.shops.example.net", "files.example.org"]);
+    let shop = json!({ "base": "https://{setting:shop}/admin", "methods": ["GET"], "bearer": "token", "hosts": ["files.example.org"] });
+    world.manifest.egress.insert("shop".to_owned(), serde_json::from_value(shop).unwrap());
+    world.settings = json!({ "shop": "One.Shops.Example.net" });
+    world.call(request("GET", "shop", "/orders")).await.unwrap();
+    world.call(request("GET", "shop", "https://files.example.org/1.jpg")).await.unwrap();
+    let seen = server.seen();
+    assert!(seen[0].starts_with("GET /admin/orders HTTP") && seen[0].contains("host: one.shops.example.net"), "{}", seen[0]);
+    assert!(seen[0].contains("authorization: Bearer") && !seen[1].contains("s3cret"), "{seen:?}");
+    for wrong in ["one.shops.example.net/x", "10.0.0.1", "localhost"] {
+        world.settings = json!({ "shop": wrong });
+        assert_eq!(world.call(request("GET", "shop", "/orders")).await.map(|_| ()), denied(Denial::NotGranted), "{wrong}");
+    }
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn a_whole_url_elsewhere_is_refused() {
     let server = Server::answering(|_| ok("there"));
     let world = world(&server, &["*.cdn.example.net"]);

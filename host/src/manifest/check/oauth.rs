@@ -9,6 +9,9 @@ use crate::manifest::{Manifest, OauthRecipe, Pattern, PlaceholderSource, SecretS
 const RESERVED_PARAMS: &[&str] =
     &["response_type", "client_id", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method", "client_secret"];
 
+/// Parameters of a request for a token.
+const TOKEN_PARAMS: &[&str] = &["grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token"];
+
 pub(super) fn recipes(manifest: &Manifest, problems: &mut Problems) {
     let first_always = manifest.oauth.iter().position(|recipe| recipe.when.is_none());
     for (n, recipe) in manifest.oauth.iter().enumerate() {
@@ -24,6 +27,20 @@ fn recipe(manifest: &Manifest, recipe: &OauthRecipe, path: &str, problems: &mut 
     }
     url(manifest, &recipe.authorize, &format!("{path}.authorize"), problems);
     url(manifest, &recipe.token, &format!("{path}.token"), problems);
+    if let Some(refresh) = &recipe.refresh {
+        url(manifest, refresh, &format!("{path}.refresh"), problems);
+        problems.check(recipe.refresh_token.is_some(), format!("{path}.refresh"), "needs a refresh_token");
+    }
+    for (name, theirs) in &recipe.token_params {
+        let path = format!("{path}.token_params.{name}");
+        problems.check(TOKEN_PARAMS.contains(&name.as_str()), &path, format!("isn't one of {}", TOKEN_PARAMS.join(", ")));
+        let twice = recipe.token_params.iter().any(|(other, same)| other != name && same == theirs);
+        problems.check(!theirs.is_empty() && !twice, &path, "is empty, or the name of another one");
+    }
+    let no_code = recipe.dead_codes.iter().any(String::is_empty);
+    problems.check(!no_code, format!("{path}.dead_codes"), "has one that is empty");
+    let unread = recipe.refresh_token.is_none() && !recipe.dead_codes.is_empty();
+    problems.check(!unread, format!("{path}.dead_codes"), "needs a refresh_token");
     for (field, setting) in [("authorize_base_setting", &recipe.authorize_base_setting), ("token_base_setting", &recipe.token_base_setting)]
     {
         let right = setting.as_deref().is_none_or(is_field_name);

@@ -95,6 +95,16 @@ fn every_mistake_is_told_at_its_place() {
         ("/egress/files/hosts", json!(["10.0.0.1"]), "egress.files.hosts: "),
         ("/egress/files/hosts", json!(["Files.example.com"]), "egress.files.hosts: "),
         ("/egress/files/hosts", json!(["https://files.example.com"]), "egress.files.hosts: "),
+        ("/egress/api/trusted_hosts", json!(true), "egress.api.trusted_hosts: needs `hosts`"),
+        ("/egress/api/json", json!({"Password": "gone?"}), "egress.api.json.Password: names the secret \"gone\""),
+        ("/egress/api/json", json!({"": "access_token"}), "egress.api.json: has a member without a name"),
+        ("/egress/api/header", json!({"x-a": "{setting:base_url}"}), "egress.api.header.x-a: knows one placeholder"),
+        ("/egress/api/base", json!("https://{setting:gone}/v1"), "egress.api.base: names the setting \"gone\""),
+        ("/egress/api/base", json!("https://a.{setting:base_url}/v1"), "egress.api.base: must name its host itself, or have a setting"),
+        ("/egress/api/base", json!("https://{setting:base_url}:8443/v1"), "egress.api.base: must name its host itself"),
+        ("/egress/api/base", json!("https://{secret:access_token}/v1"), "egress.api.base: must name its host itself"),
+        ("/egress/api/base", json!("https://a.example.com/{setting:base_url}"), "egress.api.base: knows one placeholder in its path"),
+        ("/egress/api/base", json!("https://{setting:base_url}/{setting:base_url}"), "egress.api.base: knows one placeholder in its path"),
         ("/webhook/select/pointer", json!("object"), "webhook.select.pointer: is a JSON pointer"),
         ("/webhook/scope", json!("account"), "webhook.select: is for"),
         ("/webhook/verify/alternatives", json!(["gone"]), "webhook.verify.alternatives: names the secret"),
@@ -108,6 +118,10 @@ fn every_mistake_is_told_at_its_place() {
         ("/oauth/0/token", json!("https://10.0.0.1/token"), "oauth[0].token: must name its host, not its address"),
         ("/oauth/0/token", json!("https://user@login.example.com/token"), "oauth[0].token: has a scheme"),
         ("/oauth/0/token_base_setting", json!("Base"), "oauth[0].token_base_setting: is 1 to 40"),
+        ("/oauth/0/refresh", json!("http://api.example.com/refresh"), "oauth[0].refresh: must begin with https://"),
+        ("/oauth/0/token_params", json!({"scope": "x"}), "oauth[0].token_params.scope: isn't one of grant_type, code"),
+        ("/oauth/0/token_params", json!({"code": ""}), "oauth[0].token_params.code: is empty"),
+        ("/oauth/0/dead_codes", json!([""]), "oauth[0].dead_codes: has one that is empty"),
         ("/oauth/0/scopes", json!(["a,b"]), "oauth[0].scopes: has one"),
         ("/oauth/0/params/state", json!("x"), "oauth[0].params.state: is the gateway's"),
         ("/oauth/0/scopes_unless", json!("gone"), "oauth[0].scopes_unless: names the parameter"),
@@ -152,4 +166,24 @@ fn a_pattern_of_hosts_means_what_lies_beneath() {
     ] {
         assert_eq!(host_matches(pattern, host), fits, "{pattern} {host}");
     }
+}
+
+#[test]
+fn a_body_has_its_credentials_as_a_form_or_as_json() {
+    let mut manifest = example();
+    manifest["egress"]["api"]["json"] = json!({"Password": "access_token", "Key": "proof?"});
+    let api = &read(&manifest).unwrap().egress["api"];
+    assert_eq!(api.json_secrets().collect::<Vec<_>>(), [("Key", "proof", true), ("Password", "access_token", false)]);
+    manifest["egress"]["api"]["form"] = json!({"key": "access_token"});
+    let refused = read(&manifest).unwrap_err().to_string();
+    assert!(refused.contains("egress.api.json: and `form` exclude each other"), "{refused}");
+}
+
+#[test]
+fn a_setting_that_is_a_host_says_where_credentials_go() {
+    let mut manifest = example();
+    manifest["egress"]["api"]["base"] = json!("https://{setting:api_version}/v1/{secret:access_token}");
+    let manifest = read(&manifest).unwrap();
+    assert_eq!(manifest.egress["api"].base.to_string(), "https://{setting:api_version}/v1/{secret:access_token}");
+    assert_eq!(manifest.base_settings().collect::<Vec<_>>(), ["base_url", "api_version", "login_base_url"]);
 }
