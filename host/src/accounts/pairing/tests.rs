@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Overrides},
     manifest::Manifest,
     plugins::Captured,
-    store::Page,
+    store::{Page, Run as _},
 };
 
 struct World {
@@ -92,8 +92,7 @@ impl World {
     }
 
     async fn told(&self) -> Vec<Value> {
-        let rows =
-            self.app.db.clone().rows(store::sql("SELECT data FROM events WHERE type = 'account.pairing' ORDER BY seq")).await.unwrap();
+        let rows = (&self.app.db).rows(store::sql("SELECT data FROM events WHERE type = 'account.pairing' ORDER BY seq")).await.unwrap();
         rows.iter().map(|row| row.json("data").unwrap()).collect()
     }
 
@@ -115,7 +114,7 @@ impl World {
     }
 
     async fn has_job(&self) -> bool {
-        let rows = self.app.db.clone().rows(store::sql("SELECT job FROM account_jobs WHERE job = 'connect'")).await.unwrap();
+        let rows = (&self.app.db).rows(store::sql("SELECT job FROM account_jobs WHERE job = 'connect'")).await.unwrap();
         !rows.is_empty()
     }
 }
@@ -182,7 +181,7 @@ async fn who_begins_again_is_the_one_who_began_and_the_log_tells_of_it() {
     assert_eq!(world.code("key-1").await.unwrap_err().body.code, "pairing_of_another");
     let filter = store::account_logs::Filter { account_id: Some("account".to_owned()), ..store::account_logs::Filter::default() };
     let logs = store::account_logs::list(&world.app.db, &filter, &Page { limit: 100, offset: 0 }).await.unwrap();
-    assert_eq!(logs.iter().filter(|log| log.code == "pairing_taken_over").count(), 1);
+    assert_eq!(logs.iter().filter(|log| log.note.code == "pairing_taken_over").count(), 1);
 }
 
 #[tokio::test]
