@@ -226,7 +226,7 @@ fn owner(account: &Account) -> Owner<'_> {
     Owner { organization_id: &account.organization_id, account_id: &account.id }
 }
 
-async fn progress(
+pub(super) async fn progress(
     app: &Arc<App>,
     account: &Account,
     outcome: wit::Outcome,

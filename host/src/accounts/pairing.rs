@@ -213,6 +213,10 @@ async fn try_go_on(app: &Arc<App>, account: &Account, job: &DueJob) -> store::Re
         end(app, account, job, &Standing::because(Connection::Error, "pairing_timeout", reason, AGAIN)).await?;
         return Ok(None);
     }
+    // It is being loaded, or another version takes its place.
+    if app.plugins.get(&account.channel_type).is_none() {
+        return Ok(Some(EVERY));
+    }
     let taker = Taker { job: Some(job), ..Taker::default() };
     match take_step(app, account, ConnectStep::Tick, &taker).await {
         Ok(_) => Ok(None),
@@ -262,3 +266,6 @@ async fn end(app: &App, account: &Account, job: &DueJob, standing: &Standing) ->
     stand(app, &mut tx, owner, standing, app.clock.now()).await?;
     commit(app, tx, &account.id).await
 }
+
+#[cfg(test)]
+mod tests;

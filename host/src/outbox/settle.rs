@@ -372,3 +372,27 @@ pub(super) async fn parking(tx: &mut Tx, account_id: &str) -> store::Result<Opti
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::domain::content::Extras;
+
+    fn accepted(part: u32, extras: &[(&str, &str)]) -> Accepted {
+        let extras: Extras = extras.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Accepted { part, external_id: None, extras }
+    }
+
+    #[test]
+    fn what_has_no_meaning_here_is_a_fact_of_the_message() {
+        let parts = [
+            accepted(0, &[("ref", "r"), ("conversation", "c"), ("conversation_kind", "group"), ("price", "0.05"), ("currency", "EUR")]),
+            accepted(1, &[("price", "0.07")]),
+        ];
+        let mut facts = Map::from_iter([("parts".to_owned(), json!(2)), ("price".to_owned(), json!("about 0.1"))]);
+        facts.extend(told_of(&parts));
+        assert_eq!(json!(facts), json!({"parts": 2, "price": "0.07", "currency": "EUR"}), "numbers stay text");
+    }
+}

@@ -51,7 +51,7 @@ const REQUEST_BOUND: Duration = Duration::from_secs(60);
 pub struct Captured(Arc<Mutex<Vec<(String, Secret)>>>);
 
 impl Captured {
-    fn push(&self, name: String, secret: Secret) {
+    pub fn push(&self, name: String, secret: Secret) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, secret));
     }
 

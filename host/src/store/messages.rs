@@ -261,3 +261,36 @@ pub async fn refs_of(mut db: impl Run + Send, ids: &[&str]) -> Result<Vec<(Strin
         .map(|row| Ok((row.get("message_id")?, u32::try_from(row.get::<i64>("part")?).unwrap_or(u32::MAX), row.get("ref")?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::{
+        domain::message::{Direction, MessageState},
+        outbox::blank_message,
+        store::{self, Db, people::Owner},
+    };
+
+    #[tokio::test]
+    async fn facts_are_kept_and_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(&folder.path().join("test.db"), 2).await.unwrap();
+        db.migrate().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        store::organizations::ensure(&mut tx, "org", At::from_micros(0)).await.unwrap();
+        let insert = "INSERT INTO channel_accounts (id, organization_id, type, name, settings, is_active, connection, facts, data_key,
+               webhook_refusals, created_at, updated_at) VALUES ('a', 'org', 'TEST', 'Test', '{}', 1, 'connected', '{}', x'00', 0, 0, 0)";
+        tx.run(sql(insert)).await.unwrap();
+        let owner = Owner { organization_id: "org", account_id: "a" };
+        let mut message = blank_message("m".into(), owner, Direction::Outbound, MessageState::Queued, At::from_micros(1));
+        put(&mut tx, &[&message]).await.unwrap();
+        assert_eq!(find(&mut tx, "m").await.unwrap().unwrap().facts, Map::new());
+        let facts: Map<String, Value> = serde_json::from_value(json!({"parts": 3, "encoding": "ucs2"})).unwrap();
+        message.facts.clone_from(&facts);
+        put(&mut tx, &[&message]).await.unwrap();
+        assert_eq!(find(&mut tx, "m").await.unwrap().unwrap(), message);
+        assert_eq!(json!(message)["facts"], json!({"parts": 3, "encoding": "ucs2"}));
+    }
+}

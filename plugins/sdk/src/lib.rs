@@ -15,6 +15,7 @@ pub mod http;
 pub mod kv;
 pub mod log;
 pub mod messages;
+pub mod progress;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 

@@ -11,7 +11,6 @@ mod keyboard;
 mod markdown;
 mod media;
 mod plan;
-mod progress;
 mod split;
 mod text;
 

@@ -11,7 +11,6 @@ mod format;
 mod interactive;
 mod media;
 mod plan;
-mod progress;
 mod put;
 mod template;
 mod upload;

@@ -72,7 +72,7 @@ async fn a_plugin_tells_its_optional_groups() {
     let plain = load(&Guest::default().component());
     assert_eq!(plain.groups(), Groups { polling: false, media_download: false, templates: false, preview: false });
     assert_eq!(plain.poll(limits, notes.services(), &call(), None).await.unwrap_err(), Fault::NotExported("polling"));
-    let preview = plugin.preview(limits, notes.services(), &call().account, &outbound()).await;
+    let preview = plain.preview(limits, notes.services(), &call().account, &outbound()).await;
     assert_eq!(preview.unwrap_err(), Fault::NotExported("preview"));
     let download = plain.download(limits, notes.services(), &call(), "ref").await;
     assert_eq!(download.unwrap_err(), Fault::NotExported("media-download"));

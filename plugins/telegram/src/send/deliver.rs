@@ -1,12 +1,12 @@
 //! Carries the steps of a message out, and mends what can be mended at once.
 
 use patchbay_plugin::messages::{DetailLine, Event, Happening, Sent};
+use patchbay_plugin::progress::Progress;
 use patchbay_plugin::{Failure, Field, Fields as _};
 use serde_json::{Value, json};
 
 use super::Context;
 use super::plan::Step;
-use super::progress::Progress;
 use crate::address::{self, Chat, Target};
 use crate::api::{self, Parameters, Trouble};
 use crate::json::Json as _;

@@ -3,13 +3,13 @@
 use patchbay_meta::refusal::{Class, Occasion};
 use patchbay_meta::{Json as _, Trouble};
 use patchbay_plugin::messages::{Conversation, ConversationKind, DetailLine, Event, Happening, Identity, Party, Sent};
+use patchbay_plugin::progress::Progress;
 use patchbay_plugin::{Failure, Field, Fields as _};
 use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::address::Recipient;
 use super::plan::Step;
-use super::progress::Progress;
 use super::upload;
 
 /// What Meta answers where it can't get at a file: one that was uploaded long ago may be gone.
