@@ -238,6 +238,9 @@ async fn lists_tell_conversations_by_pages_and_the_twenty_newest_messages() {
     let (code, first) = page("0").await;
     assert_eq!((code, &first["has_more"], &first["cursor"]), (0, &json!(true), &json!(1)));
     assert_eq!(page("1").await.1["has_more"], json!(false));
+    tiktok.say(BUSINESS, "stranger_1", "Hello").await;
+    let (_, strangers) = client.get(path, &[("business_id", BUSINESS), ("conversation_type", "STRANGER")]).await;
+    assert_eq!(strangers["conversations"][0]["conversation_id"], tiktok.conversation(BUSINESS, "stranger_1"));
     for n in 0..20 {
         tiktok.say(BUSINESS, PERSON, &format!("m{n}")).await;
     }
