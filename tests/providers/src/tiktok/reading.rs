@@ -77,7 +77,7 @@ fn conversation_type(ask: &Ask) -> Result<bool, Refusal> {
     }
 }
 
-/// A stranger's is a conversation until it is answered, but for who follows.
+/// People whose id begins with `stranger` write as strangers: their conversations are listed as `STRANGER`.
 fn is_single(conversation: &Conversation) -> bool {
     !conversation.person_id.starts_with("stranger")
 }

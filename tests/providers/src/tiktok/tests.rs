@@ -55,7 +55,7 @@ impl Client {
 
     /// Sends to the first conversation.
     async fn send(&self, kind: &str, member: &str, value: Value) -> (u64, Value) {
-        self.post("business/message/send/", message(CONVERSATION, kind, member, value)).await
+        self.post("business/message/send/", message(CONVERSATION, kind, member, &value)).await
     }
 
     async fn text(&self, text: &str) -> (u64, Value) {
@@ -63,7 +63,7 @@ impl Client {
     }
 }
 
-fn message(to: &str, kind: &str, member: &str, value: Value) -> Value {
+fn message(to: &str, kind: &str, member: &str, value: &Value) -> Value {
     json!({"business_id": BUSINESS, "recipient_type": "CONVERSATION", "recipient": to, "message_type": kind, member: value})
 }
 

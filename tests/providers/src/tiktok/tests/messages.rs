@@ -31,7 +31,7 @@ async fn every_type_of_message_goes() {
     }
     let (code, data) = client.send("SENDER_ACTION", "sender_action", json!("TYPING")).await;
     assert_eq!((code, id(&data)), (0, ""));
-    let mut reply = message(CONVERSATION, "TEXT", "text", json!({"body": "That"}));
+    let mut reply = message(CONVERSATION, "TEXT", "text", &json!({"body": "That"}));
     reply["referenced_message_info"] = json!({"referenced_message_id": quoted});
     assert_eq!(client.post("business/message/send/", reply).await.0, 0);
     let types: Vec<String> = tiktok.sent(BUSINESS).into_iter().map(|sent| sent.message_type).collect();
@@ -94,11 +94,11 @@ async fn what_is_wrong_with_a_message_is_refused_by_name() {
     for (name, value) in
         [("recipient_type", json!("USER")), ("priority", json!(1)), ("recipient", json!("")), ("referenced_message_info", json!({}))]
     {
-        let mut body = message(CONVERSATION, "TEXT", "text", json!({"body": "x"}));
+        let mut body = message(CONVERSATION, "TEXT", "text", &json!({"body": "x"}));
         body[name] = value;
         assert_eq!(client.post("business/message/send/", body).await.0, 40_002, "{name}");
     }
-    let mut other = message(CONVERSATION, "TEXT", "text", json!({"body": "x"}));
+    let mut other = message(CONVERSATION, "TEXT", "text", &json!({"body": "x"}));
     other["business_id"] = "biz_open_id_2".into();
     assert_eq!(client.post("business/message/send/", other).await.0, 40_001);
     assert_eq!(tiktok.sent(BUSINESS).len(), 1);
@@ -108,7 +108,7 @@ async fn what_is_wrong_with_a_message_is_refused_by_name() {
 async fn a_token_without_the_scope_or_without_a_header_is_refused() {
     let tiktok = TikTok::start().await;
     open(&tiktok).await;
-    let body = || message(CONVERSATION, "TEXT", "text", json!({"body": "x"}));
+    let body = || message(CONVERSATION, "TEXT", "text", &json!({"body": "x"}));
     let weak = Client::of(&tiktok, &tiktok.mint(APP, BUSINESS, &["message.list.read"]).access_token);
     assert_eq!(weak.post("business/message/send/", body()).await.0, 40_001);
     let bare = Client::of(&tiktok, "");
@@ -144,12 +144,12 @@ async fn conversations_and_people_that_always_fail() {
     let client = Client::authorized(&tiktok);
     for code in [40_001, 40_002, 40_007, 40_064, 40_100, 40_105, 40_908, 51_065] {
         let to = format!("fail_{code}");
-        assert_eq!(client.post("business/message/send/", message(&to, "TEXT", "text", json!({"body": "x"}))).await.0, code);
+        assert_eq!(client.post("business/message/send/", message(&to, "TEXT", "text", &json!({"body": "x"}))).await.0, code);
     }
     tiktok.say(BUSINESS, "u_fail_40100", "Hi").await;
     let to = tiktok.conversation(BUSINESS, "u_fail_40100");
-    assert_eq!(client.post("business/message/send/", message(&to, "TEXT", "text", json!({"body": "x"}))).await.0, 40_100);
-    let broken = client.request(Method::POST, "business/message/send/").json(&message("fail_503", "TEXT", "text", json!({"body": "x"})));
+    assert_eq!(client.post("business/message/send/", message(&to, "TEXT", "text", &json!({"body": "x"}))).await.0, 40_100);
+    let broken = client.request(Method::POST, "business/message/send/").json(&message("fail_503", "TEXT", "text", &json!({"body": "x"})));
     assert_eq!(broken.send().await.unwrap().status(), 503);
     tiktok.fail_next("business/message/send", 40_100, 1);
     tiktok.say(BUSINESS, PERSON, "Hi").await;
@@ -238,6 +238,9 @@ async fn lists_tell_conversations_by_pages_and_the_twenty_newest_messages() {
     let (code, first) = page("0").await;
     assert_eq!((code, &first["has_more"], &first["cursor"]), (0, &json!(true), &json!(1)));
     assert_eq!(page("1").await.1["has_more"], json!(false));
+    tiktok.say(BUSINESS, "stranger_1", "Hello").await;
+    let (_, strangers) = client.get(path, &[("business_id", BUSINESS), ("conversation_type", "STRANGER")]).await;
+    assert_eq!(strangers["conversations"][0]["conversation_id"], tiktok.conversation(BUSINESS, "stranger_1"));
     for n in 0..20 {
         tiktok.say(BUSINESS, PERSON, &format!("m{n}")).await;
     }
