@@ -6,6 +6,7 @@
 
 mod clock;
 mod failures;
+pub mod linkedin;
 pub mod meta;
 mod post;
 mod recorded;
@@ -13,6 +14,7 @@ mod server;
 pub mod telegram;
 
 pub use failures::{Failure, Moment};
+pub use linkedin::LinkedIn;
 pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
 pub use telegram::Telegram;

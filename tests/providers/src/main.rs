@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::telegram::{Options, Telegram};
-use patchbay_providers::{Meta, Recording, meta};
+use patchbay_providers::{LinkedIn, Meta, Recording, linkedin, meta};
 
 /// Stand-ins of the messaging providers.
 #[derive(Debug, Parser)]
@@ -18,6 +18,9 @@ struct Arguments {
     /// Serve Meta there: Graph, the login dialogs and media
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     meta: SocketAddr,
+    /// Serve LinkedIn there: OAuth, posts, messages and uploads
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9104")]
+    linkedin: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -62,12 +65,27 @@ async fn main() -> std::io::Result<()> {
     println!("  redirect to it   [egress.redirect] \"api.telegram.org\" = \"{url}\"");
     println!("  its strings      {url}/_standin");
     let address = arguments.meta;
-    let meta =
-        Meta::start_with(meta::Options { address, deliver_to: arguments.deliver_to, latency, recording, ..meta::Options::default() })
-            .await?;
+    let meta = Meta::start_with(meta::Options {
+        address,
+        deliver_to: arguments.deliver_to.clone(),
+        latency,
+        recording,
+        ..meta::Options::default()
+    })
+    .await?;
     let url = meta.url();
     println!("Meta               {url}/v26.0/<node>/<edge>");
     for host in meta::HOSTS {
+        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
+    }
+    println!("  its strings      {url}/_standin");
+    let address = arguments.linkedin;
+    let deliver_to = arguments.deliver_to;
+    let linkedin =
+        LinkedIn::start_with(linkedin::Options { address, deliver_to, latency, recording, ..linkedin::Options::default() }).await?;
+    let url = linkedin.url();
+    println!("LinkedIn           {url}/rest/posts");
+    for host in linkedin::HOSTS {
         println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
     }
     println!("  its strings      {url}/_standin");
