@@ -77,7 +77,7 @@ async fn an_organisations_events_are_subscribed() {
     *hook.wrong.lock() = true;
     assert_eq!(code(&put(key("me", "5590506"), &url).await), (400, "WEBHOOK_VALIDATION_FAILED"));
     for _ in 0..3 {
-        assert_eq!(linkedin.validate_webhooks().await, [url.clone()]);
+        assert_eq!(linkedin.validate_webhooks().await, std::slice::from_ref(&url));
     }
     let blocked = linkedin.push(&super::super::control::samples()["like"]).await;
     assert!(!blocked.delivered && blocked.note.unwrap().contains("blocked"));
