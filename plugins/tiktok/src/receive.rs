@@ -16,7 +16,7 @@ pub(crate) fn webhook(webhook: &Webhook) -> Result<Parsed, Failure> {
     let body: Value = serde_json::from_slice(&webhook.body).map_err(|error| Failure::invalid("", format!("isn't JSON: {error}")))?;
     let Value::Object(fields) = &body else { return Err(Failure::invalid("", "a webhook of TikTok's is a JSON object")) };
     match fields.get("events") {
-        Some(Value::Array(envelopes)) => Ok(Parsed::events(envelopes.iter().flat_map(|envelope| batched(envelope)).collect())),
+        Some(Value::Array(envelopes)) => Ok(Parsed::events(envelopes.iter().flat_map(batched).collect())),
         Some(_) => Err(Failure::invalid("/events", "is a list of events")),
         None => match Item::read(&body) {
             Ok(item) => Ok(Parsed::events(item.map(|item| events(&item)).unwrap_or_default())),

@@ -71,7 +71,7 @@ impl Sending<'_> {
     fn send(&self) -> Sent {
         match &self.message.command {
             Command::Message(contents) => match plan::steps(contents) {
-                Ok(steps) => deliver::all(self, steps),
+                Ok(steps) => deliver::all(self, &steps),
                 Err(failure) => Sent::failed(failure),
             },
             Command::Typing(true) => command::act(self, "TYPING", None).into(),

@@ -1,5 +1,6 @@
 //! Connecting, health and receiving, against a scripted provider.
 
+mod conformance;
 mod connecting;
 mod receiving;
 

@@ -10,6 +10,7 @@ mod desk;
 mod failures;
 #[cfg(test)]
 mod hook;
+pub mod linkedin;
 pub mod meta;
 mod post;
 mod recorded;
@@ -20,6 +21,7 @@ pub mod victorylink;
 
 pub use appgain::Appgain;
 pub use failures::{Failure, Moment};
+pub use linkedin::LinkedIn;
 pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
 pub use telegram::Telegram;

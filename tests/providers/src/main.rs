@@ -20,6 +20,9 @@ struct Arguments {
     /// Serve TikTok there: Business Messaging, the login page and media
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9103")]
     tiktok: SocketAddr,
+    /// Serve LinkedIn there: its API, the login page and uploads
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9104")]
+    linkedin: SocketAddr,
     /// Serve Appgain there: SMS, WhatsApp and app pushes
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9106")]
     appgain: SocketAddr,
@@ -96,6 +99,7 @@ async fn main() -> std::io::Result<()> {
     .inspect(|telegram| announce("Telegram", &telegram.url(), "/bot<token>/<method>", &["api.telegram.org"]))?;
     let _meta = serve!(arguments, meta, Meta, meta, "/v26.0/<node>/<edge>");
     let _tiktok = serve!(arguments, tiktok, TikTok, tiktok, "/open_api/v1.3/<call>/");
+    let _linkedin = serve!(arguments, linkedin, LinkedIn, linkedin, "/rest/<call>");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
     tokio::signal::ctrl_c().await

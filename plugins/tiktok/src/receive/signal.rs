@@ -51,7 +51,8 @@ pub(super) fn referral(item: &Item<'_>) -> Event {
     for (name, value) in told.as_object().into_iter().flatten() {
         match value {
             Value::Object(fields) => {
-                json.extend(fields.iter().filter(|(_, value)| is_plain(value)).map(|(name, value)| (name.clone(), value.clone())))
+                let plain = fields.iter().filter(|(_, value)| is_plain(value));
+                json.extend(plain.map(|(name, value)| (name.clone(), value.clone())));
             }
             value if is_plain(value) => {
                 json.insert(name.clone(), value.clone());

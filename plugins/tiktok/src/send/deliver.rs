@@ -13,12 +13,12 @@ use crate::json::Json as _;
 use crate::refusal::Class;
 use crate::window::{Hold, Window};
 
-pub(super) fn all(sending: &Sending<'_>, steps: Vec<Step>) -> Sent {
+pub(super) fn all(sending: &Sending<'_>, steps: &[Step]) -> Sent {
     let several = steps.len() > 1;
     let mut progress = if several { Progress::load(&sending.message.id) } else { Progress::default() };
     let done = progress.steps();
     let left = u32::try_from(steps.len().saturating_sub(done)).unwrap_or(u32::MAX);
-    let begun = quote::place(sending, &steps, done).and_then(|quoting| Ok((quoting, hold(sending, left)?)));
+    let begun = quote::place(sending, steps, done).and_then(|quoting| Ok((quoting, hold(sending, left)?)));
     let (quoting, hold) = match begun {
         Ok(begun) => begun,
         Err(failure) => return Sent { accepted: progress.accepted(), failed: Some(failure), events: Vec::new() },

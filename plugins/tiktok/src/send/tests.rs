@@ -253,7 +253,9 @@ fn the_first_text_quotes_and_only_what_can_be_quoted() {
 fn a_closed_window_is_refused_early_unless_the_person_has_written_meanwhile() {
     let provider = Provider::new();
     let ten = message((0..10).map(|number| text(&format!("{number}"))).collect());
-    (0..10).for_each(|number| drop(provider.on(SEND).answer(200, &ok(&format!("{number}")))));
+    for number in 0..10 {
+        provider.on(SEND).answer(200, &ok(&format!("{number}")));
+    }
     assert_eq!(send(&call(), &ten).accepted.len(), 10);
     let listed = |at: i64, from: &str| {
         json!({"code": 0, "data": {"messages": [
