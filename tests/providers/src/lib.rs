@@ -10,9 +10,11 @@ pub mod meta;
 mod post;
 mod recorded;
 mod server;
+pub mod shopify;
 pub mod telegram;
 
 pub use failures::{Failure, Moment};
 pub use meta::Meta;
 pub use recorded::{RecordedRequest, Recording};
+pub use shopify::Shopify;
 pub use telegram::Telegram;

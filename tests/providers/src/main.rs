@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::telegram::{Options, Telegram};
-use patchbay_providers::{Meta, Recording, meta};
+use patchbay_providers::{Meta, Recording, Shopify, meta, shopify};
 
 /// Stand-ins of the messaging providers.
 #[derive(Debug, Parser)]
@@ -18,6 +18,9 @@ struct Arguments {
     /// Serve Meta there: Graph, the login dialogs and media
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     meta: SocketAddr,
+    /// Serve Shopify there: the Admin API of its shops, and the merchant's chat
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9106")]
+    shopify: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -62,12 +65,23 @@ async fn main() -> std::io::Result<()> {
     println!("  redirect to it   [egress.redirect] \"api.telegram.org\" = \"{url}\"");
     println!("  its strings      {url}/_standin");
     let address = arguments.meta;
+    let deliver_to = arguments.deliver_to.clone();
     let meta =
-        Meta::start_with(meta::Options { address, deliver_to: arguments.deliver_to, latency, recording, ..meta::Options::default() })
+        Meta::start_with(meta::Options { address, deliver_to, latency, recording, ..meta::Options::default() })
             .await?;
     let url = meta.url();
     println!("Meta               {url}/v26.0/<node>/<edge>");
     for host in meta::HOSTS {
+        println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
+    }
+    println!("  its strings      {url}/_standin");
+    let address = arguments.shopify;
+    let deliver_to = arguments.deliver_to;
+    let shopify =
+        Shopify::start_with(shopify::Options { address, deliver_to, latency, recording, ..shopify::Options::default() }).await?;
+    let url = shopify.url();
+    println!("Shopify            {url}/shops/<shop>/admin/api/<version>/graphql.json, {url}/conversations/<id>/messages");
+    for host in shopify::HOSTS {
         println!("  redirect to it   [egress.redirect] \"{host}\" = \"{url}\"");
     }
     println!("  its strings      {url}/_standin");
