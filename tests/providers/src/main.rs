@@ -66,9 +66,7 @@ async fn main() -> std::io::Result<()> {
     println!("  its strings      {url}/_standin");
     let address = arguments.meta;
     let deliver_to = arguments.deliver_to.clone();
-    let meta =
-        Meta::start_with(meta::Options { address, deliver_to, latency, recording, ..meta::Options::default() })
-            .await?;
+    let meta = Meta::start_with(meta::Options { address, deliver_to, latency, recording, ..meta::Options::default() }).await?;
     let url = meta.url();
     println!("Meta               {url}/v26.0/<node>/<edge>");
     for host in meta::HOSTS {
@@ -77,8 +75,7 @@ async fn main() -> std::io::Result<()> {
     println!("  its strings      {url}/_standin");
     let address = arguments.shopify;
     let deliver_to = arguments.deliver_to;
-    let shopify =
-        Shopify::start_with(shopify::Options { address, deliver_to, latency, recording, ..shopify::Options::default() }).await?;
+    let shopify = Shopify::start_with(shopify::Options { address, deliver_to, latency, recording, ..shopify::Options::default() }).await?;
     let url = shopify.url();
     println!("Shopify            {url}/shops/<shop>/admin/api/<version>/graphql.json, {url}/conversations/<id>/messages");
     for host in shopify::HOSTS {

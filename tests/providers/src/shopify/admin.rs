@@ -117,7 +117,8 @@ fn read(server: &Server, shop: &Shop, field: &Field) -> Result<(Value, &'static 
         }
         "webhookSubscriptions" => list(server, shop, field),
         "webhookSubscription" => {
-            let id = field.arguments.get("id").and_then(Value::as_str).ok_or("Field 'webhookSubscription' is missing required arguments: id")?;
+            let id =
+                field.arguments.get("id").and_then(Value::as_str).ok_or("Field 'webhookSubscription' is missing required arguments: id")?;
             let world = server.world.lock();
             let found = world.subscriptions.iter().find(|subscription| subscription.id == id && subscription.shop == shop.domain);
             Ok((found.map_or(Value::Null, told), "WebhookSubscription"))
@@ -150,7 +151,8 @@ fn list(server: &Server, shop: &Shop, field: &Field) -> Result<(Value, &'static 
     // A cursor is the id of the last one.
     let skipped = if after.is_some() { fitting.iter().take_while(|subscription| behind(subscription)).count() + 1 } else { 0 };
     let page: Vec<Value> = fitting.iter().skip(skipped).take(most).map(|subscription| told(subscription)).collect();
-    let edges: Vec<Value> = page.iter().map(|node| json!({"__typename": "WebhookSubscriptionEdge", "node": node, "cursor": node["id"]})).collect();
+    let edges: Vec<Value> =
+        page.iter().map(|node| json!({"__typename": "WebhookSubscriptionEdge", "node": node, "cursor": node["id"]})).collect();
     let last = page.last().map_or(Value::Null, |node| node["id"].clone());
     let more = fitting.len() > skipped + page.len();
     let info = json!({"__typename": "PageInfo", "hasNextPage": more, "hasPreviousPage": skipped > 0, "endCursor": last});
@@ -210,7 +212,8 @@ fn address(input: &Value) -> Result<String, Value> {
 fn create(server: &Server, shop: &Shop, field: &Field) -> Result<Value, String> {
     let missing = |name: &str| format!("Field 'webhookSubscriptionCreate' is missing required arguments: {name}");
     let topic = topic(field.arguments.get("topic").ok_or_else(|| missing("topic"))?)?;
-    let input = field.arguments.get("webhookSubscription").filter(|input| input.is_object()).ok_or_else(|| missing("webhookSubscription"))?;
+    let input =
+        field.arguments.get("webhookSubscription").filter(|input| input.is_object()).ok_or_else(|| missing("webhookSubscription"))?;
     if let Some(strange) = input.as_object().into_iter().flat_map(Map::keys).find(|key| !INPUT.contains(&key.as_str())) {
         return Err(format!("InputObject 'WebhookSubscriptionInput' doesn't accept argument '{strange}'"));
     }
@@ -229,7 +232,8 @@ fn create(server: &Server, shop: &Shop, field: &Field) -> Result<Value, String> 
     if world.subscriptions.iter().any(taken) {
         return Ok(wrong(&["webhookSubscription", "callbackUrl"], "Address for this topic has already been taken"));
     }
-    let made = Subscription { id: format!("gid://shopify/WebhookSubscription/{number}"), shop: shop.domain.clone(), topic, uri, created_at };
+    let made =
+        Subscription { id: format!("gid://shopify/WebhookSubscription/{number}"), shop: shop.domain.clone(), topic, uri, created_at };
     let answer = json!({"webhookSubscription": told(&made), "userErrors": []});
     if !forget {
         world.subscriptions.push(made);
@@ -241,7 +245,8 @@ fn create(server: &Server, shop: &Shop, field: &Field) -> Result<Value, String> 
 const INPUT: [&str; 7] = ["uri", "callbackUrl", "format", "includeFields", "filter", "metafieldNamespaces", "metafields"];
 
 fn delete(server: &Server, shop: &Shop, field: &Field) -> Result<Value, String> {
-    let id = field.arguments.get("id").and_then(Value::as_str).ok_or("Field 'webhookSubscriptionDelete' is missing required arguments: id")?;
+    let id =
+        field.arguments.get("id").and_then(Value::as_str).ok_or("Field 'webhookSubscriptionDelete' is missing required arguments: id")?;
     let mut world = server.world.lock();
     let before = world.subscriptions.len();
     world.subscriptions.retain(|known| !(known.id == id && known.shop == shop.domain));

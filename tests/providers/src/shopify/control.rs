@@ -139,7 +139,8 @@ async fn shops(State(server): Shared) -> Json<Value> {
 /// A new shop, or changes of one that is there: only what the body names.
 async fn set_shop(State(server): Shared, body: String) -> Answer {
     let given: Value = read(&body)?;
-    let domain = given["domain"].as_str().filter(|domain| !domain.is_empty()).ok_or_else(|| Misuse(400, "name the shop's `domain`".into()))?;
+    let domain =
+        given["domain"].as_str().filter(|domain| !domain.is_empty()).ok_or_else(|| Misuse(400, "name the shop's `domain`".into()))?;
     let mut wanted = json!(server.world.lock().shop(domain).cloned().unwrap_or_default());
     if let (Some(wanted), Value::Object(given)) = (wanted.as_object_mut(), given.clone()) {
         wanted.extend(given);
@@ -161,7 +162,11 @@ fn shop_of(server: &Server, named: Option<String>) -> Result<String, Misuse> {
     match named {
         Some(domain) if world.shop(&domain).is_some() => Ok(domain),
         Some(domain) => Err(Misuse(404, format!("there is no shop {domain}: add it at /_standin/shops"))),
-        None => world.shops().first().map(|shop| shop.domain.clone()).ok_or_else(|| Misuse(404, "there is no shop: add one at /_standin/shops".into())),
+        None => world
+            .shops()
+            .first()
+            .map(|shop| shop.domain.clone())
+            .ok_or_else(|| Misuse(404, "there is no shop: add one at /_standin/shops".into())),
     }
 }
 
@@ -283,7 +288,8 @@ async fn samples() -> Json<Value> {
 
 async fn push_sample(State(server): Shared, Path(name): Path<String>, Query(asked): Query<Asked>) -> Answer {
     let shop = shop_of(&server, asked.shop)?;
-    let (topic, payload) = sample(&name).ok_or_else(|| Misuse(404, format!("there is no sample {name}: GET /_standin/samples lists them")))?;
+    let (topic, payload) =
+        sample(&name).ok_or_else(|| Misuse(404, format!("there is no sample {name}: GET /_standin/samples lists them")))?;
     Ok(Json(json!(pusher::push(&server, &shop, &topic, &payload).await)))
 }
 

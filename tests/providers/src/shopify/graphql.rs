@@ -249,7 +249,10 @@ pub(crate) fn pick(object: &Value, type_name: &str, fields: &[Field]) -> Result<
                 let value = match known.get(&field.name) {
                     _ if field.name == "__typename" => own.into(),
                     Some(value @ (Value::Object(_) | Value::Array(_))) if !is_plain(value) => pick(value, &field.name, &field.fields)?,
-                    Some(_) if !field.fields.is_empty() => return Err(format!("Selections can't be made on scalars (field '{}' of '{own}')", field.name)),
+                    Some(Value::Null) => Value::Null,
+                    Some(_) if !field.fields.is_empty() => {
+                        return Err(format!("Selections can't be made on scalars (field '{}' of '{own}')", field.name));
+                    }
                     Some(value) => value.clone(),
                     None => return Err(format!("Field '{}' doesn't exist on type '{own}'", field.name)),
                 };
@@ -286,7 +289,8 @@ mod tests {
 
     #[test]
     fn what_is_no_operation_is_refused() {
-        for wrong in ["", "{", "{}", "{ a(", "{ a } { b }", "subscription { a }", "{ ...F }", "{ a(b: \"x) }", "{ a ; }", "query { a(b) }"] {
+        for wrong in ["", "{", "{}", "{ a(", "{ a } { b }", "subscription { a }", "{ ...F }", "{ a(b: \"x) }", "{ a ; }", "query { a(b) }"]
+        {
             assert!(parse(wrong, &Value::Null).is_err(), "{wrong}");
         }
     }
@@ -295,8 +299,10 @@ mod tests {
     fn only_what_is_asked_for_is_told() {
         let object = json!({"shop": {"id": 1, "name": "A"}, "nodes": [{"__typename": "Hook", "url": "u", "tags": ["x"]}]});
         let picked = |query: &str| pick(&object, "QueryRoot", &parse(query, &Value::Null).unwrap().fields);
-        assert_eq!(picked("{ s: shop { name } nodes { ... on Hook { url tags } ... on Other { x } __typename } }").unwrap(),
-            json!({"s": {"name": "A"}, "nodes": [{"url": "u", "tags": ["x"], "__typename": "Hook"}]}));
+        assert_eq!(
+            picked("{ s: shop { name } nodes { ... on Hook { url tags } ... on Other { x } __typename } }").unwrap(),
+            json!({"s": {"name": "A"}, "nodes": [{"url": "u", "tags": ["x"], "__typename": "Hook"}]})
+        );
         assert!(picked("{ shop }").is_err());
         assert!(picked("{ shop { email } }").unwrap_err().contains("'email'"));
         assert!(picked("{ shop { name { x } } }").is_err());

@@ -32,13 +32,13 @@ pub struct Sent {
 /// `POST /conversations/{id}/messages`.
 pub(crate) fn send(server: &Arc<Server>, ask: &Ask) -> Answer {
     let conversation = ask.conversation().unwrap_or_default();
-    if let Some(refused) = magic(&conversation) {
-        return refused;
-    }
     let shop = match entered(server, ask) {
         Ok(shop) => shop,
         Err(refused) => return refused,
     };
+    if let Some(refused) = magic(&conversation) {
+        return refused;
+    }
     let body = ask.json();
     let wrong = |field: &str, words: &str| Answer::of(422, json!({"errors": {field: [words]}}));
     if !ask.is_json() || !body.is_object() {

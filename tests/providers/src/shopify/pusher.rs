@@ -154,7 +154,15 @@ fn parcel(server: &Server, shop: &str, topic: &str, url: &str, subscription: Opt
     for (name, value) in told {
         headers.extend(HeaderName::try_from(format!("{prefix}{name}")).ok().zip(HeaderValue::from_str(&value).ok()));
     }
-    Parcel { shop: shop.to_owned(), topic: topic.to_owned(), url: url.to_owned(), subscription, headers, webhook_id, body: Bytes::from(body) }
+    Parcel {
+        shop: shop.to_owned(),
+        topic: topic.to_owned(),
+        url: url.to_owned(),
+        subscription,
+        headers,
+        webhook_id,
+        body: Bytes::from(body),
+    }
 }
 
 async fn attempt(server: &Server, parcel: &Parcel) -> Delivery {
