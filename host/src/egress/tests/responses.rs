@@ -102,7 +102,8 @@ async fn a_piece_of_a_blob_is_sent_with_its_own_length() {
     let server = Server::answering(|_| ok("{}"));
     let world = World::at(&server.base());
     let film = blob(&world, "video/mp4", 5 * MIB).await;
-    let lengths = [(0, Some(4 * 1024 * 1024), 4 * MIB), (4 * 1024 * 1024, Some(u32::MAX), MIB), (1, None, 5 * MIB - 1), (u32::MAX, None, 0)];
+    let lengths =
+        [(0, Some(4 * 1024 * 1024), 4 * MIB), (4 * 1024 * 1024, Some(u32::MAX), MIB), (1, None, 5 * MIB - 1), (u32::MAX, None, 0)];
     for (offset, length, _) in lengths {
         let body = HttpBody::Piece { id: film.id.clone(), offset, length };
         world.call(HttpRequest { body, ..request("POST", "bearer", "/upload") }).await.unwrap();
