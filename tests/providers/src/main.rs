@@ -23,6 +23,9 @@ struct Arguments {
     /// Serve LinkedIn there: its API, the login page and uploads
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9104")]
     linkedin: SocketAddr,
+    /// Serve Shopify there: its Admin API, and the Inbox endpoint of our proposal
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9105")]
+    shopify: SocketAddr,
     /// Serve Appgain there: SMS, WhatsApp and app pushes
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9106")]
     appgain: SocketAddr,
@@ -100,6 +103,7 @@ async fn main() -> std::io::Result<()> {
     let _meta = serve!(arguments, meta, Meta, meta, "/v26.0/<node>/<edge>");
     let _tiktok = serve!(arguments, tiktok, TikTok, tiktok, "/open_api/v1.3/<call>/");
     let _linkedin = serve!(arguments, linkedin, LinkedIn, linkedin, "/rest/<call>");
+    let _shopify = serve!(arguments, shopify, Shopify, shopify, "/admin/api/<version>/graphql.json");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
     tokio::signal::ctrl_c().await
