@@ -18,6 +18,7 @@ use crate::{
         log::{LogKind, LogLevel, Note},
     },
     error::ApiError,
+    oauth,
     plugins::convert,
     store::{self, Tx, people::Owner},
     wake::Topic,

@@ -151,7 +151,7 @@ fn json_with(body: HttpBody, members: &[(&str, &Secret)]) -> Result<HttpBody, Re
         HttpBody::Empty if members.is_empty() => return Ok(HttpBody::Empty),
         HttpBody::Empty => b"{}".to_vec(),
         HttpBody::Bytes(written) => written,
-        HttpBody::Form(_) | HttpBody::Multipart(_) | HttpBody::Blob(_) => return Err(wrong("the body isn't one")),
+        HttpBody::Form(_) | HttpBody::Multipart(_) | HttpBody::Blob(_) | HttpBody::Piece { .. } => return Err(wrong("the body isn't one")),
     };
     let own: BTreeMap<String, IgnoredAny> = serde_json::from_slice(&written).map_err(|_| wrong("the body isn't one"))?;
     if let Some((member, _)) = members.iter().find(|(member, _)| own.contains_key(*member)) {

@@ -20,14 +20,12 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(60);
 /// Refreshes that failed in a row: then the refusal is told.
 const FAILURES_MAX: i64 = 5;
-/// The code of a refusal that no token mends.
-const LOGGED_OUT: &str = "logged_out";
 
 /// Whether the refusal is to be passed over, because the account gets, or just got, a new access token: its refresh is due now.
 /// `asked` is the account as it was read before the provider was asked, by which the refused token is known. The transaction has
 /// to be an ordered one, and be followed by [`crate::accounts::commit`].
 pub async fn renew_early(app: &App, tx: &mut Tx, asked: &Account, failure: &Failure, now: At) -> store::Result<bool> {
-    if failure.class != FailureClass::Unauthorized || failure.code == LOGGED_OUT {
+    if failure.class != FailureClass::Unauthorized || failure.ended_session() {
         return Ok(false);
     }
     let Some(manifest) = app.plugins.manifest(&asked.channel_type) else { return Ok(false) };

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
-use patchbay_providers::{Appgain, Meta, Recording, Telegram, TikTok, VictoryLink, appgain, meta, telegram, tiktok, victorylink};
+use patchbay_providers::{
+    Appgain, LinkedIn, Meta, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, meta, shopify, telegram, tiktok,
+    victorylink,
+};
 
 /// Stand-ins of the messaging providers.
 #[derive(Debug, Parser)]
