@@ -17,7 +17,7 @@ use crate::{
     clock::At,
     domain::provider_app::ProviderApp,
     egress::{Egress, EgressSettings, Scanner},
-    manifest::Manifest,
+    manifest::{Manifest, WebhookScope},
     secrets::Secret,
 };
 
@@ -98,7 +98,7 @@ impl Bench {
         if let (Some(settings), Some(app)) = (settings.as_object_mut(), &self.provider_app) {
             settings.extend(app.settings.clone());
         }
-        Provider::new(Arc::clone(&self.egress), Arc::clone(&self.manifest), settings, self.secrets.clone(), script)
+        Provider::new(Arc::clone(&self.egress), Arc::clone(&self.manifest), settings, self.webhook_url(), self.secrets.clone(), script)
     }
 
     pub(super) fn account(&self) -> Account {
@@ -107,10 +107,16 @@ impl Bench {
 
     pub(super) fn call(&self) -> Call {
         let field = |name: &str, value: String| Field { name: name.to_owned(), value };
-        let mut extras = vec![field("webhook_url", webhook_url()), field("now_ms", NOW_MS.to_string())];
+        let mut extras = vec![field("webhook_url", self.webhook_url()), field("now_ms", NOW_MS.to_string())];
         let of_app = self.provider_app.iter().flat_map(ProviderApp::values);
         extras.extend(of_app.map(|(name, value)| field(&format!("app.{name}"), value)));
         Call { account: self.account(), attempt: 1, deadline_ms: 10_000.0, extras }
+    }
+
+    /// Where the provider sends what is the account's; nothing is listening there.
+    pub(super) fn webhook_url(&self) -> String {
+        let of_app = self.manifest.webhook.as_ref().is_some_and(|spec| spec.scope == WebhookScope::App);
+        format!("https://gateway.example/webhooks/{}", if of_app { "apps/app" } else { ACCOUNT_ID })
     }
 
     pub(super) fn reading(&self) -> CallLimits {
@@ -133,11 +139,6 @@ impl Bench {
             None => Ok(()),
         }
     }
-}
-
-/// What the account's own URL looks like; nothing is listening there.
-pub(super) fn webhook_url() -> String {
-    format!("https://gateway.example/webhooks/{ACCOUNT_ID}")
 }
 
 fn load(sandbox: &Sandbox, component: &[u8]) -> Result<Plugin, SuiteError> {

@@ -6,7 +6,7 @@ use patchbay_sandbox::contract::{
 };
 
 use super::{
-    bench::{Bench, webhook_url},
+    bench::Bench,
     provider::{Break, Provider},
     report::Report,
 };
@@ -43,7 +43,7 @@ async fn connect(bench: &Bench, provider: &Provider) -> Result<String, String> {
     let mut step = Step::Start;
     let mut state = None;
     for _ in 0..STEPS_MAX {
-        let input = Connecting { step, webhook_url: webhook_url(), state };
+        let input = Connecting { step, webhook_url: bench.webhook_url(), state };
         let answer = bench.plugin.connect(bench.talking(), provider.services(), &bench.call(), &input).await;
         let answer = answer.map_err(|fault| format!("{FAULT}{fault}"))?;
         bench.tells_no_secret(provider, &format!("{answer:?}"))?;

@@ -13,7 +13,7 @@ use patchbay_sandbox::services::{
 };
 use serde_json::Value;
 
-use super::suite::{Scripted, bytes};
+use super::suite::Scripted;
 use crate::{egress::Egress, manifest::Manifest, plugins::crypto, secrets::Secret};
 
 /// The smallest picture there is (PNG, one pixel): what the gateway keeps for a message.
@@ -40,6 +40,7 @@ pub(super) struct World {
     egress: Arc<Egress>,
     manifest: Arc<Manifest>,
     settings: Value,
+    webhook_url: String,
     pub(super) secrets: BTreeMap<String, Secret>,
     script: Vec<Scripted>,
     /// The request, counted from 0, that breaks.
@@ -58,6 +59,7 @@ impl Provider {
         egress: Arc<Egress>,
         manifest: Arc<Manifest>,
         settings: Value,
+        webhook_url: String,
         secrets: BTreeMap<String, Secret>,
         script: Vec<Scripted>,
     ) -> Provider {
@@ -65,6 +67,7 @@ impl Provider {
             egress,
             manifest,
             settings,
+            webhook_url,
             secrets,
             script,
             breaks: None,
@@ -116,10 +119,10 @@ impl World {
         if !scripted.body.is_string() && !scripted.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
             headers.push(Field { name: "content-type".to_owned(), value: "application/json".to_owned() });
         }
-        let mut answer = rehearsed.answer(scripted.status, headers, bytes(&scripted.body));
+        let mut answer = rehearsed.answer(scripted.status, headers, scripted.bytes(&self.webhook_url));
         self.secrets.extend(answer.captured);
         if into_blob && (200..400).contains(&scripted.status) {
-            let info = self.keep("application/octet-stream", bytes(&scripted.body));
+            let info = self.keep("application/octet-stream", scripted.bytes(&self.webhook_url));
             answer.response.body = HttpResponseBody::Blob(info);
         }
         Ok(answer.response)

@@ -144,7 +144,7 @@ pub(super) struct Scripted {
     pub(super) status: u16,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    /// JSON, or a string as it is.
+    /// JSON, or a string as it is; `{webhook_url}` in it is the address that the account's webhooks go to.
     #[serde(default)]
     pub(super) body: Value,
 }
@@ -180,8 +180,17 @@ impl Fixture {
     }
 }
 
+impl Scripted {
+    pub(super) fn bytes(&self, webhook_url: &str) -> Vec<u8> {
+        match String::from_utf8(bytes(&self.body)) {
+            Ok(text) => text.replace("{webhook_url}", webhook_url).into_bytes(),
+            Err(error) => error.into_bytes(),
+        }
+    }
+}
+
 /// A body: text is taken as it is, nothing is empty.
-pub(super) fn bytes(body: &Value) -> Vec<u8> {
+fn bytes(body: &Value) -> Vec<u8> {
     match body {
         Value::String(text) => text.clone().into_bytes(),
         Value::Null => Vec::new(),

@@ -31,6 +31,17 @@ pub struct Refusal {
     text: String,
 }
 
+/// A key that was never typed in is a setting that is missing, not a credential that Appgain refuses.
+#[must_use]
+pub fn naming_key(failure: Failure) -> Failure {
+    match failure {
+        Failure::Unauthorized(detail) if detail.code == "credential_missing" => {
+            Failure::invalid("/api_key", "isn't set: Appgain's dashboard shows the project's API key under Settings")
+        }
+        other => other,
+    }
+}
+
 /// The codes that name a fact, wherever in the answer they stand.
 const CODES: [&str; 5] = ["SESSION_NOT_WORKING", "NOT_ON_WHATSAPP", "QUOTA_EXCEEDED", "SPAM_SIGNAL", "ALREADY_CONNECTED"];
 
@@ -192,6 +203,14 @@ mod tests {
             Failure::Rejected(_) => "rejected",
             _ => "another",
         }
+    }
+
+    #[test]
+    fn a_key_that_was_never_typed_in_is_named() {
+        let named = naming_key(Failure::unauthorized("credential_missing", "a credential isn't set"));
+        assert!(matches!(named, Failure::Invalid(problems) if problems[0].pointer == "/api_key"));
+        let refused = Failure::unauthorized("api_key", "no");
+        assert_eq!(naming_key(refused.clone()), refused);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> 
         return Ok(outcome(String::new(), String::new(), Vec::new()));
     }
     let settings: Settings = call.settings()?;
-    let status = probe::status(&settings)?;
+    let status = probe::status(&settings).map_err(patchbay_appgain::refusal::naming_key)?;
     let name = format!("ShrinkIt {}", settings.suit_id);
     Ok(outcome(settings.suit_id, name, vec![Field::new("probe_status", status.to_string())]))
 }

@@ -33,6 +33,10 @@ struct Dialogue<'a> {
 }
 
 pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> {
+    go_on(call, input).map_err(refusal::naming_key)
+}
+
+fn go_on(call: &Call, input: &Connecting) -> Result<Outcome, Failure> {
     let settings: Settings = call.settings()?;
     let notify = settings.notify()?;
     let waited = input.state.as_deref().and_then(|state| serde_json::from_slice(state).ok()).unwrap_or_default();

@@ -7,7 +7,7 @@ use patchbay_plugin::testing::{self, fixtures};
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
 
 fn account(settings: &Value) -> Account {
-    testing::account(Some("42"), settings)
+    testing::account(Some("700100"), settings)
 }
 
 fn receive(update: &Value) -> Vec<Event> {
@@ -34,7 +34,7 @@ fn an_update_that_is_delivered_again_has_the_same_keys() {
         let unique: std::collections::BTreeSet<_> = keys().into_iter().collect();
         assert_eq!(keys(), keys());
         assert_eq!(unique.len(), keys().len());
-        assert!(keys().iter().all(|key| key.starts_with("tg:42:")));
+        assert!(keys().iter().all(|key| key.starts_with("tg:700100:")));
     }
 }
 
@@ -67,7 +67,7 @@ fn ids_beyond_32_and_53_bits_stay_exact() {
 
 #[test]
 fn the_bots_own_words_are_echoes() {
-    let update = json!({"update_id": 1, "message": {"message_id": 3, "date": 1, "chat": {"id": 5, "type": "private"}, "from": {"id": 42, "first_name": "B"}, "text": "x"}});
+    let update = json!({"update_id": 1, "message": {"message_id": 3, "date": 1, "chat": {"id": 5, "type": "private"}, "from": {"id": 700100, "first_name": "B"}, "text": "x"}});
     assert!(message(&update).echo);
 }
 
@@ -118,7 +118,7 @@ fn pressing_start_in_a_private_chat_also_opts_in() {
     for text in ["/start", "/start campaign_42"] {
         let events = events(text, "private");
         assert_eq!(events.len(), 2, "{text}");
-        assert_eq!((events[1].dedupe_key.as_str(), &events[1].what), ("tg:42:1:1", &Happening::OptedIn));
+        assert_eq!((events[1].dedupe_key.as_str(), &events[1].what), ("tg:700100:1:1", &Happening::OptedIn));
         assert!(events[1].actor.is_some() && events[1].conversation.is_some());
     }
     assert_eq!((events("/started", "private").len(), events("/start", "group").len()), (1, 1));
