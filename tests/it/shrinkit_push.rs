@@ -30,6 +30,9 @@ fn notification() -> Value {
 
 async fn a_push_reaches_devices_and_segments(database: Database) {
     let (gateway, appgain, account) = connected(database).await;
+    let list = json!({"mobile_number": "201001383533", "target_list_name": "vip"});
+    let subscribe = reqwest::Client::new().post(format!("{}/{SUIT}/smsSubscribe", appgain.url())).header("appapikey", API_KEY).json(&list);
+    assert!(subscribe.send().await.unwrap().status().is_success());
     for (to, content) in [
         ("P1NX", notification()),
         ("P1NX", json!({"type": "text", "text": "Your order is there"})),
@@ -72,7 +75,7 @@ async fn what_the_app_tells_is_on_the_message(database: Database) {
 }
 
 async fn a_wrong_key_is_told(database: Database) {
-    let (gateway, _, _) = connected(database).await;
+    let (gateway, _appgain, _) = connected(database).await;
     let account = gateway.create("SHRINKIT_PUSH", json!({"suit_id": SUIT, "api_key": "another-key-altogether"})).await;
     let refused = gateway.post(&format!("/rest/v1/channel_accounts/{account}/connect"), json!({})).await.expect_status(422);
     assert!(!refused.to_string().contains("another-key"), "{refused}");

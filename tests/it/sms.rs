@@ -61,7 +61,11 @@ async fn parts_are_counted_before_and_with_every_send(database: Database) {
         dry["dry_run"] = json!(true);
         let told = gateway.post("/rest/v1/messages", dry).await.expect_status(200);
         let facts = &told["facts"];
-        assert_eq!((told["dry_run"].clone(), facts["units"].clone(), facts["parts"].clone()), (json!(true), json!(units), json!(parts)), "{facts}");
+        assert_eq!(
+            (told["dry_run"].clone(), facts["units"].clone(), facts["parts"].clone()),
+            (json!(true), json!(units), json!(parts)),
+            "{facts}"
+        );
         assert!(facts["encoding"].as_str().unwrap().to_uppercase().replace('-', "").contains(&encoding.replace('-', "")), "{facts}");
         assert!(facts["chars"].is_number() && facts["remaining_in_part"].is_number(), "{facts}");
     }
@@ -160,7 +164,10 @@ async fn appgain_sends_receipts_and_opt_outs(database: Database) {
     appgain.set(|knobs| knobs.sms_statuses = true);
     let message = gateway.command(request(&account, MONA, "Hello"), "delivered").await;
     let sent = appgain.sent(SUIT);
-    assert_eq!((sent.len(), sent[0].to.as_slice(), sent[0].client_ref.as_deref()), (1, [MONA.to_owned()].as_slice(), message["id"].as_str()));
+    assert_eq!(
+        (sent.len(), sent[0].to.as_slice(), sent[0].client_ref.as_deref()),
+        (1, [MONA.to_owned()].as_slice(), message["id"].as_str())
+    );
     let mut listener = gateway.listen(None).await;
     assert!(appgain.sms_inbound(SUIT, MONA, " stop ").await.delivered);
     assert!(appgain.sms_inbound(SUIT, MONA, "Where is my order?").await.delivered);

@@ -137,7 +137,7 @@ async fn another_number_is_refused_and_the_next_scan_is_right(database: Database
 
 async fn codes_run_out_and_new_ones_come_when_asked(database: Database) {
     let lite = Lite::start(database, json!({})).await;
-    lite.appgain.set(|knobs| (knobs.first_code_ms, knobs.later_code_ms, knobs.code_max) = (2_500, 500, 2));
+    lite.appgain.set(|knobs| (knobs.first_code_ms, knobs.later_code_ms, knobs.code_max) = (6_000, 500, 2));
     let first = lite.pair().await;
     // A new one before it is due.
     lite.gateway.connect(&lite.account, json!({"step": "refresh"})).await;
@@ -182,7 +182,7 @@ async fn messages_go_both_ways(database: Database) {
     let Lite { gateway, appgain, account } = &lite;
     let file = gateway.upload("/rest/v1/media?organization_id=org-1&file_name=a.pdf", "application/pdf", b"%PDF-1.4".to_vec()).await;
     let media = file.expect_status(201);
-    let parameters = json!([{"type": "text", "name": "name", "text": "Mona"}, {"type": "text", "text": "42"}]);
+    let parameters = json!([{"text": {"name": "name", "value": "Mona"}}, {"text": {"name": "", "value": "42"}}]);
     let cases = [
         ("message", json!({"type": "text", "text": "Hello 👟"})),
         ("imageUrl", json!({"type": "media", "kind": "image", "url": "https://example.com/a.png", "caption": "A dot"})),
@@ -232,7 +232,8 @@ async fn messages_go_both_ways(database: Database) {
     let id = received[1]["id"].as_str().unwrap();
     let (status, bytes) = gateway.download(&format!("/rest/v1/messages/{id}/media/0")).await;
     assert_eq!((status, bytes.as_slice()), (200, b"%PDF-1.7 invoice".as_slice()));
-    let written = gateway.get(&format!("/rest/v1/messages?channel_account_id={account}&direction=outbound&limit=100")).await.expect_status(200);
+    let written =
+        gateway.get(&format!("/rest/v1/messages?channel_account_id={account}&direction=outbound&limit=100")).await.expect_status(200);
     let echoes = written.as_array().unwrap().iter().filter(|message| message["echo"] == true).count();
     assert_eq!(echoes, 1, "{written}");
 }

@@ -31,6 +31,8 @@ use crate::{
     store::{self, StoreError, Tx, accounts::Linked, jobs::DueJob, people::Owner},
 };
 
+/// What to do about an account whose dialogue went wrong.
+const AGAIN: &str = "See to the reason, then connect the account again: POST /rest/v1/channel_accounts/{id}/connect.";
 /// Routes that an account may have, and bytes of one.
 const ROUTES_MAX: usize = 100;
 const ROUTE_MAX: usize = 200;
@@ -267,6 +269,7 @@ pub(super) async fn progress(
         wit::Progress::Wait(millis) => {
             let wait = Duration::from_millis(At::from_millis(millis).map_or(1000, |at| u64::try_from(at.millis()).unwrap_or(1000)));
             next_look = Some(now.plus(wait));
+            pairing::expect(app, &mut tx, account, taker, now).await?;
             (
                 Standing::because(
                     Connection::Connecting,
@@ -368,7 +371,12 @@ pub(super) async fn fail(app: &App, account: &Account, failure: Failure, job: Op
         }
         _ => Connection::Error,
     };
-    let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone());
+    // The ways out of the other classes are a message's.
+    let action = match connection {
+        Connection::Error => AGAIN.to_owned(),
+        _ => failure.way_out.clone(),
+    };
+    let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), action);
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     if (Taker { job, ..Taker::default() }).is_late(&mut tx).await? {

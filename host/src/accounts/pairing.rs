@@ -53,7 +53,7 @@ pub struct Code {
 /// 403 for another key, 409 where there is no code: the error says why and what to do.
 pub async fn shown_code(app: &App, account: &Account, key_id: &str) -> Result<Code, ApiError> {
     let pairing = match account.standing.connection {
-        Connection::Pairing => store::pairings::find(&app.db, &account.id).await?,
+        connection if is_under_way(connection) => store::pairings::find(&app.db, &account.id).await?,
         _ => None,
     };
     let Some(pairing) = pairing else { return Err(not_pairing(account)) };
@@ -109,13 +109,7 @@ pub(super) async fn keep(
 ) -> store::Result<Value> {
     let known = store::pairings::find(&mut *tx, &account.id).await?;
     let before = known.as_ref();
-    let begun_by_before = before.and_then(|known| known.begun_by.clone());
-    // A person is there again: the time begins anew. Only a start makes him the one who began.
-    let begun_at = if taker.is_person() { now } else { before.map_or(now, |known| known.begun_at) };
-    let begun_by = match taker.key.filter(|_| taker.starts) {
-        Some(key) => Some(key.to_owned()),
-        None => begun_by_before.clone(),
-    };
+    let (begun_by, begun_at) = begun(before, taker, now);
     let expires_at = At::from_millis(brought.expires_at_ms).unwrap_or(now.plus(CODE_LIFE)).min(begun_at.plus(BOUND));
     let code = Secret::new(brought.code);
     let known_code = before.and_then(|known| known.code.as_deref());
@@ -132,13 +126,7 @@ pub(super) async fn keep(
         refreshes_left: brought.refreshes_left,
     };
     store::pairings::put(tx, &pairing).await?;
-    if let (Some(from), Some(to)) = (&begun_by_before, &pairing.begun_by)
-        && from != to
-    {
-        let text = "The pairing was begun again with another API key, which is shown the code from now on.";
-        let note = Note::new(account, LogKind::Connection, LogLevel::Warn, "pairing_taken_over", text);
-        app.logbook.note_in(tx, note.detail("from_key", from.clone()).detail("to_key", to.clone())).await?;
-    }
+    tell_of_another(app, tx, account, before, &pairing).await?;
     if is_news {
         store::events::append(tx, &event(app, account, &pairing, now), None, now).await?;
     }
@@ -148,6 +136,35 @@ pub(super) async fn keep(
         "refreshes_left": pairing.refreshes_left,
         "pairing_url": format!("/rest/v1/channel_accounts/{}/pairing", account.id),
     }))
+}
+
+/// Keeps who began, where the provider has no code yet.
+pub(super) async fn expect(app: &App, tx: &mut Tx, account: &Account, taker: &Taker<'_>, now: At) -> store::Result<()> {
+    let known = store::pairings::find(&mut *tx, &account.id).await?;
+    let (begun_by, begun_at) = begun(known.as_ref(), taker, now);
+    let pairing = Pairing { account_id: account.id.clone(), begun_by, begun_at, code: None, expires_at: now, refreshes_left: 0 };
+    store::pairings::put(tx, &pairing).await?;
+    tell_of_another(app, tx, account, known.as_ref(), &pairing).await
+}
+
+/// Who began, and when. A person is there again: the time begins anew. Only a start makes him the one who began.
+fn begun(before: Option<&Pairing>, taker: &Taker<'_>, now: At) -> (Option<String>, At) {
+    let at = if taker.is_person() { now } else { before.map_or(now, |known| known.begun_at) };
+    let by = match taker.key.filter(|_| taker.starts) {
+        Some(key) => Some(key.to_owned()),
+        None => before.and_then(|known| known.begun_by.clone()),
+    };
+    (by, at)
+}
+
+async fn tell_of_another(app: &App, tx: &mut Tx, account: &Account, before: Option<&Pairing>, pairing: &Pairing) -> store::Result<()> {
+    let (Some(from), Some(to)) = (before.and_then(|known| known.begun_by.as_ref()), &pairing.begun_by) else { return Ok(()) };
+    if from == to {
+        return Ok(());
+    }
+    let text = "The pairing was begun again with another API key, which is shown the code from now on.";
+    let note = Note::new(account, LogKind::Connection, LogLevel::Warn, "pairing_taken_over", text);
+    app.logbook.note_in(tx, note.detail("from_key", from.clone()).detail("to_key", to.clone())).await
 }
 
 /// When the provider is asked again.
@@ -174,14 +191,26 @@ fn event(app: &App, account: &Account, pairing: &Pairing, now: At) -> Event {
     }
 }
 
-/// Forgets the code of an account that isn't pairing any more. `account` is as it stands in the transaction.
-pub(super) async fn forget(tx: &mut Tx, account: &Account) -> store::Result<()> {
-    store::pairings::remove(tx, &account.id).await?;
-    store::jobs::cancel(tx, &account.id, CONNECT).await?;
-    if account.connect_prompt.as_ref().is_some_and(|prompt| prompt.get("kind") == Some(&json!("scan"))) {
+/// Forgets the code of an account that isn't pairing any more, and who began where it isn't about to pair either. `account` is as it
+/// stands in the transaction.
+pub(super) async fn follow(tx: &mut Tx, account: &Account, to: Connection) -> store::Result<()> {
+    let from = account.standing.connection;
+    let had_code = from == Connection::Pairing && to != Connection::Pairing;
+    if had_code && account.connect_prompt.as_ref().is_some_and(|prompt| prompt.get("kind") == Some(&json!("scan"))) {
         store::accounts::clear_prompt(tx, &account.id).await?;
     }
+    if is_under_way(from) && !is_under_way(to) {
+        store::pairings::remove(tx, &account.id).await?;
+        store::jobs::cancel(tx, &account.id, CONNECT).await?;
+    } else if had_code {
+        store::pairings::drop_code(tx, &account.id).await?;
+    }
     Ok(())
+}
+
+/// A code is there, or may come.
+fn is_under_way(connection: Connection) -> bool {
+    matches!(connection, Connection::Pairing | Connection::Connecting)
 }
 
 /// How an account stands whose pairing was stopped by deactivating it.

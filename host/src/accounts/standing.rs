@@ -24,9 +24,7 @@ use crate::{
 pub async fn stand(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing, now: At) -> store::Result<()> {
     let Some(account) = store::accounts::find(&mut *tx, owner.account_id).await? else { return Ok(()) };
     store::accounts::set_standing(tx, &account.id, standing, now).await?;
-    if account.standing.connection == Connection::Pairing && standing.connection != Connection::Pairing {
-        pairing::forget(tx, &account).await?;
-    }
+    pairing::follow(tx, &account, standing.connection).await?;
     let connected = standing.connection.is_connected();
     if connected {
         if account.is_active {

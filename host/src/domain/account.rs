@@ -63,11 +63,13 @@ impl Account {
     /// What the provider's word means for the account as it stands.
     pub fn told(&self, told: Standing) -> Told {
         match (self.standing.connection, told.connection) {
-            // The dialogue is under way.
-            (Connection::Pairing, _) | (Connection::Connecting, Connection::Connected | Connection::Degraded) => Told::Asks,
+            // The dialogue is under way, and the word may be of an earlier one.
+            (Connection::Pairing | Connection::Connecting, _) => Told::Asks,
             // An account that nobody has connected, or that was taken out of service, isn't brought into it by a word.
             (Connection::Unconfigured | Connection::Authorizing | Connection::LoggedOut, _) => Told::Nothing,
             (_, Connection::Connected | Connection::Degraded) if self.external_id.is_none() => Told::Nothing,
+            // It doesn't mend what stopped the dialogue.
+            (Connection::Error | Connection::NeedsReauth, Connection::Connecting | Connection::Pairing) => Told::Nothing,
             // A new code is of no use where nobody waits for one.
             (_, Connection::Pairing) => Told::Stands(Standing { connection: Connection::LoggedOut, ..told }),
             // These begin with somebody here.
@@ -201,7 +203,8 @@ mod tests {
             assert_eq!(told(Connection::Pairing, word), Told::Asks);
         }
         assert_eq!(told(Connection::Connecting, Connection::Connected), Told::Asks);
-        assert_eq!(told(Connection::Connecting, Connection::Error), Told::Stands(Standing::plain(Connection::Error)));
+        assert_eq!(told(Connection::Connecting, Connection::LoggedOut), Told::Asks, "of a session that was before");
+        assert_eq!(told(Connection::Error, Connection::Connecting), Told::Nothing, "what stopped it is still to be read");
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl Ledger {
             let standing = match account.told(told.clone()) {
                 Told::Stands(standing) => standing,
                 Told::Asks => {
-                    jobs::schedule(tx, account_id, CONNECT, now).await?;
+                    // A look that is under way goes on, and the next one sees what this was about.
+                    jobs::hasten(tx, account_id, CONNECT, now).await?;
                     continue;
                 }
                 Told::Nothing => continue,

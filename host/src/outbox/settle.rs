@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tracing::Instrument as _;
 
 use super::{
@@ -237,10 +237,15 @@ fn references(part: &Accepted) -> impl Iterator<Item = &String> {
     part.external_id.iter().chain(part.extras.get(REF))
 }
 
-/// What the provider told of the parts: what it told last of the same name counts.
-fn told_of(accepted: &[Accepted]) -> impl Iterator<Item = (String, Value)> {
+/// Adds what the provider told of the parts: what it told last of the same name counts. What was told before the send as a number
+/// stays one.
+fn learn(facts: &mut Map<String, Value>, accepted: &[Accepted]) {
     let extras = accepted.iter().flat_map(|part| &part.extras).filter(|(name, _)| !MEANT.contains(&name.as_str()));
-    extras.map(|(name, value)| (name.clone(), Value::String(value.clone())))
+    for (name, told) in extras {
+        if !facts.get(name).is_some_and(|known| !known.is_string() && *told == known.to_string()) {
+            facts.insert(name.clone(), Value::String(told.clone()));
+        }
+    }
 }
 
 /// Writes the message as it stands now and tells of it.
@@ -248,7 +253,7 @@ fn keep(page: &mut Page<'_>, mut message: Message, accepted: &[Accepted], next: 
     if message.external_id.is_none() {
         message.external_id = accepted.iter().find_map(|part| part.external_id.clone());
     }
-    message.facts.extend(told_of(accepted));
+    learn(&mut message.facts, accepted);
     match next {
         Next::Again { attempts, failure, .. } => {
             message.attempts = attempts;
@@ -375,7 +380,7 @@ pub(super) async fn parking(tx: &mut Tx, account_id: &str) -> store::Result<Opti
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     use super::*;
     use crate::domain::content::Extras;
@@ -388,11 +393,21 @@ mod tests {
     #[test]
     fn what_has_no_meaning_here_is_a_fact_of_the_message() {
         let parts = [
-            accepted(0, &[("ref", "r"), ("conversation", "c"), ("conversation_kind", "group"), ("price", "0.05"), ("currency", "EUR")]),
+            accepted(
+                0,
+                &[
+                    ("ref", "r"),
+                    ("conversation", "c"),
+                    ("conversation_kind", "group"),
+                    ("price", "0.05"),
+                    ("currency", "EUR"),
+                    ("parts", "2"),
+                ],
+            ),
             accepted(1, &[("price", "0.07")]),
         ];
         let mut facts = Map::from_iter([("parts".to_owned(), json!(2)), ("price".to_owned(), json!("about 0.1"))]);
-        facts.extend(told_of(&parts));
+        learn(&mut facts, &parts);
         assert_eq!(json!(facts), json!({"parts": 2, "price": "0.07", "currency": "EUR"}), "numbers stay text");
     }
 }

@@ -58,6 +58,12 @@ pub async fn find(mut db: impl Run + Send, account_id: &str) -> Result<Option<Pa
     db.optional(sql("SELECT * FROM pairings WHERE account_id = $1").bind(account_id)).await
 }
 
+/// Forgets the code, not who began.
+pub async fn drop_code(tx: &mut Tx, account_id: &str) -> Result<()> {
+    tx.run(sql("UPDATE pairings SET code = NULL WHERE account_id = $1").bind(account_id)).await?;
+    Ok(())
+}
+
 pub async fn remove(tx: &mut Tx, account_id: &str) -> Result<()> {
     tx.run(sql("DELETE FROM pairings WHERE account_id = $1").bind(account_id)).await?;
     Ok(())

@@ -9,9 +9,9 @@ use crate::session::{self, Session, Status};
 use crate::settings::{Pairing, Settings};
 
 /// Milliseconds until a session that isn't ready is looked at again.
-const WAIT_MS: f64 = 2000.0;
+const WAIT_MS: f64 = 500.0;
 /// How often in a row: ten minutes.
-const WAITS_MAX: u32 = 300;
+const WAITS_MAX: u32 = 1200;
 /// Codes that a session shows before it fails.
 const CODES: u32 = 6;
 /// Milliseconds that the first code lives, and each later one.

@@ -94,9 +94,9 @@ pub(crate) fn render(template: &Stored, values: &[TemplateValue], at: &str) -> R
             Piece::Text(text) => rendered.push_str(text),
             Piece::Placeholder(name) => {
                 let place = || name.parse::<usize>().ok()?.checked_sub(1);
-                // By its name; else by its place, where the value has no name.
+                // By its name; else by its place among the values without one.
                 let value = texts.iter().find(|text| text.name == name).copied();
-                match value.or_else(|| texts.get(place()?).copied().filter(|text| text.name.is_empty())) {
+                match value.or_else(|| texts.iter().filter(|text| text.name.is_empty()).nth(place()?).copied()) {
                     Some(value) => rendered.push_str(&value.value),
                     None => {
                         let message = format!("the template {} needs a value for {{{{{name}}}}}", template.name);

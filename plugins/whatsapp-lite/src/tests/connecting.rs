@@ -29,7 +29,7 @@ fn connected(outcome: Result<Outcome, Failure>) -> Connected {
 
 fn waits(outcome: Result<Outcome, Failure>) -> Option<Vec<u8>> {
     let outcome = outcome.unwrap();
-    assert!(matches!(outcome.progress, Progress::Wait(2000.0)), "{:?}", outcome.progress);
+    assert!(matches!(outcome.progress, Progress::Wait(500.0)), "{:?}", outcome.progress);
     outcome.state
 }
 
@@ -110,7 +110,7 @@ fn a_code_that_was_scanned_meanwhile_is_no_failure() {
 fn what_is_newer_than_the_plugin_is_waited_for_and_not_for_ever() {
     let provider = Provider::new();
     let mut state = None;
-    for _ in 0..300 {
+    for _ in 0..1200 {
         session(&provider, "PASSKEY_REQUIRED", None);
         state = waits(take(&settings(), Step::Tick, state));
     }
