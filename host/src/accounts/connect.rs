@@ -14,6 +14,7 @@ use super::{
     CONNECT, OAUTH_EXPIRE, RECONNECT, RELEASE,
     change::running,
     pairing,
+    settings::under_settings,
     standing::{commit, stand},
     vault,
 };
@@ -373,7 +374,7 @@ pub(super) async fn fail(app: &App, account: &Account, failure: Failure, job: Op
     };
     // The ways out of the other classes are a message's.
     let action = match connection {
-        Connection::Error => AGAIN.to_owned(),
+        Connection::Error | Connection::Unconfigured => AGAIN.to_owned(),
         _ => failure.way_out.clone(),
     };
     let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), action);
@@ -407,6 +408,12 @@ pub(super) fn refusal(failure: &Failure) -> ApiError {
     let mut error = ApiError::new(status, failure.class.as_str(), failure.message.clone()).details(failure.code.clone());
     error.body.errors.clone_from(&failure.fields);
     match failure.class {
+        FailureClass::Invalid => {
+            // What was answered stands in the request; the rest is the account's.
+            let (answers, settings) = failure.fields.iter().cloned().partition(|problem| problem.pointer.starts_with("/answers/"));
+            error.body.errors = [answers, under_settings(settings)].concat();
+            error.hint("Correct the settings with PATCH /rest/v1/channel_accounts/{id}, then connect again.")
+        }
         FailureClass::Unauthorized => {
             error.hint("The provider refuses the credential: correct it with PATCH /rest/v1/channel_accounts/{id}, then connect again.")
         }

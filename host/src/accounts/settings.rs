@@ -121,6 +121,7 @@ fn missing_secrets(manifest: &Manifest, split: &Split, kept: &[String], found: &
         .collect()
 }
 
-fn under_settings(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
+/// The plugin's pointers are of the settings alone; a client's are of the account.
+pub(super) fn under_settings(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
     problems.into_iter().map(|problem| FieldProblem::new(format!("/settings{}", problem.pointer), problem.message)).collect()
 }

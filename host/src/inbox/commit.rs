@@ -296,6 +296,10 @@ impl Committer {
         for account_id in &applied.stood {
             self.wake.account_changed(account_id);
         }
+        if !applied.stood.is_empty() {
+            // A look at the account is due.
+            self.wake.tell(Topic::Jobs);
+        }
         if applied.queued > 0 {
             self.wake.tell(Topic::Outbox);
         }
