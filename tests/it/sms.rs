@@ -104,7 +104,7 @@ async fn receipts_come_and_nothing_goes_into_an_inbox(database: Database) {
         async move { request.send().await.unwrap().status().as_u16() }
     };
     assert_eq!(receipt(format!("{}/webhooks/{account}", gateway.url)).await, 404);
-    assert_eq!(receipt(format!("{}x", hook)).await, 404);
+    assert_eq!(receipt(format!("{hook}x")).await, 404);
     let unknown = client.get(&hook).query(&[("userSMSId", "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"), ("dlrResponseStatus", "Delivered")]);
     assert_eq!(unknown.send().await.unwrap().status(), 200);
     let missing = client.get(&hook).query(&[("dlrResponseStatus", "Delivered")]).send().await.unwrap();

@@ -242,7 +242,8 @@ fn references(part: &Accepted) -> impl Iterator<Item = &String> {
 fn learn(facts: &mut Map<String, Value>, accepted: &[Accepted]) {
     let extras = accepted.iter().flat_map(|part| &part.extras).filter(|(name, _)| !MEANT.contains(&name.as_str()));
     for (name, told) in extras {
-        if !facts.get(name).is_some_and(|known| !known.is_string() && *told == known.to_string()) {
+        let known = facts.get(name).filter(|known| !known.is_string()).map(Value::to_string);
+        if known.as_ref() != Some(told) {
             facts.insert(name.clone(), Value::String(told.clone()));
         }
     }
