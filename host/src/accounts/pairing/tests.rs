@@ -56,6 +56,9 @@ async fn world() -> World {
         updated_at: now,
         connected_at: None,
         oauth_expires_at: None,
+        oauth_refresh_expires_at: None,
+        oauth_renewed_at: None,
+        webhook_token: None,
     };
     let mut tx = app.db.begin().await.unwrap();
     store::organizations::ensure(&mut tx, "org", now).await.unwrap();
