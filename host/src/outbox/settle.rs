@@ -14,6 +14,7 @@ use crate::{
     app::App,
     clock::At,
     domain::{
+        account::Standing,
         event::{EventType, Fact},
         failure::{Failure, FailureClass},
         message::{Accepted, Command, Message, MessageState},
@@ -65,6 +66,14 @@ impl Outcome {
             Outcome::Sent { failure, .. } => failure.as_ref(),
             Outcome::Refused(failure) | Outcome::Postponed(failure) => Some(failure),
             Outcome::Parked | Outcome::Released => None,
+        }
+    }
+
+    /// What it means for the account. Of a message that was postponed nothing was made out: it may wait for a new access token.
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Outcome::Postponed(_) => None,
+            other => other.failure().and_then(accounts::standing_after),
         }
     }
 }
@@ -130,7 +139,7 @@ async fn try_settle(settlement: &Arc<Settlement>) -> store::Result<()> {
     if applied.files > 0 {
         app.wake.tell(Topic::Media);
     }
-    if outcome.failure().and_then(accounts::standing_after).is_some() {
+    if outcome.standing().is_some() {
         app.wake.account_changed(&claim.account_id);
     }
     app.wake.tell(Topic::Events);
@@ -190,7 +199,7 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
             inbox::apply(&mut page, fact);
         }
         applied = ledger.save(tx).await?;
-        if let Some(standing) = failure.and_then(accounts::standing_after) {
+        if let Some(standing) = outcome.standing() {
             accounts::stand(app, tx, owner, &standing, now).await?;
         }
     }
@@ -383,11 +392,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::content::Extras;
+    use crate::domain::{account::Connection, content::Extras};
 
     fn accepted(part: u32, extras: &[(&str, &str)]) -> Accepted {
         let extras: Extras = extras.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Accepted { part, external_id: None, extras }
+    }
+
+    #[test]
+    fn a_message_that_waits_for_a_new_token_says_nothing_of_the_account() {
+        let failure = Failure::new(FailureClass::Unauthorized, "token_expired", "The token is dead.");
+        assert!(Outcome::Postponed(failure.clone()).standing().is_none());
+        let sent = Outcome::Sent { accepted: Vec::new(), failure: Some(failure.clone()), facts: Vec::new() };
+        for told in [sent, Outcome::Refused(failure)] {
+            assert_eq!(told.standing().unwrap().connection, Connection::NeedsReauth);
+        }
     }
 
     #[test]
