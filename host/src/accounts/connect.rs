@@ -238,7 +238,8 @@ pub(super) async fn progress(
     let now = app.clock.now();
     let lifted = captured.take();
     let mut tx = app.db.begin_ordered().await?;
-    if taker.is_late(&mut tx).await? {
+    // A deleted account's secrets are erased, and stay so.
+    if taker.is_late(&mut tx).await? || store::accounts::find(&mut tx, &account.id).await?.is_none() {
         return Ok(());
     }
     vault::seal_lifted(app, &mut tx, account, &lifted, now).await?;

@@ -247,6 +247,23 @@ async fn what_a_look_brings_after_the_end_is_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_step_brings_for_an_account_that_was_deleted_meanwhile_is_nothing() {
+    let world = world().await;
+    let account = world.account().await;
+    let mut tx = world.app.db.begin_ordered().await.unwrap();
+    store::accounts::delete(&mut tx, "account", world.app.clock.now()).await.unwrap();
+    commit(&world.app, tx, "account").await.unwrap();
+    let captured = Captured::default();
+    captured.push("session".to_owned(), Secret::from("s-1"));
+    let pairing = wit::Pairing { code: "code".to_owned(), expires_at_ms: 0.0, refreshes_left: 4 };
+    let outcome = wit::Outcome { progress: wit::Progress::Scan(pairing), state: None };
+    progress(&world.app, &account, outcome, &captured, &starts("key-1")).await.unwrap();
+    assert!(store::secrets::list(&world.app.db, "account").await.unwrap().is_empty());
+    assert!(store::pairings::find(&world.app.db, "account").await.unwrap().is_none() && !world.has_job().await);
+    assert!(world.told().await.is_empty());
+}
+
+#[tokio::test]
 async fn it_ends_after_ten_minutes() {
     let world = world().await;
     world.scans("code", 20.0, &starts("key-1")).await;
