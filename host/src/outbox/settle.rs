@@ -200,7 +200,7 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
         }
         applied = ledger.save(tx).await?;
         if let Some(standing) = outcome.standing() {
-            accounts::stand(app, tx, owner, &standing, now).await?;
+            accounts::worsen(app, tx, owner, &standing, now).await?;
         }
     }
     let signal = match outcome {
