@@ -209,7 +209,7 @@ pub(super) async fn follow(tx: &mut Tx, account: &Account, to: Connection) -> st
 }
 
 /// A code is there, or may come.
-fn is_under_way(connection: Connection) -> bool {
+pub(super) fn is_under_way(connection: Connection) -> bool {
     matches!(connection, Connection::Pairing | Connection::Connecting)
 }
 

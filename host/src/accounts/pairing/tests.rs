@@ -247,6 +247,21 @@ async fn what_a_look_brings_after_the_end_is_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_person_sees_after_the_end_is_nothing_either() {
+    let world = world().await;
+    world.scans("first", 20.0, &starts("key-1")).await;
+    let before = world.account().await;
+    world.stands(Connection::LoggedOut).await;
+    let wait = || wit::Outcome { progress: wit::Progress::Wait(1000.0), state: None };
+    progress(&world.app, &before, wait(), &Captured::default(), &Taker::default()).await.unwrap();
+    let failure = crate::domain::failure::Failure::new(FailureClass::Rejected, "late", "late");
+    fail(&world.app, &before, failure, None).await.unwrap();
+    assert_eq!(world.stood().await.0, Connection::LoggedOut);
+    progress(&world.app, &before, wait(), &Captured::default(), &starts("key-1")).await.unwrap();
+    assert_eq!(world.stood().await.0, Connection::Connecting, "who begins again means it");
+}
+
+#[tokio::test]
 async fn what_a_step_brings_for_an_account_that_was_deleted_meanwhile_is_nothing() {
     let world = world().await;
     let account = world.account().await;
