@@ -162,6 +162,11 @@ async fn a_new_code_takes_the_place_of_the_old_one_and_is_told_without_it() {
     keep(&world.app, &mut tx, &world.account().await, same, &tick, world.app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(world.told().await.len(), 1);
+    world.scans("first", 23.0, &tick).await;
+    assert_eq!(world.told().await.len(), 1, "its end was reckoned anew");
+    // Its look is the next one's job.
+    let job = world.job().await;
+    let tick = Taker { job: Some(&job), ..Taker::default() };
     world.scans("second", 40.0, &tick).await;
     assert_eq!(world.code("key-1").await.unwrap(), "second");
     let told = world.told().await;
