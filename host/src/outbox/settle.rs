@@ -251,7 +251,8 @@ fn references(part: &Accepted) -> impl Iterator<Item = &String> {
 fn learn(facts: &mut Map<String, Value>, accepted: &[Accepted]) {
     let extras = accepted.iter().flat_map(|part| &part.extras).filter(|(name, _)| !MEANT.contains(&name.as_str()));
     for (name, told) in extras {
-        if !facts.get(name).is_some_and(|known| !known.is_string() && *told == known.to_string()) {
+        let is_told = |known: &Value| !known.is_string() && told.parse::<Value>().is_ok_and(|told| told == *known);
+        if !facts.get(name).is_some_and(is_told) {
             facts.insert(name.clone(), Value::String(told.clone()));
         }
     }
