@@ -17,7 +17,7 @@ pub use health::check;
 pub use known::{Known, KnownAccounts};
 pub use pairing::{Code, go_on as go_on_waiting, shown_code};
 pub use settings::effective_settings;
-pub use standing::{commit, is_renewed, stand, stand_after, standing_after};
+pub use standing::{commit, is_renewed, stand, stand_after, standing_after, worsen};
 pub use templates::{ProviderTemplate, TemplateList, list_templates};
 pub use vault::{Opened, derive, keep_captured, open, open_aside, open_secrets, seal, seal_aside};
 

@@ -10,7 +10,10 @@ use crate::{
     blobs::Blobs,
     clock::Clock,
     config::Config,
-    domain::{account::Account, node::Node},
+    domain::{
+        account::{Account, WebhookToken},
+        node::Node,
+    },
     egress::Egress,
     endpoints::Nats,
     ids::Ids,
@@ -63,7 +66,7 @@ impl App {
         let own = format!("{}/webhooks/{}", self.public_url, account.id);
         match (&account.app_id, &account.webhook_token) {
             (Some(app_id), _) if spec.is_some_and(|spec| spec.scope == WebhookScope::App) => self.app_webhook_url(app_id),
-            (_, Some(token)) if spec.is_some_and(|spec| spec.path_token) => format!("{own}/{token}"),
+            (_, Some(WebhookToken(token))) if spec.is_some_and(|spec| spec.path_token) => format!("{own}/{token}"),
             _ => own,
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     apps,
     clock::At,
     domain::{
-        account::{Account, Connection, Standing},
+        account::{Account, Connection, Standing, WebhookToken},
         failure::{Failure, FailureClass},
     },
     error::ApiError,
@@ -112,7 +112,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
         oauth_expires_at: None,
         oauth_refresh_expires_at: None,
         oauth_renewed_at: None,
-        webhook_token: Some(webhook_token),
+        webhook_token: Some(WebhookToken(webhook_token)),
     };
     let mut tx = app.db.begin().await?;
     store::organizations::ensure(&mut tx, &account.organization_id, now).await?;

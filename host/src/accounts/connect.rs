@@ -78,11 +78,14 @@ impl Taker<'_> {
         self.key.is_some()
     }
 
-    /// Whether somebody has begun again, or ended it, while the provider was asked.
-    async fn is_late(&self, tx: &mut Tx) -> store::Result<bool> {
+    /// Whether somebody has begun again, or ended it, while the provider was asked. `account` is as it was read before.
+    async fn is_late(&self, tx: &mut Tx, account: &Account) -> store::Result<bool> {
+        // A deleted account's secrets are erased, and stay so.
+        let Some(stood) = store::accounts::find(&mut *tx, &account.id).await? else { return Ok(true) };
+        let is_over = pairing::is_under_way(account.standing.connection) && !pairing::is_under_way(stood.standing.connection);
         match self.job {
             Some(job) => Ok(!store::jobs::is_held(tx, job).await?),
-            None => Ok(false),
+            None => Ok(is_over && !self.starts),
         }
     }
 }
@@ -239,7 +242,7 @@ pub(super) async fn progress(
     let now = app.clock.now();
     let lifted = captured.take();
     let mut tx = app.db.begin_ordered().await?;
-    if taker.is_late(&mut tx).await? {
+    if taker.is_late(&mut tx, account).await? {
         return Ok(());
     }
     vault::seal_lifted(app, &mut tx, account, &lifted, now).await?;
@@ -380,7 +383,7 @@ pub(super) async fn fail(app: &App, account: &Account, failure: Failure, job: Op
     let standing = Standing::because(connection, failure.code.clone(), failure.message.clone(), action);
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
-    if (Taker { job, ..Taker::default() }).is_late(&mut tx).await? {
+    if (Taker { job, ..Taker::default() }).is_late(&mut tx, account).await? {
         return Ok(refusal(&failure));
     }
     if oauth::renew_early(app, &mut tx, account, &failure, now).await? {

@@ -35,6 +35,8 @@ const BOUND: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_secs(15);
 /// The life of a code whose end the plugin doesn't tell.
 const CODE_LIFE: Duration = Duration::from_secs(60);
+/// A plugin that reckons the end of a code itself brings another one with each look: that is no news.
+const DRIFT_MICROS: u64 = 10_000_000;
 /// What a code is sealed as.
 const CODE: &str = "pairing_code";
 
@@ -115,8 +117,8 @@ pub(super) async fn keep(
     let known_code = before.and_then(|known| known.code.as_deref());
     let known_code = known_code.map(|sealed| vault::open_aside(app, account, CODE, sealed)).transpose()?;
     let is_same_code = known_code.is_some_and(|known| known.expose() == code.expose());
-    let is_news =
-        !is_same_code || before.is_none_or(|known| known.expires_at != expires_at || known.refreshes_left != brought.refreshes_left);
+    let is_moved = |known: &Pairing| known.expires_at.micros().abs_diff(expires_at.micros()) > DRIFT_MICROS;
+    let is_news = !is_same_code || before.is_none_or(|known| is_moved(known) || known.refreshes_left != brought.refreshes_left);
     let pairing = Pairing {
         account_id: account.id.clone(),
         begun_by,
@@ -209,7 +211,7 @@ pub(super) async fn follow(tx: &mut Tx, account: &Account, to: Connection) -> st
 }
 
 /// A code is there, or may come.
-fn is_under_way(connection: Connection) -> bool {
+pub(super) fn is_under_way(connection: Connection) -> bool {
     matches!(connection, Connection::Pairing | Connection::Connecting)
 }
 

@@ -103,6 +103,15 @@ pub fn standing_after(failure: &Failure) -> Option<Standing> {
     Some(Standing::because(connection, failure.code.clone(), failure.message.clone(), failure.way_out.clone()))
 }
 
+/// Writes what a failure means for the account. What was under way when somebody took the account out of service, or began to
+/// connect it anew, says nothing of it.
+pub async fn worsen(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standing, now: At) -> store::Result<()> {
+    match store::accounts::find(&mut *tx, owner.account_id).await? {
+        Some(account) if account.standing.connection.is_connected() => stand(app, tx, owner, standing, now).await,
+        _ => Ok(()),
+    }
+}
+
 /// Writes what a failure means for the account, as it was read before the provider was asked.
 pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> store::Result<()> {
     let Some(standing) = standing_after(failure) else { return Ok(()) };
@@ -110,7 +119,7 @@ pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> sto
     let mut tx = app.db.begin_ordered().await?;
     if !oauth::renew_early(app, &mut tx, account, failure, now).await? {
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
-        stand(app, &mut tx, owner, &standing, now).await?;
+        worsen(app, &mut tx, owner, &standing, now).await?;
     }
     commit(app, tx, &account.id).await
 }
@@ -136,4 +145,26 @@ pub async fn commit(app: &App, tx: Tx, account_id: &str) -> store::Result<()> {
         app.wake.tell(topic);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::tests::world_with;
+
+    #[tokio::test]
+    async fn what_was_under_way_says_nothing_of_an_account_that_is_connected_anew() {
+        let world = world_with(&json!({})).await;
+        for code in ["token_expired", "logged_out"] {
+            let failure = Failure::new(FailureClass::Unauthorized, code, "The session is over.");
+            for connection in [Connection::Pairing, Connection::Authorizing, Connection::LoggedOut] {
+                world.has(&[], &Standing::plain(connection)).await;
+                stand_after(&world.app, &world.account().await, &failure).await.unwrap();
+                assert_eq!(world.account().await.standing.connection, connection, "{code}");
+            }
+            world.has(&[], &Standing::plain(Connection::Degraded)).await;
+            stand_after(&world.app, &world.account().await, &failure).await.unwrap();
+            assert!(!world.account().await.standing.connection.is_connected(), "{code}");
+        }
+    }
 }

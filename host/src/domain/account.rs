@@ -1,5 +1,7 @@
 //! A channel account: one bot, number, page or mailbox of one organisation.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -113,7 +115,17 @@ pub struct Account {
     /// When the access token was last given or renewed.
     pub oauth_renewed_at: Option<At>,
     /// The end of its webhook URL where its type asks for one.
-    pub webhook_token: Option<String>,
+    pub webhook_token: Option<WebhookToken>,
+}
+
+/// Whoever knows it may send in the provider's name: it isn't shown.
+#[derive(Clone)]
+pub struct WebhookToken(pub String);
+
+impl fmt::Debug for WebhookToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
 }
 
 /// What the last look at the account found.
@@ -195,6 +207,12 @@ mod tests {
 
     fn told(stood: Connection, told: Connection) -> Told {
         account(stood, Some("x")).told(Standing::plain(told))
+    }
+
+    #[test]
+    fn the_token_of_its_webhook_url_is_not_shown() {
+        let account = Account { webhook_token: Some(WebhookToken("hunter2-hunter2".into())), ..account(Connection::Connected, None) };
+        assert!(!format!("{account:?}").contains("hunter2"));
     }
 
     #[test]

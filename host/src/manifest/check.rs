@@ -6,7 +6,7 @@ use url::Url;
 use super::settings::properties;
 use super::{
     CONTRACT, Capabilities, Challenge, HmacRecipe, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec,
-    Target, TemplatePart, Verify, WebhookScope, WebhookSpec,
+    Target, TemplatePart, Verify, WebhookMethod, WebhookScope, WebhookSpec,
 };
 
 mod oauth;
@@ -359,6 +359,8 @@ fn webhook(manifest: &Manifest, spec: &WebhookSpec, problems: &mut Problems) {
         Verify::Hmac(recipe) => {
             let needs = "needs `path_token = true`: else nothing is proof while no secret is set";
             problems.check(!recipe.optional || spec.path_token, "webhook.verify.optional", needs);
+            let needs = "GET needs `path_token = true`: the signature is of the body, and says nothing of a query";
+            problems.check(!spec.takes(WebhookMethod::Get) || spec.path_token, "webhook.methods", needs);
             hmac(manifest, spec, recipe, problems);
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
-    domain::account::{Account, HealthReport, Standing},
+    domain::account::{Account, HealthReport, Standing, WebhookToken},
 };
 
 impl Record for Account {
@@ -43,7 +43,7 @@ impl Record for Account {
             oauth_expires_at: row.at_option("oauth_expires_at")?,
             oauth_refresh_expires_at: row.at_option("oauth_refresh_expires_at")?,
             oauth_renewed_at: row.at_option("oauth_renewed_at")?,
-            webhook_token: row.get("webhook_token")?,
+            webhook_token: row.get::<Option<String>>("webhook_token")?.map(WebhookToken),
         })
     }
 }
@@ -75,7 +75,7 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     .bind(account.data_key.clone())
     .bind(account.created_at)
     .bind(account.app_id.clone())
-    .bind(account.webhook_token.clone());
+    .bind(account.webhook_token.as_ref().map(|token| token.0.clone()));
     tx.run(statement).await?;
     Ok(())
 }

@@ -67,7 +67,7 @@ async fn world(webhook: &Value) -> World {
         oauth_expires_at: None,
         oauth_refresh_expires_at: None,
         oauth_renewed_at: None,
-        webhook_token: Some(TOKEN.to_owned()),
+        webhook_token: Some(WebhookToken(TOKEN.to_owned())),
     };
     let mut tx = app.db.begin().await.unwrap();
     store::organizations::ensure(&mut tx, "org", now).await.unwrap();
@@ -139,8 +139,10 @@ async fn an_address_with_a_wrong_token_is_nobodys() {
         }
     }
     assert!(world.kept().await.is_empty());
-    assert_eq!(world.asked(Method::POST, Some(TOKEN), "", &[]).await.0, TAKEN);
+    let called = format!("/webhooks/account/{TOKEN}");
+    assert_eq!(world.asked(Method::POST, Some(TOKEN), "", &[("x-original-uri", &called), ("x-own", "a")]).await.0, TAKEN);
     let kept = world.kept().await;
+    assert_eq!(kept[0].request.headers, [("x-own".to_owned(), "a".to_owned())]);
     assert_eq!((kept[0].request.path.as_str(), kept[0].delivery.verified_by.as_deref()), ("/webhooks/account", Some("path-token")));
 
     // What came without a token is kept for the operator, who may see where to.

@@ -162,6 +162,11 @@ async fn a_new_code_takes_the_place_of_the_old_one_and_is_told_without_it() {
     keep(&world.app, &mut tx, &world.account().await, same, &tick, world.app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(world.told().await.len(), 1);
+    world.scans("first", 23.0, &tick).await;
+    assert_eq!(world.told().await.len(), 1, "its end was reckoned anew");
+    // Its look is the next one's job.
+    let job = world.job().await;
+    let tick = Taker { job: Some(&job), ..Taker::default() };
     world.scans("second", 40.0, &tick).await;
     assert_eq!(world.code("key-1").await.unwrap(), "second");
     let told = world.told().await;
@@ -244,6 +249,38 @@ async fn what_a_look_brings_after_the_end_is_nothing() {
     let failure = crate::domain::failure::Failure::new(FailureClass::Rejected, "late", "late");
     fail(&world.app, &world.account().await, failure, Some(&job)).await.unwrap();
     assert_eq!(world.stood().await.0, Connection::LoggedOut);
+}
+
+#[tokio::test]
+async fn what_a_person_sees_after_the_end_is_nothing_either() {
+    let world = world().await;
+    world.scans("first", 20.0, &starts("key-1")).await;
+    let before = world.account().await;
+    world.stands(Connection::LoggedOut).await;
+    let wait = || wit::Outcome { progress: wit::Progress::Wait(1000.0), state: None };
+    progress(&world.app, &before, wait(), &Captured::default(), &Taker::default()).await.unwrap();
+    let failure = crate::domain::failure::Failure::new(FailureClass::Rejected, "late", "late");
+    fail(&world.app, &before, failure, None).await.unwrap();
+    assert_eq!(world.stood().await.0, Connection::LoggedOut);
+    progress(&world.app, &before, wait(), &Captured::default(), &starts("key-1")).await.unwrap();
+    assert_eq!(world.stood().await.0, Connection::Connecting, "who begins again means it");
+}
+
+#[tokio::test]
+async fn what_a_step_brings_for_an_account_that_was_deleted_meanwhile_is_nothing() {
+    let world = world().await;
+    let account = world.account().await;
+    let mut tx = world.app.db.begin_ordered().await.unwrap();
+    store::accounts::delete(&mut tx, "account", world.app.clock.now()).await.unwrap();
+    commit(&world.app, tx, "account").await.unwrap();
+    let captured = Captured::default();
+    captured.push("session".to_owned(), Secret::from("s-1"));
+    let pairing = wit::Pairing { code: "code".to_owned(), expires_at_ms: 0.0, refreshes_left: 4 };
+    let outcome = wit::Outcome { progress: wit::Progress::Scan(pairing), state: None };
+    progress(&world.app, &account, outcome, &captured, &starts("key-1")).await.unwrap();
+    assert!(store::secrets::list(&world.app.db, "account").await.unwrap().is_empty());
+    assert!(store::pairings::find(&world.app.db, "account").await.unwrap().is_none() && !world.has_job().await);
+    assert!(world.told().await.is_empty());
 }
 
 #[tokio::test]
