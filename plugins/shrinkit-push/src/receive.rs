@@ -70,8 +70,8 @@ impl<'a> Push<'a> {
             "open" => self.receipt(ReceiptState::Read, None).into_iter().chain([self.opened()]).collect(),
             "dismiss" => vec![self.engagement("push_dismissed")],
             "conversion" => vec![self.engagement("push_converted")],
-            // One phone of many isn't the message.
-            "failed" if self.client_ref.as_deref().is_some_and(is_of_many) => vec![self.engagement("push_failed")],
+            // One phone of many isn't the message, and without our reference it may be one.
+            "failed" if self.client_ref.as_deref().is_none_or(is_of_many) => vec![self.engagement("push_failed")],
             "failed" => self.receipt(ReceiptState::Failed, Some(self.failure())).into_iter().collect(),
             _ => Vec::new(),
         }
@@ -84,11 +84,9 @@ impl<'a> Push<'a> {
 
     /// None where the event names no message.
     fn receipt(&self, state: ReceiptState, failure: Option<Failure>) -> Option<Event> {
-        // Whether a push went to one or to many only our reference tells, and one phone of many mustn't fail the message.
-        let message = if state == ReceiptState::Failed { self.client_ref.clone() } else { self.message() };
         let receipt = Receipt {
             conversation: self.user.clone(),
-            target: ReceiptTarget::Messages(vec![message?]),
+            target: ReceiptTarget::Messages(vec![self.message()?]),
             state,
             at_ms: self.envelope.at_ms,
             failure,
@@ -120,11 +118,14 @@ impl<'a> Push<'a> {
     }
 
     fn failure(&self) -> Failure {
-        let uninstalled = |reason: &str| UNINSTALLED.into_iter().find(|known| known.eq_ignore_ascii_case(reason));
+        let known = self.value.and_then(|reason| UNINSTALLED.into_iter().find(|known| known.eq_ignore_ascii_case(reason)));
+        if let Some(reason) = known {
+            return Failure::recipient(
+                reason,
+                "the app isn't on that phone any more: the user gets pushes again once the app is opened there",
+            );
+        }
         match self.value {
-            Some(reason) if let Some(known) = uninstalled(reason) => {
-                Failure::recipient(known, "the app isn't on that phone any more: the user gets pushes again once the app is opened there")
-            }
             Some(reason) => Failure::rejected("push_failed", format!("the push could not be delivered: {reason}")),
             None => Failure::rejected("push_failed", "the push could not be delivered, and Appgain doesn't say why"),
         }
