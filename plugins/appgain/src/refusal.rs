@@ -58,7 +58,7 @@ impl Refusal {
     #[must_use]
     pub fn new(status: u16, header_ms: Option<f64>, body: &Value, text: &str) -> Self {
         let error = body.object("error").unwrap_or(body);
-        let capitals = text.to_ascii_uppercase();
+        let capitals = text.to_ascii_uppercase().replace([' ', '-'], "_");
         let told_code = ["code", "error_code", "error"].iter().filter_map(|name| error.text(name)).find(|code| is_code(code));
         // A known code says more than a general one beside it, such as `"error": "CONFLICT"` or `"code": "422"`.
         let code = CODES.iter().copied().find(|code| capitals.contains(code)).or(told_code).map(str::to_owned);
@@ -238,6 +238,7 @@ mod tests {
             (422, json!({"message": "refused: NOT_ON_WHATSAPP"}), "recipient", "not_on_whatsapp"),
             (422, json!({"error": "UNPROCESSABLE", "message": "not_on_whatsapp"}), "recipient", "not_on_whatsapp"),
             (404, json!({"code": "404", "error": "NOT_ON_WHATSAPP"}), "recipient", "not_on_whatsapp"),
+            (409, json!({"message": "Session not working"}), "unauthorized", LOGGED_OUT),
             (409, json!({"error": "CONFLICT", "message": "SESSION_NOT_WORKING"}), "unauthorized", LOGGED_OUT),
             (200, json!({"success": false, "code": "quota_exceeded"}), "limited", "quota_exceeded"),
             (429, json!({"code": "QUOTA_EXCEEDED"}), "limited", "quota_exceeded"),
