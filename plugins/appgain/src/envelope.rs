@@ -10,7 +10,7 @@ use crate::json::Json as _;
 /// What Appgain tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
-    /// What happened: `message`, `message.ack`, `sms.status`, …
+    /// What happened, in lower case: `message`, `message.ack`, `sms.status`, …
     pub event: String,
     /// The event's id, the same whenever it is delivered again.
     pub id: Option<String>,
@@ -34,9 +34,13 @@ impl Envelope {
         if !body.is_object() {
             return Err(Failure::invalid("", "a webhook of Appgain's is a JSON object"));
         }
-        let event = body.text("event").ok_or_else(|| Failure::invalid("/event", "a webhook of Appgain's names its event"))?;
+        // A header names it, too.
+        let header = || webhook.headers.iter().find(|header| header.name.eq_ignore_ascii_case("x-appgain-event"));
+        let event = body.text("event").or_else(|| header().map(|header| header.value.as_str())).map(str::trim);
+        let event = event.filter(|event| !event.is_empty());
+        let event = event.ok_or_else(|| Failure::invalid("/event", "a webhook of Appgain's names its event"))?;
         Ok(Self {
-            event: event.to_owned(),
+            event: event.to_lowercase(),
             id: body.id("id"),
             session: body.id("session"),
             suit_id: body.id("suit_id"),
@@ -94,6 +98,14 @@ mod tests {
             assert!(matches!(read(wrong), Err(Failure::Invalid(_))), "{wrong}");
         }
         assert_eq!(read(r#"{"event":"x","id":null,"payload":7,"timestamp":"soon"}"#).unwrap().payload, 7);
+    }
+
+    #[test]
+    fn the_event_is_named_in_any_case_and_by_the_header_where_the_body_leaves_it_out() {
+        assert_eq!(read(r#"{"event":"SMS.Status"}"#).unwrap().event, "sms.status");
+        let mut webhook = testing::webhook(testing::account(None, &json!({})), r#"{"payload":{}}"#);
+        webhook.headers.push(patchbay_plugin::Field::new("X-Appgain-Event", "message.ack"));
+        assert_eq!(Envelope::read(&webhook).unwrap().event, "message.ack");
     }
 
     #[test]

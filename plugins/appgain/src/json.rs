@@ -42,7 +42,7 @@ impl Json for Value {
     fn flag(&self, name: &str) -> bool {
         match self.get(name) {
             Some(Value::Bool(flag)) => *flag,
-            Some(Value::String(text)) => text == "true" || text == "1",
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true") || text == "1",
             Some(Value::Number(number)) => number.as_i64() == Some(1),
             _ => false,
         }

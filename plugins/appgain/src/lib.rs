@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod json;
 pub mod notify;
 pub mod phone;
+pub mod query;
 pub mod refusal;
 
 pub use envelope::Envelope;

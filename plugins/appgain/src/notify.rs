@@ -115,19 +115,18 @@ pub fn read(response: &Response) -> Result<Value, Trouble> {
         return Err(Trouble::Refused(Refusal::of(response)));
     }
     let answer: Value = response.json()?;
-    if matches!(answer.text("status"), Some("failed" | "Failed")) { Err(Trouble::Refused(Refusal::of(response))) } else { Ok(answer) }
+    if matches!(answer.text("status"), Some("failed" | "Failed")) || refusal::is_no_success(&answer) {
+        Err(Trouble::Refused(Refusal::of(response)))
+    } else {
+        Ok(answer)
+    }
 }
 
 /// The id in an answer; none is documented, so the places that are known are looked at.
 #[must_use]
 pub fn id(answer: &Value) -> Option<String> {
-    let inside = |object: &str, name: &str| answer.object(object).and_then(|object| object.id(name));
-    ["messageId", "message_id", "id"]
-        .iter()
-        .find_map(|name| answer.id(name))
-        .or_else(|| inside("result", "messageId"))
-        .or_else(|| inside("result", "id"))
-        .or_else(|| inside("data", "id"))
+    let places = [Some(answer), answer.object("result"), answer.object("data")];
+    places.into_iter().flatten().find_map(|place| ["messageId", "message_id", "id"].iter().find_map(|name| place.id(name)))
 }
 
 #[cfg(test)]
@@ -151,6 +150,7 @@ mod tests {
             (json!({"success": true, "result": {"messageId": "a", "id": "b"}}), Some("a")),
             (json!({"result": {"id": "a"}}), Some("a")),
             (json!({"data": {"id": "a"}}), Some("a")),
+            (json!({"status": "success", "data": {"message_id": 7}, "result": "ok"}), Some("7")),
             (json!({"status": "success", "message": "queued"}), None),
             (json!({"id": "", "data": []}), None),
             (json!("ok"), None),

@@ -8,7 +8,8 @@ const LENGTH: std::ops::RangeInclusive<usize> = 8..=15;
 /// 15 digits.
 #[must_use]
 pub fn digits(written: &str) -> Option<String> {
-    let written = written.trim();
+    // Directional marks come along with numbers that are copied out of Arabic texts.
+    let written = written.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'));
     let written = ["tel:", "whatsapp:"].iter().find_map(|scheme| written.strip_prefix(scheme)).unwrap_or(written);
     let number = match written.split_once('@') {
         // Behind the colon stands which of the person's devices.
@@ -67,6 +68,7 @@ mod tests {
             "201001383533@c.us",
             "201001383533@s.whatsapp.net",
             "201001383533:12@s.whatsapp.net",
+            "\u{202a}+20 100 138 3533\u{202c}",
             "٢٠١٠٠١٣٨٣٥٣٣",
             "۲۰۱۰۰۱۳۸۳۵۳۳",
         ] {

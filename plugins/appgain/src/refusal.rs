@@ -23,7 +23,7 @@ pub struct Refusal {
     pub code: String,
     /// The API's words.
     pub message: String,
-    /// Whether the body is Notify's own `"status": "Failed"`: nothing was done.
+    /// Whether nothing was done: the answer is Notify's own word of a failure, or a server's that takes nothing for now (503).
     pub own: bool,
     /// How long it asks to wait.
     pub retry_after_ms: Option<f64>,
@@ -58,10 +58,12 @@ impl Refusal {
     #[must_use]
     pub fn new(status: u16, header_ms: Option<f64>, body: &Value, text: &str) -> Self {
         let error = body.object("error").unwrap_or(body);
-        let own_code = ["code", "error_code", "error"].iter().filter_map(|name| error.text(name)).find(|code| is_code(code));
-        let code = own_code.map(str::to_owned).or_else(|| CODES.iter().find(|code| text.contains(**code)).map(|code| (*code).to_owned()));
+        let capitals = text.to_ascii_uppercase().replace([' ', '-'], "_");
+        let told_code = ["code", "error_code", "error"].iter().filter_map(|name| error.text(name)).find(|code| is_code(code));
+        // A known code says more than a general one beside it, such as `"error": "CONFLICT"` or `"code": "422"`.
+        let code = CODES.iter().copied().find(|code| capitals.contains(code)).or(told_code).map(str::to_owned);
         let said = ["message", "exception", "error"].iter().filter_map(|name| error.text(name));
-        let said: Vec<&str> = said.filter(|said| Some(*said) != code.as_deref()).collect();
+        let said: Vec<&str> = said.filter(|said| !code.as_deref().is_some_and(|code| said.eq_ignore_ascii_case(code))).collect();
         let message = match said.as_slice() {
             [] if body.is_null() => text.trim().chars().take(WORDS_MAX).collect(),
             said => said.join(": "),
@@ -72,7 +74,9 @@ impl Refusal {
             status,
             code: code.unwrap_or_default(),
             message,
-            own: is_failure(body),
+            own: is_failure(body)
+                || status == 503
+                || (status == 500 && ["message", "exception"].iter().any(|name| error.text(name).is_some())),
             retry_after_ms: header_ms.or_else(|| asked_ms.filter(|seconds| *seconds >= 0.0).map(|seconds| seconds * 1000.0)),
             text: text.to_lowercase(),
         }
@@ -175,7 +179,12 @@ impl Refusal {
 
 /// Whether the body is Notify's envelope of a failure, however it is written.
 pub(crate) fn is_failure(body: &Value) -> bool {
-    body.text("status").is_some_and(|status| status.eq_ignore_ascii_case("failed"))
+    body.text("status").is_some_and(|status| status.trim().eq_ignore_ascii_case("failed")) || is_no_success(body)
+}
+
+/// Whether the body says so the way `ConnectGain`'s functions do.
+pub(crate) fn is_no_success(body: &Value) -> bool {
+    body.get("success") == Some(&Value::Bool(false))
 }
 
 /// Whether it is a name in capitals and no sentence.
@@ -227,6 +236,11 @@ mod tests {
             (404, json!({"error": {"code": "NOT_ON_WHATSAPP", "message": "no"}}), "recipient", "not_on_whatsapp"),
             (422, json!({"error": "NOT_ON_WHATSAPP"}), "recipient", "not_on_whatsapp"),
             (422, json!({"message": "refused: NOT_ON_WHATSAPP"}), "recipient", "not_on_whatsapp"),
+            (422, json!({"error": "UNPROCESSABLE", "message": "not_on_whatsapp"}), "recipient", "not_on_whatsapp"),
+            (404, json!({"code": "404", "error": "NOT_ON_WHATSAPP"}), "recipient", "not_on_whatsapp"),
+            (409, json!({"message": "Session not working"}), "unauthorized", LOGGED_OUT),
+            (409, json!({"error": "CONFLICT", "message": "SESSION_NOT_WORKING"}), "unauthorized", LOGGED_OUT),
+            (200, json!({"success": false, "code": "quota_exceeded"}), "limited", "quota_exceeded"),
             (429, json!({"code": "QUOTA_EXCEEDED"}), "limited", "quota_exceeded"),
             (429, json!({}), "limited", "limited"),
             (402, json!({}), "forbidden", "payment"),
@@ -248,6 +262,13 @@ mod tests {
     fn a_fault_is_tried_once_more_only_where_notify_says_that_nothing_was_done() {
         let own = refusal(500, &json!({"status": "Failed", "message": "something went wrong"}));
         assert_eq!([1, 2, 3].map(|attempt| class(&own.failure_of_send(attempt))), ["unavailable", "rejected", "rejected"]);
+        for (status, body) in [(500, json!({"message": "boom"})), (503, json!({})), (503, Value::Null)] {
+            let fault = refusal(status, &body);
+            assert_eq!([1, 2].map(|attempt| class(&fault.failure_of_send(attempt))), ["unavailable", "rejected"], "{status} {body}");
+        }
+        for (status, body) in [(500, Value::Null), (500, json!({})), (504, json!({"message": "Endpoint request timed out"}))] {
+            assert_eq!(class(&refusal(status, &body).failure_of_send(1)), "uncertain", "{status} {body}");
+        }
         let other = Refusal::new(502, Some(3000.0), &Value::Null, "<html>Bad Gateway</html>");
         assert_eq!([1, 2].map(|attempt| class(&other.failure_of_send(attempt))), ["uncertain", "uncertain"]);
         assert!(matches!(other.failure(), Failure::Unavailable(retry) if retry.after_ms == Some(3000.0)));

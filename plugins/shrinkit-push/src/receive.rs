@@ -37,46 +37,56 @@ pub(crate) fn webhook(webhook: &Webhook) -> Result<Parsed, Failure> {
 /// One event of one push on one phone.
 struct Push<'a> {
     envelope: &'a Envelope,
-    /// `received`, `open`, `dismiss`, `conversion`, `failed`.
-    action: &'a str,
+    /// In lower case: `received`, `open`, `dismiss`, `conversion`, `failed`.
+    action: String,
     /// A reason, a button; none where it says `NA`.
     value: Option<&'a str>,
     user: Option<String>,
     client_ref: Option<String>,
+    /// Appgain's own name for the push, where it tells one.
+    id: Option<String>,
 }
 
 impl<'a> Push<'a> {
     fn read(envelope: &'a Envelope) -> Option<Self> {
         let payload = &envelope.payload;
-        let action = payload.object("action")?;
+        // An object, or its name and value beside it.
+        let action = payload.object("action");
+        let name = action.map_or_else(|| payload.text("action"), |action| action.text("name"))?;
         Some(Self {
             envelope,
-            action: action.text("name")?,
-            value: action.text("value").filter(|value| *value != "NA"),
-            user: payload.id("userId").or_else(|| payload.id("userID")),
+            action: name.trim().to_lowercase(),
+            value: action.unwrap_or(payload).text("value").filter(|value| !value.eq_ignore_ascii_case("NA")),
+            user: ["userId", "userID", "user_id"].iter().find_map(|name| payload.id(name)),
             client_ref: payload.id("client_ref"),
+            id: ["messageId", "message_id", "id"].iter().find_map(|name| payload.id(name)),
         })
     }
 
     fn events(&self) -> Vec<Event> {
-        match self.action {
+        match self.action.as_str() {
             "received" => self.receipt(ReceiptState::Delivered, None).into_iter().collect(),
             // Who opens it has read it.
             "open" => self.receipt(ReceiptState::Read, None).into_iter().chain([self.opened()]).collect(),
             "dismiss" => vec![self.engagement("push_dismissed")],
             "conversion" => vec![self.engagement("push_converted")],
-            // One phone of many isn't the message.
-            "failed" if self.client_ref.as_deref().is_some_and(is_of_many) => vec![self.engagement("push_failed")],
+            // One phone of many isn't the message, and without our reference it may be one.
+            "failed" if self.client_ref.as_deref().is_none_or(is_of_many) => vec![self.engagement("push_failed")],
             "failed" => self.receipt(ReceiptState::Failed, Some(self.failure())).into_iter().collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// The message: by our reference, else by Appgain's name for it.
+    fn message(&self) -> Option<String> {
+        self.client_ref.clone().or_else(|| self.id.clone())
     }
 
     /// None where the event names no message.
     fn receipt(&self, state: ReceiptState, failure: Option<Failure>) -> Option<Event> {
         let receipt = Receipt {
             conversation: self.user.clone(),
-            target: ReceiptTarget::Messages(vec![self.client_ref.clone()?]),
+            target: ReceiptTarget::Messages(vec![self.message()?]),
             state,
             at_ms: self.envelope.at_ms,
             failure,
@@ -86,7 +96,7 @@ impl<'a> Push<'a> {
 
     fn opened(&self) -> Event {
         let choice = Choice {
-            target: self.client_ref.clone(),
+            target: self.message(),
             id: self.value.unwrap_or("open").to_owned(),
             title: self.envelope.payload.text("campaign_name").unwrap_or_default().to_owned(),
             answer_ref: None,
@@ -99,7 +109,7 @@ impl<'a> Push<'a> {
         let payload = &self.envelope.payload;
         let mut told = Map::new();
         let mut add = |name: &str, value: Option<String>| told.extend(value.map(|value| (name.to_owned(), Value::from(value))));
-        add("message", self.client_ref.clone());
+        add("message", self.message());
         add("user", self.user.clone());
         add("value", self.value.map(str::to_owned));
         add("campaign_id", payload.id("campaign_id"));
@@ -108,10 +118,14 @@ impl<'a> Push<'a> {
     }
 
     fn failure(&self) -> Failure {
+        let known = self.value.and_then(|reason| UNINSTALLED.into_iter().find(|known| known.eq_ignore_ascii_case(reason)));
+        if let Some(reason) = known {
+            return Failure::recipient(
+                reason,
+                "the app isn't on that phone any more: the user gets pushes again once the app is opened there",
+            );
+        }
         match self.value {
-            Some(reason) if UNINSTALLED.contains(&reason) => {
-                Failure::recipient(reason, "the app isn't on that phone any more: the user gets pushes again once the app is opened there")
-            }
             Some(reason) => Failure::rejected("push_failed", format!("the push could not be delivered: {reason}")),
             None => Failure::rejected("push_failed", "the push could not be delivered, and Appgain doesn't say why"),
         }

@@ -24,7 +24,7 @@ fn deliver(call: &Call, message: &Outbound, contents: &[Content]) -> Result<Sent
     let settings: Settings = call.settings()?;
     let (audience, mut push) = push::of(&settings, message, contents)?;
     let client_ref = audience.client_ref(&message.id);
-    let campaign = message.extras.value("campaign_name").unwrap_or(CAMPAIGN);
+    let campaign = message.extras.value("campaign_name").filter(|name| !name.is_empty()).unwrap_or(CAMPAIGN);
     let (field, value) = audience.field();
     push.insert(field.into(), value);
     push.insert("client_ref".into(), client_ref.as_str().into());

@@ -5,7 +5,7 @@ mod status;
 
 use std::collections::BTreeMap;
 
-use patchbay_appgain::{Envelope, Json as _};
+use patchbay_appgain::{Envelope, Json as _, query};
 use patchbay_plugin::hooks::{self, Parsed, Reply, Webhook};
 use patchbay_plugin::messages::{Custom, DetailLine, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget};
 use patchbay_plugin::{Failure, Field};
@@ -21,12 +21,17 @@ const WORD_MAX: usize = 100;
 pub(crate) fn webhook(webhook: &Webhook) -> Result<Parsed, Failure> {
     let account = webhook.account.as_ref().ok_or_else(|| Failure::invalid("", "the webhook names no account"))?;
     let settings: Settings = hooks::parse_settings(&account.settings)?;
+    let query = |name: &str| {
+        let field = webhook.query.iter().find(|field: &&Field| field.name.eq_ignore_ascii_case(name));
+        field.map(|field| field.value.clone())
+    };
     if webhook.body.iter().all(u8::is_ascii_whitespace) {
-        let query = |name: &str| {
-            let field = webhook.query.iter().find(|field: &&Field| field.name.eq_ignore_ascii_case(name));
-            field.map(|field| field.value.clone())
-        };
         return Ok(report(&settings, query(ID), query(STATUS), query("mobile")));
+    }
+    if let Some(form) = form(&webhook.body) {
+        let field = |name: &str| form.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
+        let field = |name: &str| field(name).or_else(|| query(name));
+        return Ok(report(&settings, field(ID), field(STATUS), field("mobile")));
     }
     let body: Value = serde_json::from_slice(&webhook.body).map_err(|error| Failure::invalid("", format!("not JSON: {error}")))?;
     let Some(fields) = body.as_object() else {
@@ -36,8 +41,8 @@ pub(crate) fn webhook(webhook: &Webhook) -> Result<Parsed, Failure> {
         return Envelope::read(webhook).map(|envelope| event(&settings, &envelope));
     }
     let field = |name: &str| {
-        let (told, _) = fields.iter().find(|(told, _)| told.eq_ignore_ascii_case(name))?;
-        body.id(told)
+        let told = fields.keys().find(|told| told.eq_ignore_ascii_case(name));
+        told.and_then(|told| body.id(told)).or_else(|| query(name))
     };
     Ok(report(&settings, field(ID), field(STATUS), field("mobile")))
 }
@@ -45,6 +50,13 @@ pub(crate) fn webhook(webhook: &Webhook) -> Result<Parsed, Failure> {
 /// VictoryLink's names, which it writes in several ways.
 const ID: &str = "userSMSId";
 const STATUS: &str = "dlrResponseStatus";
+
+/// A report by POST as a browser would send it.
+fn form(body: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = std::str::from_utf8(body).ok().filter(|text| !text.trim_start().starts_with(['{', '[', '"']))?;
+    let fields: Vec<(String, String)> = query::fields(text).collect();
+    fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(ID)).then_some(fields)
+}
 
 fn report(settings: &Settings, id: Option<String>, status: Option<String>, mobile: Option<String>) -> Parsed {
     let told = |word: Option<String>| word.map(|word| word.trim().to_owned()).filter(|word| (1..=WORD_MAX).contains(&word.len()));
@@ -79,7 +91,8 @@ fn event(settings: &Settings, envelope: &Envelope) -> Parsed {
 fn appgain_status(settings: &Settings, envelope: &Envelope) -> Parsed {
     let payload = &envelope.payload;
     let id = ["client_ref", "messageId", "message_id", "id"].iter().find_map(|name| payload.id(name));
-    let (id, status) = (id.filter(|id| id.len() <= WORD_MAX), payload.id("status").filter(|status| status.len() <= WORD_MAX));
+    let status = payload.id("status").map(|status| status.trim().to_owned());
+    let (id, status) = (id.filter(|id| id.len() <= WORD_MAX), status.filter(|status| status.len() <= WORD_MAX));
     let (Some(id), Some(status)) = (&id, &status) else {
         return turned_away(if id.is_none() { "sms.status has to name client_ref" } else { "sms.status has to name status" });
     };

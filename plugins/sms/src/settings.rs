@@ -82,6 +82,7 @@ pub(crate) fn configure(settings: &str) -> Result<String, Failure> {
             };
         }
     }
+    own_address(&mut object);
     object.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|entries| !entries.is_empty()) && value != "");
     let problems = problems(&object);
     if !problems.is_empty() {
@@ -90,6 +91,21 @@ pub(crate) fn configure(settings: &str) -> Result<String, Failure> {
     let normalised = Value::Object(object).to_string();
     hooks::parse_settings::<Settings>(&normalised)?;
     Ok(normalised)
+}
+
+/// Of Appgain's own address the key's probe is at another server, and VictoryLink's path isn't a part of its address: so the one is left
+/// out, and the other cut off.
+fn own_address(object: &mut Map<String, Value>) {
+    let provider = object.get("provider").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(Value::String(base)) = object.get_mut("base_url") {
+        if provider == "appgain_notify" && base.eq_ignore_ascii_case("https://notify.appgain.io") {
+            base.clear();
+        } else if provider == "victorylink"
+            && let Some(origin) = base.strip_suffix("/VLSMSPlatformResellerAPI")
+        {
+            *base = origin.to_owned();
+        }
+    }
 }
 
 struct Problems(Vec<FieldProblem>);
@@ -151,7 +167,12 @@ fn problems(object: &Map<String, Value>) -> Vec<FieldProblem> {
 
 fn is_address(base: &str) -> bool {
     let rest = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']) && !rest.contains(char::is_whitespace))
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with(['/', ':', '?', '#'])
+            && !rest.contains(['?', '#', '@'])
+            && !rest.contains(char::is_whitespace)
+    })
 }
 
 /// Networks show a name of 11 characters at most, or a number.

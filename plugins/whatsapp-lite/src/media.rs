@@ -1,5 +1,6 @@
 //! The bytes of a file that somebody sent: they lie at Appgain, behind the key.
 
+use patchbay_appgain::query::decoded;
 use patchbay_plugin::http::Request;
 use patchbay_plugin::{Blob, Call, Failure};
 
@@ -39,22 +40,4 @@ fn own_place<'a>(base: &str, address: &'a str) -> Option<&'a str> {
     // The path is asked as it stands: what could climb out of the base, in whatever writing, isn't asked at all.
     let climbs = path.contains("..") || path.contains('\\') || path.to_ascii_lowercase().contains("%2e") || path.contains("//");
     (path.starts_with('/') && !climbs).then_some(place)
-}
-
-/// Percent-encoding undone: the gateway encodes again.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(if *first == b'+' { b' ' } else { *first }),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -11,7 +11,7 @@ use patchbay_plugin::messages::{
 use patchbay_plugin::{Failure, Field};
 use serde_json::Value;
 
-use crate::session::Status;
+use crate::session::{self, Status};
 use crate::settings::{Pairing, Settings};
 
 /// Whose webhook it is.
@@ -57,7 +57,7 @@ fn conversation(address: &str) -> Option<Conversation> {
 /// Notify names messages of ours by the reference that we gave, and WhatsApp by an id of its own.
 fn acknowledged(envelope: &Envelope) -> Option<Event> {
     let payload = &envelope.payload;
-    let level = payload.whole("ack").or_else(|| match payload.text("ackName")? {
+    let level = payload.whole("ack").or_else(|| match payload.text("ackName")?.to_uppercase().as_str() {
         "ERROR" => Some(-1),
         "SERVER" => Some(1),
         "DEVICE" => Some(2),
@@ -91,7 +91,7 @@ fn acknowledged(envelope: &Envelope) -> Option<Event> {
             Failure::rejected("ack_error", words)
         }
     });
-    let conversation = payload.id("id").and_then(|id| conversation(id.split('_').nth(1)?));
+    let conversation = payload.id("id").and_then(|id| conversation(chat_of(&id)?));
     let receipt = Receipt {
         conversation: conversation.as_ref().map(|conversation| conversation.external_id.clone()),
         target: ReceiptTarget::Messages(targets),
@@ -103,6 +103,11 @@ fn acknowledged(envelope: &Envelope) -> Option<Event> {
     event.conversation = conversation;
     event.at_ms = envelope.at_ms;
     Some(event)
+}
+
+/// The chat that an id of WhatsApp's names: `true_201001383533@c.us_3EB0FF`.
+fn chat_of(id: &str) -> Option<&str> {
+    id.split('_').nth(1).filter(|chat| chat.contains('@'))
 }
 
 /// WhatsApp's ids begin with whether the message is of this number: `true_…`, `false_…`. Groups aren't carried.
@@ -120,8 +125,8 @@ fn is_ours(client_ref: &str) -> bool {
 fn stood(place: &Place, envelope: &Envelope) -> Option<Event> {
     let payload = &envelope.payload;
     let word = payload.text("status")?;
-    let reason = payload.text("reason").unwrap_or_default();
-    let is_out = reason == "LOGGED_OUT" || word == "LOGGED_OUT";
+    let reason = session::reason(payload);
+    let is_out = reason == "LOGGED_OUT";
     let link = match place.settings.as_ref().map(|settings| settings.pairing) {
         Some(Pairing::Credentials) => "link the phone at Appgain's dashboard, then connect the account again",
         _ => "connect the account again and scan the code",

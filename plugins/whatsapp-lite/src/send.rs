@@ -75,7 +75,7 @@ impl Delivery<'_> {
                 content.insert("fileName".into(), name.as_str().into());
             }
         }
-        let campaign = self.message.extras.value("campaign_name").unwrap_or(CAMPAIGN);
+        let campaign = self.message.extras.value("campaign_name").filter(|name| !name.is_empty()).unwrap_or(CAMPAIGN);
         let body = json!({"UOWHATSAPP": content, "campaign_name": campaign});
         let delivered = self.notify.send(&body, &client_ref).map_err(|trouble| trouble.of_send(self.attempt))?;
         Ok((delivered.id, delivered.client_ref))

@@ -18,12 +18,12 @@ pub(crate) enum Status {
 
 impl Status {
     pub(crate) fn read(word: &str) -> Self {
-        match word {
+        match word.trim().to_uppercase().as_str() {
             "WORKING" => Self::Working,
             "SCAN_QR_CODE" => Self::ScanQrCode,
             "FAILED" | "LOGGED_OUT" => Self::Failed,
             "STOPPED" => Self::Stopped,
-            other => Self::Other(other.to_owned()),
+            _ => Self::Other(word.to_owned()),
         }
     }
 
@@ -36,6 +36,12 @@ impl Status {
             Self::Other(word) => word,
         }
     }
+}
+
+/// Why it stands so, in capitals: `LOGGED_OUT`, `TIMEOUT`, `BANNED`; empty where none is told.
+pub(crate) fn reason(told: &Value) -> String {
+    let word = told.text("status").unwrap_or_default().to_uppercase();
+    told.text("reason").map_or_else(|| if word == "LOGGED_OUT" { word } else { String::new() }, str::to_uppercase)
 }
 
 /// A session as the API tells of it.
@@ -77,7 +83,7 @@ impl Session {
         Self {
             id: told.id("session"),
             status: Status::read(word),
-            reason: told.text("reason").unwrap_or(if word == "LOGGED_OUT" { word } else { "" }).to_owned(),
+            reason: reason(told),
             number: me.id("id").and_then(|id| phone::digits(&id)),
             push_name: me.text("pushName").map(str::to_owned),
             quota: Quota { limit: quota.whole("limit"), used: quota.whole("used"), resets_at: quota.id("resets_at") },
@@ -166,5 +172,7 @@ mod tests {
         let bare = Session::read(&json!({"status": "PASSKEY", "me": null}));
         assert_eq!((bare.status, bare.number, bare.quota), (Status::Other("PASSKEY".into()), None, Quota::default()));
         assert_eq!(Session::read(&json!({"status": "LOGGED_OUT"})).reason, "LOGGED_OUT");
+        let lower = Session::read(&json!({"status": "working", "reason": "logged_out"}));
+        assert_eq!((lower.status, lower.reason.as_str()), (Status::Working, "LOGGED_OUT"));
     }
 }

@@ -82,7 +82,7 @@ fn what_is_no_webhook_is_refused_and_any_object_is_taken() {
     for odd in [
         json!({"event": "push.status"}),
         json!({"event": "push.status", "payload": 7}),
-        json!({"event": "push.status", "payload": {"action": "open"}}),
+        json!({"event": "push.status", "payload": {"action": 7}}),
         json!({"event": "push.status", "payload": {"action": {"name": 7}}}),
         json!({"event": "push.status", "payload": {"action": {"name": "received"}}}),
         json!({"event": "push.status", "payload": {"action": {"name": "vibrated"}, "client_ref": "m"}}),
@@ -90,5 +90,29 @@ fn what_is_no_webhook_is_refused_and_any_object_is_taken() {
         json!({"event": "push.status", "suit_id": "other", "payload": {"action": {"name": "open"}, "client_ref": "m"}}),
     ] {
         assert!(parse(odd.to_string()).unwrap().events.is_empty(), "{odd}");
+    }
+}
+
+#[test]
+fn what_another_server_writes_otherwise_is_read_all_the_same() {
+    let of = |payload: &Value| parse(json!({"event": "Push.Status", "id": "e", "payload": payload}).to_string()).unwrap().events;
+    let states = |payload: &Value| match of(payload).remove(0).what {
+        Happening::Receipt(receipt) => (receipt.state, receipt.target),
+        other => panic!("no receipt: {other:?}"),
+    };
+    let named = |id: &str| patchbay_plugin::messages::ReceiptTarget::Messages(vec![id.to_owned()]);
+    assert_eq!(states(&json!({"action": {"name": "RECEIVED"}, "client_ref": "m"})), (ReceiptState::Delivered, named("m")));
+    assert_eq!(states(&json!({"action": "open", "value": "na", "user_id": 7, "messageId": "n-1"})), (ReceiptState::Read, named("n-1")));
+    assert_eq!(class_of_failed(of(&json!({"action": {"name": "Failed", "value": "notregistered"}, "client_ref": "m"}))), "recipient");
+    // It may be one phone of many.
+    let one = of(&json!({"action": {"name": "failed", "value": "x"}, "message_id": "n-1"})).remove(0).what;
+    assert!(matches!(one, Happening::Custom(custom) if custom.kind == "push_failed" && custom.json.contains("n-1")));
+    assert!(of(&json!({"action": 7})).is_empty() && of(&json!(null)).is_empty());
+}
+
+fn class_of_failed(mut events: Vec<Event>) -> &'static str {
+    match events.remove(0).what {
+        Happening::Receipt(receipt) => class(&receipt.failure.unwrap()).0,
+        other => panic!("no receipt: {other:?}"),
     }
 }

@@ -68,6 +68,18 @@ fn a_sender_is_a_name_of_eleven_or_a_number_of_fifteen() {
 }
 
 #[test]
+fn the_providers_own_address_is_as_good_as_none() {
+    let base = |mut settings: Value, base: &str| {
+        settings["base_url"] = json!(base);
+        let normalised: Value = serde_json::from_str(&Sms::configure(&settings.to_string()).unwrap()).unwrap();
+        normalised.get("base_url").cloned()
+    };
+    assert_eq!(base(appgain(), "https://notify.appgain.io/"), None, "the probe is at api.appgain.io");
+    assert_eq!(base(victorylink(), "https://smsvas.vlserv.com/VLSMSPlatformResellerAPI/"), Some(json!("https://smsvas.vlserv.com")));
+    assert_eq!(base(victorylink(), "http://127.0.0.1:9107"), Some(json!("http://127.0.0.1:9107")));
+}
+
+#[test]
 fn an_address_is_a_whole_one() {
     let judged = |base: &str| {
         let mut settings = appgain();
@@ -75,7 +87,7 @@ fn an_address_is_a_whole_one() {
         Sms::configure(&settings.to_string()).is_ok()
     };
     assert!(judged("http://127.0.0.1:9107") && judged("https://sms.example/under/"));
-    for base in ["https://", "https:///x", "ftp://x", "//x", "https://a b", "x"] {
+    for base in ["https://", "https:///x", "ftp://x", "//x", "https://a b", "x", "https://a?b", "https://u@a"] {
         assert!(!judged(base), "{base}");
     }
 }

@@ -98,3 +98,28 @@ fn places(value: &Value, at: &str) -> Vec<String> {
     }
     all
 }
+
+#[test]
+fn a_report_by_post_may_be_a_form_or_stand_beside_an_empty_object() {
+    let delivered = |parsed: Parsed| match parsed.events.into_iter().next().unwrap().what {
+        patchbay_plugin::messages::Happening::Receipt(receipt) => receipt.state == patchbay_plugin::messages::ReceiptState::Delivered,
+        _ => false,
+    };
+    assert!(delivered(parse(&victorylink(), &format!("userSMSId={OURS}&dlrResponseStatus=Delivered&mobile=%2B201001383533")).unwrap()));
+    let webhook = testing::webhook(testing::account(None, &victorylink()), "{}");
+    let query = vec![Field::new("usersmsid", OURS), Field::new("DlrResponseStatus", "DELIVERED")];
+    assert!(delivered(Sms::parse_inbound(Webhook { query, ..webhook }).unwrap()));
+    assert!(parse(&victorylink(), "a=b").is_err() && parse(&victorylink(), "%").is_err());
+    let half = parse(&victorylink(), &format!("userSMSId={OURS}")).unwrap();
+    assert_eq!(half.reply.map(|reply| reply.status), Some(400));
+}
+
+#[test]
+fn appgains_status_counts_in_any_case() {
+    for (event, status) in [("SMS.STATUS", "delivrd"), ("sms.status", " Delivered ")] {
+        let body = json!({"event": event, "payload": {"client_ref": OURS, "status": status, "code": 0}}).to_string();
+        let what = parse(&appgain(), &body).unwrap().events.remove(0).what;
+        let patchbay_plugin::messages::Happening::Receipt(receipt) = what else { panic!("{status}: {what:?}") };
+        assert_eq!(receipt.state, patchbay_plugin::messages::ReceiptState::Delivered);
+    }
+}

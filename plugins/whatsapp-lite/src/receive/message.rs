@@ -5,7 +5,7 @@ use patchbay_plugin::Field;
 use patchbay_plugin::messages::{Event, Happening, Identity, Inbound, Party};
 use serde_json::Value;
 
-use super::{Place, content, conversation, is_ours};
+use super::{Place, chat_of, content, conversation, is_ours};
 
 /// What WhatsApp writes into a chat by itself, and nobody has said.
 const NOTICES: [&str; 9] = [
@@ -23,16 +23,16 @@ const NOTICES: [&str; 9] = [
 pub(super) fn received(place: &Place, envelope: &Envelope) -> Option<Event> {
     let payload = &envelope.payload;
     let echo = payload.flag("fromMe");
-    let other = payload.id(if echo { "to" } else { "from" })?;
+    let id = payload.id("id").or_else(|| envelope.id.clone())?;
+    let other = payload.id(if echo { "to" } else { "from" }).or_else(|| chat_of(&id).map(str::to_owned))?;
     // In a group the person is the participant.
-    let is_of_group = payload.get("participant").is_some_and(|participant| !participant.is_null());
-    if is_of_group || payload.text("type").is_some_and(|kind| NOTICES.contains(&kind)) {
+    if payload.id("participant").is_some() || payload.text("type").is_some_and(|kind| NOTICES.contains(&kind)) {
         return None;
     }
     let conversation = conversation(&other)?;
     let sender = if echo { ourselves(place) } else { person(&conversation.external_id, payload.text("pushName")) };
     let inbound = Inbound {
-        external_id: payload.id("id")?,
+        external_id: id,
         conversation: conversation.clone(),
         sender: sender.clone(),
         echo,

@@ -181,3 +181,20 @@ fn what_is_no_webhook_is_refused_and_any_object_is_taken() {
     let body = json!({"event": "message", "id": "e", "payload": {"id": "m", "from": "201001383533@c.us", "body": "x"}});
     assert_eq!(parse(testing::account(None, &json!([])), body.to_string()).unwrap().events.len(), 1);
 }
+
+#[test]
+fn what_another_server_writes_otherwise_is_read_all_the_same() {
+    let bare = json!({"id": "false_201001383533@c.us_3EB0A9", "type": "chat", "body": "Hi", "fromMe": "False", "participant": ""});
+    let told = message(&bare);
+    assert_eq!((told.conversation.external_id.as_str(), told.echo), ("201001383533", false));
+    let echo = message(&json!({"id": "true_201001383533@c.us_3EB0AA", "body": "Hi", "fromMe": true}));
+    assert_eq!((echo.conversation.external_id.as_str(), echo.echo), ("201001383533", true));
+    assert_eq!(message(&json!({"from": 201_001_383_533_u64, "body": "Hi"})).external_id, "evt_1", "no id but the event's");
+    assert!(receive("message", &json!({"id": "3EB0", "body": "Hi"})).is_empty(), "of nobody");
+
+    let read = receive("Message.Ack", &json!({"id": "true_201001383533@c.us_3EB0FF", "client_ref": OURS, "ackName": "read"}));
+    assert!(matches!(&read[0].what, Happening::Receipt(receipt) if receipt.state == patchbay_plugin::messages::ReceiptState::Read));
+    assert_eq!(status(account(), &json!({"status": "working"})).state, "connected");
+    assert_eq!(status(account(), &json!({"status": "Failed", "reason": "logged_out"})).detail.code, "logged_out");
+    assert_eq!(status(account(), &json!({"status": "failed", "reason": "banned"})).detail.code, "banned");
+}
