@@ -275,6 +275,35 @@ fn a_closed_window_is_refused_early_unless_the_person_has_written_meanwhile() {
 }
 
 #[test]
+fn whoever_wrote_last_is_told_in_several_ways() {
+    let business = "biz_open_id_1";
+    let roles = json!([{"id": business, "role": "BUSINESS_ACCOUNT"}, {"id": "u_77", "role": "PERSONAL_ACCOUNT"}]);
+    let known = json!([{"id": "u_77", "role": "personal_account"}]);
+    for (told, participants, theirs) in [
+        (json!({"sender": "u_77", "recipient": business}), json!([]), true),
+        (json!({"sender": "u_77"}), roles.clone(), true),
+        (json!({"sender": "u_77"}), known, true),
+        (json!({"sender": {"id": "u_77"}}), json!([]), true),
+        (json!({"from_user": {"id": "u_77", "role": "PERSONAL_ACCOUNT"}}), json!([]), true),
+        (json!({"sender": business, "recipient": "u_77"}), roles, false),
+        (json!({"sender": "acme", "recipient": "mona"}), json!([]), false),
+        (json!({}), json!([]), false),
+    ] {
+        let provider = Provider::new();
+        let mut message_of = told.clone();
+        message_of["timestamp"] = json!((OPENED + 60_000).to_string());
+        provider.on(LIST).answer(200, &json!({"code": 0, "data": {"messages": [message_of], "participants": participants}}));
+        if theirs {
+            provider.on(SEND).answer(200, &ok("m"));
+        }
+        let mut late = call();
+        late.extras = vec![Field::new("now_ms", format!("{}", OPENED + 48 * 3_600_000 + 1))];
+        let failed = send(&late, &message(vec![text("Hi")])).failed;
+        assert_eq!(failed.is_none(), theirs, "{told}: {failed:?}");
+    }
+}
+
+#[test]
 fn after_48_hours_nothing_is_sent() {
     let provider = Provider::new();
     let mut late = call();
