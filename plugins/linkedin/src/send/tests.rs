@@ -116,6 +116,17 @@ fn text_is_escaped_and_what_linkedin_cut_off_is_told() {
 }
 
 #[test]
+fn a_post_is_known_by_either_header_and_read_back_with_or_without_escapes() {
+    let provider = Provider::new();
+    let words = r"a } b \ c {d}";
+    provider.on(POSTS).answer_with(201, &[("x-restli-id", ""), ("x-linkedin-id", "urn:li:share:71")], "");
+    provider.on(READ).answer(200, &json!({"commentary": words}));
+    let sent = sent(message("feed", vec![text(words)]));
+    assert_eq!((sent.failed, sent.accepted[0].external_id.as_deref()), (None, Some("urn:li:share:71")));
+    assert_eq!(sent.accepted[0].extras.value("truncated"), None);
+}
+
+#[test]
 fn three_thousand_characters_are_counted_before_escaping() {
     assert_eq!(
         posted(ORGANIZATION, message("feed", vec![text(&"_".repeat(TEXT_MAX))]))["commentary"].as_str().unwrap().len(),
