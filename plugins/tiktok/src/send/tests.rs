@@ -126,10 +126,12 @@ fn a_video_file_is_unsupported_and_a_post_is_shared() {
     let provider = Provider::new();
     let sent = send(&call(), &message(vec![media(MediaKind::Video, "video/mp4", 1000, None)]));
     assert!(matches!(sent.failed, Some(Failure::Unsupported(detail)) if detail.message.contains("share_post")));
+    provider.on(SEND).answer(200, &ok("t"));
+    assert_eq!(ids(&send(&call(), &message(vec![Content::Custom(Custom::new("share_post", &json!({"item_id": "post_1"})))]))), ["t"]);
     provider.on(SEND).answer(200, &ok("s"));
     let sent = send(&call(), &message(vec![Content::Custom(Custom::new("share_post", &json!({"item_id": "7512"})))]));
     assert_eq!(ids(&sent), ["s"]);
-    let body = provider.requests()[0].json();
+    let body = provider.requests()[1].json();
     assert_eq!((&body["message_type"], &body["share_post"]), (&json!("SHARE_POST"), &json!({"item_id": "7512"})));
     for kind in [MediaKind::Audio, MediaKind::Voice, MediaKind::Document, MediaKind::Animation] {
         assert!(matches!(send(&call(), &message(vec![media(kind, "x/y", 1, None)])).failed, Some(Failure::Unsupported(_))));
