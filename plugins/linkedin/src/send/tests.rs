@@ -296,6 +296,24 @@ fn a_video_that_linkedin_cant_use_is_forgotten() {
 }
 
 #[test]
+fn a_video_of_one_part_needs_no_range() {
+    for part in [
+        json!({"uploadUrl": "https://www.linkedin.com/v"}),
+        json!({"uploadUrl": "https://www.linkedin.com/v", "firstByte": "0", "lastByte": "8999999"}),
+    ] {
+        let provider = Provider::new();
+        begins(&provider, "videos", &json!({"video": "urn:li:video:V1", "uploadToken": "", "uploadInstructions": [part]}));
+        provider.on("PUT upload /v").answer_with(200, &[("etag", "e1")], "");
+        provider.on("POST api /rest/videos").answer(200, &json!({}));
+        provider.on("GET api /rest/videos/urn%3Ali%3Avideo%3AV1").answer(200, &json!({"status": "AVAILABLE"}));
+        takes(&provider);
+        let film = media(MediaKind::Video, "v1", "video/mp4");
+        assert_eq!(sent(message("feed", vec![Content::Post(post("See", vec![film]))])).failed, None);
+        assert_eq!(provider.requests()[2].json()["finalizeUploadRequest"]["uploadedPartIds"], json!(["e1"]));
+    }
+}
+
+#[test]
 fn many_images_take_several_calls_that_are_no_attempts() {
     let provider = Provider::new();
     let images: Vec<Media> = (0..20).map(|n| image(&format!("b{n}"))).collect();
