@@ -72,7 +72,8 @@ fn finish(request: Request, repeatable: bool) -> Result<Response, Trouble> {
 
 /// The id of what was made: in a header, or the body.
 pub(crate) fn made(response: &Response) -> Option<String> {
-    let header = ["x-restli-id", "x-linkedin-id"].iter().find_map(|name| response.header(name)).map(str::trim).filter(|id| !id.is_empty());
+    let filled = |name: &&str| response.header(name).map(str::trim).filter(|id| !id.is_empty());
+    let header = ["x-restli-id", "x-linkedin-id"].iter().find_map(filled);
     header.map(decoded).or_else(|| crate::json::Json::id(&response.json::<Value>().ok()?, "id"))
 }
 

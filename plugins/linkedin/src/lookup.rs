@@ -31,7 +31,10 @@ pub(crate) struct Organization {
 /// It takes from a daily quota that all accounts of the app share.
 pub(crate) fn member(settings: &Settings) -> Result<Member, Trouble> {
     let told = api::read(settings, "/v2/userinfo", &[])?;
-    let id = told.id("sub").unwrap_or_default();
+    let id = told.id("sub").ok_or_else(|| {
+        let reason = "no sub".to_owned();
+        Trouble::Http(patchbay_plugin::http::Error::NotUnderstood { status: 200, reason, repeatable: true })
+    })?;
     let urn = if urn::kind(&id) == "person" { id.clone() } else { format!("urn:li:person:{id}") };
     Ok(Member { urn, name: told.text("name").unwrap_or(&id).to_owned(), picture: told.text("picture").map(str::to_owned) })
 }
@@ -45,7 +48,8 @@ pub(crate) fn administered(settings: &Settings) -> Result<Vec<String>, Trouble> 
     };
     let mut urns: Vec<String> = Vec::new();
     for entry in told.list("elements").iter().filter(is_ours) {
-        let urn = entry.text("organization").or_else(|| entry.text("organizationTarget")).filter(|urn| urn::is_organization(urn));
+        let urn = ["organization", "organizationTarget", "organizationalTarget"].iter().find_map(|name| entry.text(name));
+        let urn = urn.filter(|urn| urn::is_organization(urn));
         if let Some(urn) = urn.filter(|urn| !urns.iter().any(|known| known == urn)) {
             urns.push(urn.to_owned());
         }

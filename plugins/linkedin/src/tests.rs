@@ -103,6 +103,13 @@ fn without_pages_it_is_the_profile() {
 }
 
 #[test]
+fn nobody_is_no_account() {
+    let provider = world();
+    provider.on("GET api /v2/userinfo").answer(200, &json!({"name": "Mona"}));
+    assert!(matches!(step(&call(None, &json!({}), 60.0), Step::Start, None), Err(Failure::Unavailable(_))));
+}
+
+#[test]
 fn what_is_set_or_was_connected_isnt_asked_for() {
     for (external_id, settings) in [(None, json!({"organization_urn": ORGANIZATION})), (Some(ORGANIZATION), json!({}))] {
         let provider = world();

@@ -7,6 +7,7 @@ use patchbay_plugin::{Call, Failure, Fields as _, crypto, kv, log};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::json::Json as _;
 use crate::refusal::{self, Place};
 use crate::settings::{AuthMode, Settings};
 
@@ -15,6 +16,9 @@ const TOKEN: &str = "admin_token";
 const KEPT: &str = "token";
 /// A token with less left than this is made anew: longer than the time between two checks of health.
 const MARGIN_MS: f64 = 15.0 * 60.0 * 1000.0;
+
+/// Seconds for which a token lives.
+const DAY_S: f64 = 86_399.0;
 
 /// What is known of the token that was minted last. The token itself is a secret of the gateway's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,7 +105,8 @@ impl<'a> Access<'a> {
             return Err(response.not_understood("a token was asked for, and none came").into());
         }
         self.minted.set(true);
-        let expires_in = told.get("expires_in").and_then(Value::as_f64).unwrap_or_default();
+        // Where nothing is told it is Shopify's day; a token that ends earlier is made anew when it is refused.
+        let expires_in = told.number("expires_in").filter(|seconds| *seconds > 0.0).unwrap_or(DAY_S);
         if let Some(now) = self.now_ms() {
             let minted =
                 Minted { shop: self.settings.shop_domain.clone(), client_id: client_id.to_owned(), expires_ms: now + expires_in * 1000.0 };
@@ -191,6 +196,22 @@ mod tests {
         mints(&provider, "t3");
         let other = Access::open(&call(NOW_MS + 23.9 * 3_600_000.0, "c2")).map(|access| access.minted.get());
         assert_eq!(other, Ok(true), "another app's token isn't used");
+    }
+
+    #[test]
+    fn an_end_may_be_text_or_untold() {
+        for (answer, after_s) in [
+            (json!({"access_token": "t", "expires_in": "3600"}), 3600.0),
+            (json!({"access_token": "t", "scope": ""}), DAY_S),
+            (json!({"access_token": "t", "expires_in": 0}), DAY_S),
+        ] {
+            let provider = Provider::new();
+            provider.secret("client_secret", "s");
+            provider.on("POST token /admin/oauth/access_token").answer(200, &answer);
+            let call = call(NOW_MS, "c1");
+            assert_eq!(Access::open(&call).unwrap().expires_ms(), Some(NOW_MS + after_s * 1000.0));
+            assert_eq!(Access::open(&call).map(|access| access.minted.get()), Ok(false), "not with each call");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::access::Access;
+use crate::json::Json as _;
 use crate::refusal::{self, Place};
 
 /// What was asked for, and the version that Shopify answered with.
@@ -47,11 +48,22 @@ pub(crate) fn ask<T: DeserializeOwned>(access: &Access<'_>, document: &str, vari
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "Value")]
 pub(crate) struct Shop {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) myshopify_domain: String,
+}
+
+impl From<Value> for Shop {
+    /// Only the domain counts: the rest is shown.
+    fn from(told: Value) -> Self {
+        let text = |name: &str| told.text(name).unwrap_or_default().to_owned();
+        let id = told.get("id").and_then(|id| id.as_str().map(str::to_owned).or_else(|| id.is_number().then(|| id.to_string())));
+        let myshopify_domain = text("myshopifyDomain");
+        let name = told.text("name").unwrap_or(&myshopify_domain).to_owned();
+        Self { id: id.unwrap_or_default(), name, myshopify_domain }
+    }
 }
 
 /// The shop of the token, and what the app may do there.
@@ -74,13 +86,16 @@ pub(crate) fn standing(access: &Access<'_>) -> Result<Standing, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Installation {
-        access_scopes: Vec<Scope>,
+        access_scopes: Option<Vec<Scope>>,
     }
     #[derive(Deserialize)]
     struct Scope {
         handle: String,
     }
     let answer: Answer<Data> = ask(access, STANDING, &json!({}))?;
-    let scopes = answer.data.current_app_installation.map(|app| app.access_scopes).unwrap_or_default();
+    let scopes = answer.data.current_app_installation.and_then(|app| app.access_scopes).unwrap_or_default();
+    if answer.data.shop.myshopify_domain.is_empty() {
+        return Err(Failure::unavailable("not_understood", "Shopify doesn't tell which shop it is"));
+    }
     Ok(Standing { shop: answer.data.shop, scopes: scopes.into_iter().map(|scope| scope.handle).collect(), version: answer.version })
 }

@@ -24,7 +24,7 @@ pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> 
     if told != access.settings.shop_domain {
         return Err(Failure::invalid("/shop_domain", format!("the token is of {told}: correct this, or give that shop's own token")));
     }
-    webhooks::ensure(&access, &input.webhook_url)?;
+    webhooks::subscribe(&access, &input.webhook_url)?;
     Ok(Outcome::connected(Connected {
         external_id: told,
         display_name: standing.shop.name.clone(),

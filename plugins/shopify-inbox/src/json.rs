@@ -7,6 +7,8 @@ pub(crate) trait Json {
     fn text(&self, name: &str) -> Option<&str>;
     /// An identifier: a number, which may have more than 53 bits, or text; a `gid://shopify/Customer/7001` is its last part.
     fn id(&self, name: &str) -> Option<String>;
+    /// Also written as text.
+    fn number(&self, name: &str) -> Option<f64>;
     fn object(&self, name: &str) -> Option<&Value>;
     fn list(&self, name: &str) -> &[Value];
 }
@@ -25,6 +27,11 @@ impl Json for Value {
             }
             _ => None,
         }
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        let value = self.get(name)?;
+        value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
     }
 
     fn object(&self, name: &str) -> Option<&Value> {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::json::Json as _;
 
+/// The code of a conversation that can't be answered.
+const CLOSED: &str = "conversation_closed";
+
 /// Who has said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -54,10 +57,9 @@ impl Told {
                 Failure::rejected("inbox_not_found", self.say("there is no chat app at inbox_base_url: check the address"))
             }
             (404, Place::Inbox) => Failure::recipient("conversation_not_found", self.say("the chat app knows no such conversation")),
-            (409, Place::Inbox) if self.code.as_deref().is_none_or(|code| code == "conversation_closed") => Failure::window_closed(
-                "conversation_closed",
-                self.say("the conversation is closed: it can be answered again once the customer writes"),
-            ),
+            (409, Place::Inbox) if self.code.as_deref().is_none_or(|code| code == CLOSED) => {
+                Failure::window_closed(CLOSED, self.say("the conversation is closed: it can be answered again once the customer writes"))
+            }
             (429, _) => Failure::limited(self.wait_ms, "throttled", self.say("too many requests")),
             (408 | 500.., _) => Failure::unavailable(status.to_string(), self.say("the server has a fault")),
             _ => Failure::rejected(
@@ -86,6 +88,7 @@ pub(crate) fn of_graphql(errors: &[Value], extensions: &Value) -> Failure {
     let words: Vec<&str> = errors.iter().filter_map(|error| error.text("message")).collect();
     let words = if words.is_empty() { "an error without words".to_owned() } else { words.join("; ") };
     match code {
+        "" if words.eq_ignore_ascii_case("throttled") => Failure::limited(Some(throttle_ms(extensions)), "throttled", words),
         "THROTTLED" => Failure::limited(Some(throttle_ms(extensions)), "throttled", words),
         "ACCESS_DENIED" => Failure::forbidden("scope_missing", format!("the app lacks a permission: {words}")),
         "SHOP_INACTIVE" => Failure::forbidden("shop_inactive", format!("the shop isn't active: {words}")),
@@ -120,9 +123,8 @@ pub(crate) struct UserError {
 fn throttle_ms(extensions: &Value) -> f64 {
     let cost = extensions.get("cost").unwrap_or(&Value::Null);
     let bucket = cost.get("throttleStatus").unwrap_or(&Value::Null);
-    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_f64);
-    let missing = number(cost, "requestedQueryCost").unwrap_or_default() - number(bucket, "currentlyAvailable").unwrap_or_default();
-    match number(bucket, "restoreRate") {
+    let missing = cost.number("requestedQueryCost").unwrap_or_default() - bucket.number("currentlyAvailable").unwrap_or_default();
+    match bucket.number("restoreRate") {
         Some(rate) if rate > 0.0 => (missing / rate).ceil().max(1.0) * 1000.0,
         _ => 1000.0,
     }
@@ -134,10 +136,13 @@ fn wait_ms(header: Option<&str>) -> Option<f64> {
     (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1000.0).ceil())
 }
 
-/// `{"error": {"code"}}`, `{"error": "code"}` or `{"code"}`.
+/// `{"error": {"code"}}`, `{"code"}` or `{"error": "code"}`.
 fn code(body: &Value) -> Option<String> {
     let error = body.get("error");
-    error.and_then(|error| error.text("code")).or_else(|| body.text("error")).or_else(|| body.text("code")).map(str::to_owned)
+    let told = [error.and_then(|error| error.text("code")), body.text("code"), body.text("error")];
+    // A code comes before words that stand where another app has the code.
+    let closed = told.iter().flatten().find(|code| **code == CLOSED);
+    closed.or_else(|| told.iter().flatten().next()).map(|code| (*code).to_owned())
 }
 
 /// `{"errors": …}` of Shopify's, `{"error_description"}` of its OAuth, `{"error": {"message"}}` and `{"message"}` of ours.
@@ -209,6 +214,8 @@ mod tests {
     fn a_conflict_of_another_kind_is_no_closed_window() {
         assert_eq!(class(&told(Place::Inbox, 409, &json!({"error": {"code": "conversation_closed"}}))), "window_closed");
         assert_eq!(class(&told(Place::Inbox, 409, &json!({"error": "conversation_closed"}))), "window_closed");
+        let words = json!({"error": "The conversation is closed.", "code": "conversation_closed"});
+        assert_eq!(class(&told(Place::Inbox, 409, &words)), "window_closed");
         assert_eq!(class(&told(Place::Inbox, 409, &json!({"error": {"code": "idempotency_mismatch"}}))), "rejected");
     }
 
@@ -242,6 +249,9 @@ mod tests {
         assert_eq!(wait(&extensions(1.0, 5.0, 100.0)), Some(1000.0), "never at once");
         assert_eq!(wait(&extensions(1.0, 0.0, 0.0)), Some(1000.0));
         assert_eq!(wait(&Value::Null), Some(1000.0));
+        let text = json!({"cost": {"requestedQueryCost": "252", "throttleStatus": {"currentlyAvailable": "1", "restoreRate": "100"}}});
+        assert_eq!(wait(&text), Some(3000.0));
+        assert_eq!(class(&of_graphql(&[json!({"message": "Throttled"})], &Value::Null)), "limited");
     }
 
     #[test]

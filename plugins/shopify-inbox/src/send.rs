@@ -41,13 +41,15 @@ pub(crate) fn send(call: &Call, message: &Outbound) -> Result<Sent, Failure> {
     }
     let told: Value = match response.json() {
         Ok(told) => told,
+        // Taken without a word: a repetition would say no more.
+        Err(_) if response.bytes().iter().all(u8::is_ascii_whitespace) => Value::Null,
         Err(_) if refusal::is_page(response.bytes()) => {
             let words = "a web page answers at inbox_base_url, and no chat app: check the address";
             return Err(Failure::rejected("inbox_not_found", words));
         }
         Err(error) => return Err(error.into()),
     };
-    let taken = told.get("message").unwrap_or(&Value::Null);
+    let taken = told.object("message").unwrap_or(&told);
     let extras = taken.text("created_at").map(|at| Field::new("created_at", at)).into_iter().collect();
     Ok(Sent { accepted: vec![Accepted { part: 0, external_id: taken.id("id"), extras }], failed: None, events: Vec::new() })
 }

@@ -88,6 +88,38 @@ fn older_versions_call_the_address_otherwise() {
 }
 
 #[test]
+fn an_address_that_has_another_name_is_told_by_that() {
+    let provider = provider();
+    let unknown = |name: &str| json!({"errors": [{"message": format!("Field '{name}' doesn't exist on type"), "extensions": {"code": "undefinedField"}}]});
+    shop(&provider, "acme.myshopify.com");
+    provider.on(GRAPHQL).answer(200, &unknown("uri"));
+    subscriptions(&provider, &json!([]));
+    provider.on(GRAPHQL).answer(200, &unknown("uri"));
+    creates(&provider, &Value::Null);
+    assert!(run(Step::Start, &json!({})).is_ok());
+    let requests = provider.requests();
+    assert_eq!((requests.len(), requests[4].json()["variables"]["to"]["callbackUrl"].as_str()), (5, Some(URL)));
+    shop(&provider, "acme.myshopify.com");
+    provider.on(GRAPHQL).answer(200, &json!({"errors": [{"message": "security"}]}));
+    creates(&provider, &json!([]));
+    assert!(run(Step::Start, &json!({})).is_ok(), "what can't be listed is made all the same");
+}
+
+#[test]
+fn what_shopify_does_not_tell_is_no_fault() {
+    let provider = provider();
+    let bare = json!({"data": {"shop": {"myshopifyDomain": "acme.myshopify.com", "id": 1}}});
+    provider.on(GRAPHQL).answer(200, &bare).answer(200, &bare);
+    creates(&provider, &json!([]));
+    let Ok(Outcome { progress: Progress::Connected(connected), .. }) = run(Step::Start, &json!({})) else { panic!("not connected") };
+    assert_eq!((connected.display_name.as_str(), connected.facts.value("shop_id")), ("acme.myshopify.com", Some("1")));
+    provider.on(GRAPHQL).answer(200, &bare).answer(200, &bare);
+    assert!(health(&json!({})).unwrap().checks.iter().all(|check| check.ok), "and nothing is made again and again");
+    provider.on(GRAPHQL).answer(200, &json!({"data": {"shop": {"name": "Acme"}}}));
+    assert!(matches!(run(Step::Start, &json!({})), Err(Failure::Unavailable(_))));
+}
+
+#[test]
 fn client_credentials_are_proven_by_a_new_token() {
     let provider = Provider::new();
     provider.secret("client_secret", "s");

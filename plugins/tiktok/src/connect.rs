@@ -30,13 +30,15 @@ fn start(call: &Call, webhook_url: &str) -> Result<Outcome, Failure> {
         let words = format!("not granted: {}. Connect again and leave every box ticked", missing.join(", "));
         return Err(Failure::forbidden("permissions_missing", words));
     }
-    let id = token.business_id.ok_or_else(|| Failure::unavailable("not_understood", "TikTok told no creator_id of the token"))?;
+    let told = token.business_id.clone().or_else(|| settings.business_id.clone());
+    let id = told.ok_or_else(|| Failure::unavailable("not_understood", "TikTok told no creator_id of the token"))?;
     if let Some(wanted) = settings.business_id.as_deref().filter(|wanted| *wanted != id) {
         return Err(Failure::invalid("/business_id", format!("the account {id} was authorised, and not {wanted}")));
     }
     let profile = profile(&id)?;
     webhook::register(call, webhook_url)?;
-    let mut facts = vec![Field::new("business_id", id.as_str()), Field::new("permissions", token.scopes.join(","))];
+    let mut facts = vec![Field::new("business_id", id.as_str())];
+    facts.extend(token.facts());
     facts.extend(profile_facts(&profile));
     let name = profile.text("display_name").or_else(|| profile.text("username")).unwrap_or(&id).to_owned();
     Ok(Outcome::connected(Connected { external_id: id, display_name: name, settings: None, facts, routes: Vec::new() }))

@@ -5,7 +5,7 @@ use serde_json::Value;
 pub(crate) trait Json {
     /// Text that isn't empty.
     fn text(&self, name: &str) -> Option<&str>;
-    /// A whole number, also written as text.
+    /// A whole number, also written as text or with a fraction of nothing.
     fn whole(&self, name: &str) -> Option<i64>;
     /// Text that isn't empty, or a number with all its digits.
     fn id(&self, name: &str) -> Option<String>;
@@ -19,7 +19,7 @@ impl Json for Value {
 
     fn whole(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
-            Value::Number(number) => number.as_i64(),
+            Value::Number(number) => number.as_i64().or_else(|| crate::clock::whole(&number.to_string())),
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         }

@@ -9,7 +9,7 @@ use crate::json::Json as _;
 
 pub(super) fn event(notification: &Value) -> Option<Event> {
     let message = notification.object("message")?;
-    let (id, from) = (message.text("id")?, message.text("from")?);
+    let (id, from) = (message.id("id")?, message.text("from")?);
     let thread = notification.text("thread").or_else(|| message.text("thread"))?;
     let conversation = Conversation { external_id: thread.to_owned(), kind: ConversationKind::Direct, title: None };
     let sender = person(from, message.text("fromName"));
@@ -19,7 +19,7 @@ pub(super) fn event(notification: &Value) -> Option<Event> {
         return None;
     }
     let inbound = Inbound {
-        external_id: id.to_owned(),
+        external_id: id,
         conversation: conversation.clone(),
         sender: sender.clone(),
         echo: ["organizationalEntity", "owner"].iter().any(|name| notification.text(name) == Some(from)),

@@ -49,6 +49,16 @@ fn a_message_of_the_organisation_itself_is_an_echo() {
 }
 
 #[test]
+fn ids_may_be_numbers_and_times_text() {
+    let body = json!({"type": "MESSAGE_CREATED", "notifications": [{"notificationId": "601", "owner": ORGANIZATION, "thread": "urn:li:messageThread:2-a",
+        "message": {"id": 7, "from": "urn:li:person:abc", "body": "x", "createdAt": "1764000002000"}}]});
+    let event = parse(&body.to_string()).unwrap().remove(0);
+    assert_eq!((event.dedupe_key.as_str(), event.at_ms), ("li:message:601", Some(1_764_000_002_000.0)));
+    let Happening::Message(inbound) = event.what else { panic!() };
+    assert_eq!((inbound.external_id.as_str(), inbound.sent_at_ms), ("7", Some(1_764_000_002_000.0)));
+}
+
+#[test]
 fn what_is_no_webhook_is_refused_and_any_object_is_taken() {
     for wrong in ["", "hello", "[]", "[{}]", "7", "null", "{\"type\":"] {
         assert!(matches!(parse(wrong), Err(Failure::Invalid(_))), "{wrong}");

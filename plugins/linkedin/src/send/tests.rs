@@ -116,6 +116,17 @@ fn text_is_escaped_and_what_linkedin_cut_off_is_told() {
 }
 
 #[test]
+fn a_post_is_known_by_either_header_and_read_back_with_or_without_escapes() {
+    let provider = Provider::new();
+    let words = r"a } b \ c {d}";
+    provider.on(POSTS).answer_with(201, &[("x-restli-id", ""), ("x-linkedin-id", "urn:li:share:71")], "");
+    provider.on(READ).answer(200, &json!({"commentary": words}));
+    let sent = sent(message("feed", vec![text(words)]));
+    assert_eq!((sent.failed, sent.accepted[0].external_id.as_deref()), (None, Some("urn:li:share:71")));
+    assert_eq!(sent.accepted[0].extras.value("truncated"), None);
+}
+
+#[test]
 fn three_thousand_characters_are_counted_before_escaping() {
     assert_eq!(
         posted(ORGANIZATION, message("feed", vec![text(&"_".repeat(TEXT_MAX))]))["commentary"].as_str().unwrap().len(),
@@ -282,6 +293,24 @@ fn a_video_that_linkedin_cant_use_is_forgotten() {
     let Some(Failure::Rejected(detail)) = sent(film).failed else { panic!() };
     assert!(detail.message.contains("codec"));
     assert_eq!(kv::get(&format!("upload:{ORGANIZATION}:v1")), None);
+}
+
+#[test]
+fn a_video_of_one_part_needs_no_range() {
+    for part in [
+        json!({"uploadUrl": "https://www.linkedin.com/v"}),
+        json!({"uploadUrl": "https://www.linkedin.com/v", "firstByte": "0", "lastByte": "8999999"}),
+    ] {
+        let provider = Provider::new();
+        begins(&provider, "videos", &json!({"video": "urn:li:video:V1", "uploadToken": "", "uploadInstructions": [part]}));
+        provider.on("PUT upload /v").answer_with(200, &[("etag", "e1")], "");
+        provider.on("POST api /rest/videos").answer(200, &json!({}));
+        provider.on("GET api /rest/videos/urn%3Ali%3Avideo%3AV1").answer(200, &json!({"status": "AVAILABLE"}));
+        takes(&provider);
+        let film = media(MediaKind::Video, "v1", "video/mp4");
+        assert_eq!(sent(message("feed", vec![Content::Post(post("See", vec![film]))])).failed, None);
+        assert_eq!(provider.requests()[2].json()["finalizeUploadRequest"]["uploadedPartIds"], json!(["e1"]));
+    }
 }
 
 #[test]

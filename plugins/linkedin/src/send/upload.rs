@@ -102,6 +102,11 @@ impl Upload<'_> {
         let strange = || Failure::unavailable("upload", "LinkedIn told no address for the file");
         let parts: Vec<Part> = match value.list("uploadInstructions") {
             [] => vec![Part { url: value.text("uploadUrl").ok_or_else(strange)?.to_owned(), first: 0, last: None }],
+            // All of it at one place, whether or not its range is told.
+            [one] => {
+                let url = one.text("uploadUrl").or_else(|| value.text("uploadUrl")).ok_or_else(strange)?;
+                vec![Part { url: url.to_owned(), first: 0, last: one.count("lastByte").filter(|_| one.count("firstByte") == Some(0)) }]
+            }
             several => several.iter().map(part).collect::<Option<_>>().ok_or_else(strange)?,
         };
         let urn = value.text(field).filter(|urn| urn::kind(urn) == field).ok_or_else(strange)?.to_owned();

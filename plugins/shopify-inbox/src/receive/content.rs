@@ -37,7 +37,8 @@ fn attachment(attachment: &Value) -> Content {
 }
 
 fn number(attachment: &Value, name: &str) -> Option<u32> {
-    attachment.get(name)?.as_u64()?.try_into().ok()
+    let value = attachment.get(name)?;
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())?.try_into().ok()
 }
 
 fn kind(mime_type: &str) -> MediaKind {

@@ -110,6 +110,15 @@ fn a_broken_connection_is_safe_to_repeat() {
 }
 
 #[test]
+fn an_answer_may_lack_its_frame_or_everything() {
+    let provider = provider();
+    provider.on(ROUTE).answer(201, &json!({"id": "msg_1", "created_at": "2026-11-22T06:00:00Z"}));
+    assert_eq!(sent(vec![text("x")]).map(|sent| sent.accepted[0].external_id.clone()), Ok(Some("msg_1".into())));
+    provider.on(ROUTE).answer_bytes(201, "text/plain", "");
+    assert_eq!(sent(vec![text("x")]).map(|sent| sent.accepted[0].external_id.clone()), Ok(None));
+}
+
+#[test]
 fn refusals_have_their_classes() {
     let provider = provider();
     let refused = |status: u16, body: Value| {

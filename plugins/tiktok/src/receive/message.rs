@@ -9,12 +9,16 @@ use crate::clock;
 use crate::json::Json as _;
 use crate::window::{self, Context};
 
+const KINDS: [&str; 8] = ["text", "image", "video", "share_post", "sticker", "emoji", "reaction", "template"];
+
 pub(super) fn received(item: &Item<'_>) -> Vec<Event> {
     let content = &item.content;
     let (Some(conversation), Some(id)) = (item.conversation(), content.id("message_id")) else {
         return vec![item.ignored("message_without_id")];
     };
-    let kind = content.text("type").unwrap_or_default().to_ascii_lowercase();
+    // What it carries lies under the name of its type.
+    let named = content.text("type").or_else(|| KINDS.into_iter().find(|kind| content.get(*kind).is_some_and(|part| !part.is_null())));
+    let kind = named.unwrap_or_default().to_ascii_lowercase();
     let source = content.get("message_tag").and_then(|tag| tag.text("source")).unwrap_or_default();
     if kind == "reaction" {
         return signal::reacted(item, &id);

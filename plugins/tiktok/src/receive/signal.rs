@@ -23,7 +23,10 @@ pub(super) fn read(item: &Item<'_>) -> Vec<Event> {
 
 /// Mostly one; each has a target of its own.
 pub(super) fn reacted(item: &Item<'_>, id: &str) -> Vec<Event> {
-    let reactions = item.content.list("reaction");
+    let reactions = match item.content.get("reaction") {
+        Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+        _ => item.content.list("reaction"),
+    };
     if reactions.is_empty() {
         return vec![item.ignored("reaction_of_nothing")];
     }

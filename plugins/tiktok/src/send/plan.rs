@@ -104,9 +104,9 @@ fn custom(custom: &Custom, at: &str) -> Result<Step, Failure> {
     }
     let json: Value = serde_json::from_str(&custom.json).unwrap_or_default();
     match json.id("item_id") {
-        Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Step::SharePost(id)),
-        Some(_) => Err(Failure::invalid(format!("{at}/data/item_id"), "is the number of one of the account's own posts")),
-        None => Err(Failure::invalid(format!("{at}/data/item_id"), "is missing: the number of one of the account's own posts")),
+        Some(id) if id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => Ok(Step::SharePost(id)),
+        Some(_) => Err(Failure::invalid(format!("{at}/data/item_id"), "is the id of one of the account's own posts, and no address")),
+        None => Err(Failure::invalid(format!("{at}/data/item_id"), "is missing: the id of one of the account's own posts")),
     }
 }
 

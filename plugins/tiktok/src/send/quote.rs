@@ -33,7 +33,7 @@ fn kind(sending: &Sending<'_>, target: &str) -> Option<String> {
         return Some(context.kind.to_ascii_uppercase());
     }
     let Recipient::Conversation(conversation) = sending.to else { return None };
-    let messages = history::read(sending, conversation).ok()?;
-    let quoted: Option<&Value> = messages.iter().find(|message| message.id("message_id").as_deref() == Some(target));
+    let history = history::read(sending, conversation).ok()?;
+    let quoted: Option<&Value> = history.messages.iter().find(|message| message.id("message_id").as_deref() == Some(target));
     quoted?.text("message_type").map(str::to_ascii_uppercase)
 }

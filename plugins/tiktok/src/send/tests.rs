@@ -126,10 +126,12 @@ fn a_video_file_is_unsupported_and_a_post_is_shared() {
     let provider = Provider::new();
     let sent = send(&call(), &message(vec![media(MediaKind::Video, "video/mp4", 1000, None)]));
     assert!(matches!(sent.failed, Some(Failure::Unsupported(detail)) if detail.message.contains("share_post")));
+    provider.on(SEND).answer(200, &ok("t"));
+    assert_eq!(ids(&send(&call(), &message(vec![Content::Custom(Custom::new("share_post", &json!({"item_id": "post_1"})))]))), ["t"]);
     provider.on(SEND).answer(200, &ok("s"));
     let sent = send(&call(), &message(vec![Content::Custom(Custom::new("share_post", &json!({"item_id": "7512"})))]));
     assert_eq!(ids(&sent), ["s"]);
-    let body = provider.requests()[0].json();
+    let body = provider.requests()[1].json();
     assert_eq!((&body["message_type"], &body["share_post"]), (&json!("SHARE_POST"), &json!({"item_id": "7512"})));
     for kind in [MediaKind::Audio, MediaKind::Voice, MediaKind::Document, MediaKind::Animation] {
         assert!(matches!(send(&call(), &message(vec![media(kind, "x/y", 1, None)])).failed, Some(Failure::Unsupported(_))));
@@ -272,6 +274,35 @@ fn a_closed_window_is_refused_early_unless_the_person_has_written_meanwhile() {
     provider.on(SEND).answer(200, &ok("m"));
     let sent = send(&call(), &next());
     assert_eq!(sent.accepted[0].extras.value("window_left"), Some("9"));
+}
+
+#[test]
+fn whoever_wrote_last_is_told_in_several_ways() {
+    let business = "biz_open_id_1";
+    let roles = json!([{"id": business, "role": "BUSINESS_ACCOUNT"}, {"id": "u_77", "role": "PERSONAL_ACCOUNT"}]);
+    let known = json!([{"id": "u_77", "role": "personal_account"}]);
+    for (told, participants, theirs) in [
+        (json!({"sender": "u_77", "recipient": business}), json!([]), true),
+        (json!({"sender": "u_77"}), roles.clone(), true),
+        (json!({"sender": "u_77"}), known, true),
+        (json!({"sender": {"id": "u_77"}}), json!([]), true),
+        (json!({"from_user": {"id": "u_77", "role": "PERSONAL_ACCOUNT"}}), json!([]), true),
+        (json!({"sender": business, "recipient": "u_77"}), roles, false),
+        (json!({"sender": "acme", "recipient": "mona"}), json!([]), false),
+        (json!({}), json!([]), false),
+    ] {
+        let provider = Provider::new();
+        let mut message_of = told.clone();
+        message_of["timestamp"] = json!((OPENED + 60_000).to_string());
+        provider.on(LIST).answer(200, &json!({"code": 0, "data": {"messages": [message_of], "participants": participants}}));
+        if theirs {
+            provider.on(SEND).answer(200, &ok("m"));
+        }
+        let mut late = call();
+        late.extras = vec![Field::new("now_ms", format!("{}", OPENED + 48 * 3_600_000 + 1))];
+        let failed = send(&late, &message(vec![text("Hi")])).failed;
+        assert_eq!(failed.is_none(), theirs, "{told}: {failed:?}");
+    }
 }
 
 #[test]

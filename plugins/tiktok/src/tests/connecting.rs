@@ -139,3 +139,44 @@ fn what_is_wrong_is_named() {
     provider.on("POST token /tt_user/token_info/get/").answer(200, &no(40_105));
     assert!(matches!(health(&[]), Err(Failure::Unauthorized(_))));
 }
+
+#[test]
+fn what_tiktok_leaves_out_of_a_tokens_standing_is_no_refusal() {
+    let provider = authorized();
+    let route = "POST token /tt_user/token_info/get/";
+    provider.on(route).answer(200, &ok(&json!({"app_id": APP, "creator_id": BUSINESS})));
+    profile(&provider);
+    registered(&provider, HOOK);
+    let account = connected(run(Step::Start, &json!({})));
+    assert_eq!((account.external_id.as_str(), account.facts.value("permissions")), (BUSINESS, None));
+    provider.on(route).answer(200, &ok(&json!({"app_id": APP, "scope": ALL})));
+    profile(&provider);
+    registered(&provider, HOOK);
+    assert_eq!(connected(run(Step::Start, &json!({"business_id": BUSINESS}))).external_id, BUSINESS);
+    provider.on(route).answer(200, &ok(&json!({"app_id": APP, "scope": "", "creator_id": BUSINESS})));
+    assert!(matches!(run(Step::Start, &json!({})), Err(Failure::Forbidden(_))), "nothing was granted");
+}
+
+#[test]
+fn a_webhook_that_cannot_be_read_is_set_all_the_same() {
+    let list = "GET webhooks /business/webhook/list/";
+    for answer in [(200, no(40_007)), (200, no(40_002)), (404, json!({}))] {
+        let provider = authorized();
+        token(&provider, ALL);
+        profile(&provider);
+        provider.on(list).answer(answer.0, &answer.1);
+        provider.on("POST webhook /business/webhook/update/").answer(200, &ok(&json!({})));
+        connected(run(Step::Start, &json!({})));
+        assert_eq!(provider.requests()[3].json()["callback_url"], HOOK);
+        token(&provider, ALL);
+        profile(&provider);
+        provider.on(list).answer(answer.0, &answer.1);
+        let expected: &[&str] = if answer.1 == no(40_007) { &["webhook"] } else { &[] };
+        assert_eq!(failed(&health(&[]).unwrap()), expected);
+    }
+    let provider = authorized();
+    token(&provider, ALL);
+    profile(&provider);
+    provider.on(list).answer(200, &no(51_065));
+    assert!(matches!(run(Step::Start, &json!({})), Err(Failure::Unavailable(_))));
+}

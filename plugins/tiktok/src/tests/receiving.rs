@@ -1,6 +1,7 @@
 use super::*;
 use crate::TikTok;
 use patchbay_plugin::Channel as _;
+use patchbay_plugin::messages::{Content, Happening};
 use patchbay_plugin::testing::fixtures;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
@@ -8,6 +9,28 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
 #[test]
 fn every_fixture_gives_its_events() {
     assert!(fixtures::check::<TikTok>(FIXTURES, &testing::account(Some(BUSINESS), &json!({}))).unwrap() >= 27);
+}
+
+#[test]
+fn a_type_may_be_left_out_and_a_reaction_stand_alone() {
+    let parse = |content: Value| {
+        let content = json!({"conversation_id": "c", "message_id": "m", "timestamp": "1764000000123", "content": null})
+            .as_object()
+            .into_iter()
+            .chain(content.as_object())
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Value>();
+        let body = json!({"event": "im_receive_msg", "user_openid": BUSINESS, "content": content.to_string()}).to_string();
+        TikTok::parse_inbound(testing::webhook(testing::account(Some(BUSINESS), &json!({})), body)).unwrap().events.remove(0)
+    };
+    let event = parse(json!({"text": {"body": "Price?"}, "unique_identifier": "u_77"}));
+    assert_eq!(event.at_ms, Some(1_764_000_000_123.0));
+    let Happening::Message(inbound) = event.what else { panic!("{event:?}") };
+    assert!(matches!(&inbound.content[0], Content::Text(text) if text.body == "Price?"));
+    assert_eq!((inbound.echo, inbound.sender.identities[0].value.as_str()), (false, "u_77"));
+    let event = parse(json!({"type": "reaction", "reaction": {"operation": "ADD", "emoji": "❤️", "original_msg_id": "m_out_9"}}));
+    assert!(matches!(event.what, Happening::Reacted(reaction) if reaction.target == "m_out_9" && !reaction.removed));
 }
 
 #[test]
