@@ -85,6 +85,10 @@ fn url(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, pa
     let base = join(target.base.parts(), settings, &filled)?;
     let base = base.strip_prefix("https://").ok_or_else(|| wrong("the base isn't https"))?;
     let (authority, base_path) = base.split_once('/').unwrap_or((base, ""));
+    // An operator may write the address with the path that the base has anyway.
+    let repeats =
+        |own: &str| !base_path.trim_end_matches('/').is_empty() && own.ends_with(&format!("/{}", base_path.trim_end_matches('/')));
+    let base_path = if own.as_deref().is_some_and(repeats) { "" } else { base_path };
     let origin = match own {
         Some(own) => own,
         None => format!("https://{authority}"),
@@ -200,6 +204,14 @@ mod tests {
     }
 
     const BOT: &str = "https://api.example.com/bot{secret:token}";
+
+    #[test]
+    fn a_path_that_the_setting_has_already_is_not_there_twice() {
+        let built = |own: &str| built("https://api.example.com/open/v1", &json!({ "base_url": own }), "", "/x/").unwrap();
+        assert_eq!(built("http://127.0.0.1:9"), "http://127.0.0.1:9/open/v1/x/");
+        assert_eq!(built("http://127.0.0.1:9/open/v1/"), "http://127.0.0.1:9/open/v1/x/");
+        assert_eq!(built("http://127.0.0.1:9/proxy"), "http://127.0.0.1:9/proxy/open/v1/x/");
+    }
 
     #[test]
     fn a_path_is_appended_to_the_base() {

@@ -276,7 +276,10 @@ fn rebased(url: &Url, base: &str) -> Result<Url, String> {
         return Err(wrong());
     }
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Url::parse(&format!("{}{}{query}", base.as_str().trim_end_matches('/'), url.path())).map_err(|_| wrong())
+    // An operator may write the address with the beginning of the path that the recipe has anyway.
+    let given = base.path().trim_end_matches('/');
+    let path = url.path().strip_prefix(given).filter(|rest| !given.is_empty() && rest.starts_with('/')).unwrap_or(url.path());
+    Url::parse(&format!("{}{path}{query}", base.as_str().trim_end_matches('/'))).map_err(|_| wrong())
 }
 
 /// A provider's answer as the standard has it: a token at the top with its type, or an error in words.
@@ -393,6 +396,15 @@ mod tests {
         assert_eq!(value(&pairs, "code_challenge"), Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"));
         let (_, pairs) = authorize(&recipe, &settings, &json!({"config_id": 5}), None);
         assert_eq!((value(&pairs, "config_id"), value(&pairs, "scope")), (Some("5"), None));
+    }
+
+    #[test]
+    fn a_path_that_the_setting_has_already_is_not_there_twice() {
+        let url = Url::parse("https://api.example.com/open/v1/token/").unwrap();
+        let rebased = |base: &str| rebased(&url, base).unwrap().to_string();
+        assert_eq!(rebased("http://127.0.0.1:9/"), "http://127.0.0.1:9/open/v1/token/");
+        assert_eq!(rebased("http://127.0.0.1:9/open/v1"), "http://127.0.0.1:9/open/v1/token/");
+        assert_eq!(rebased("http://127.0.0.1:9/proxy"), "http://127.0.0.1:9/proxy/open/v1/token/");
     }
 
     #[test]
