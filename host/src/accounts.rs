@@ -14,7 +14,7 @@ mod vault;
 pub use change::{AccountChange, NewAccount, create, delete, running, update};
 pub use connect::{ConnectStep, StepError, connect, disconnect, go_on, try_step};
 pub use health::check;
-pub use known::{Known, KnownAccounts};
+pub use known::Known;
 pub use pairing::{Code, go_on as go_on_waiting, shown_code};
 pub use settings::effective_settings;
 pub use standing::{commit, is_renewed, stand, stand_after, standing_after, worsen};

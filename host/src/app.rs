@@ -5,8 +5,8 @@ use std::sync::Arc;
 use patchbay_sandbox::Sandbox;
 
 use crate::{
-    accounts::KnownAccounts,
-    apps::KnownApps,
+    accounts::Known,
+    apps::KnownApp,
     blobs::Blobs,
     clock::Clock,
     config::Config,
@@ -21,6 +21,7 @@ use crate::{
     logbook::Logbook,
     manifest::WebhookScope,
     media::Links,
+    memory::Memory,
     metrics::Metrics,
     plugins::Registry,
     secrets::Keyring,
@@ -48,8 +49,8 @@ pub struct App {
     pub inbox: Inbox,
     /// Small writes that share a commit.
     pub group: Group,
-    pub known: KnownAccounts,
-    pub known_apps: KnownApps,
+    pub known: Memory<Known>,
+    pub known_apps: Memory<KnownApp>,
     pub turned_away: TurnedAway,
     pub logbook: Arc<Logbook>,
     pub metrics: Arc<Metrics>,

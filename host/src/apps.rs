@@ -6,7 +6,7 @@ mod known;
 mod vault;
 
 pub use change::{AppChange, NewApp, create, delete, update};
-pub use known::{KnownApp, KnownApps};
+pub use known::KnownApp;
 pub use vault::{CLIENT_SECRET, VERIFY_TOKEN, WEBHOOK_SECRET, field, open_secrets};
 
 use crate::{

@@ -8,9 +8,7 @@ use patchbay_sandbox::{Sandbox, SandboxSettings};
 use tokio::net::TcpListener;
 
 use crate::{
-    accounts::KnownAccounts,
     app::App,
-    apps::KnownApps,
     blobs::{BlobError, Blobs, S3Settings},
     clock::{Clock, SystemClock},
     config::Config,
@@ -21,6 +19,7 @@ use crate::{
     inbox::{self, Inbox, TurnedAway},
     logbook::Logbook,
     media::{self, Links},
+    memory::Memory,
     metrics::Metrics,
     nodes, oauth, outbox,
     plugins::{self, Registry},
@@ -173,8 +172,8 @@ impl Gateway {
             ids,
             sandbox,
             group: Group::start(db.clone()),
-            known: KnownAccounts::default(),
-            known_apps: KnownApps::default(),
+            known: Memory::default(),
+            known_apps: Memory::default(),
             db,
             inbox,
             turned_away: TurnedAway::default(),

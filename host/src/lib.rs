@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod logbook;
 pub mod manifest;
 pub mod media;
+pub mod memory;
 pub mod metrics;
 pub mod nodes;
 pub mod oauth;

@@ -31,6 +31,7 @@ use crate::{
     error::ApiError,
     inbox::{self, ReceiveError, Reply},
     manifest::{Verify, WebhookMethod, WebhookSpec},
+    memory::Dated,
     store, traces,
     verify::{self, Evidence, Refusal},
 };
@@ -85,7 +86,7 @@ impl Address {
 }
 
 /// The account of an address. None for an address that is nobody's, and for one whose token is wrong, which takes as long.
-async fn find(app: &App, address: &Address) -> store::Result<Option<Arc<Known>>> {
+async fn find(app: &App, address: &Address) -> store::Result<Option<Arc<Dated<Known>>>> {
     let Some(known) = app.known.find(app, &address.account).await? else { return Ok(None) };
     let manifest = app.plugins.manifest(&known.account.channel_type);
     let spec = manifest.as_ref().and_then(|manifest| manifest.webhook.as_ref());
@@ -151,7 +152,7 @@ fn result_word(account: &Account, answer: &Result<Response, ApiError>) -> &'stat
     }
 }
 
-async fn take_in(app: &Arc<App>, mut known: Arc<Known>, address: &Address, request: HttpRequest) -> Result<Response, ApiError> {
+async fn take_in(app: &Arc<App>, mut known: Arc<Dated<Known>>, address: &Address, request: HttpRequest) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let spec = webhook_spec(app, &known.account)?;
     if !takes(&spec, &parts) {

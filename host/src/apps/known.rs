@@ -1,34 +1,23 @@
-//! Apps with their secrets as the webhook door last saw them: what each request would read again.
+//! An app with its secrets, as the webhook door needs both.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::vault;
 use crate::{
     app::App,
-    clock::At,
     domain::provider_app::ProviderApp,
     manifest::{Manifest, SecretSource},
+    memory::Remembered,
     secrets::Secret,
     store::{self, Result},
 };
-
-/// A change is told to every node at once. This is for one that wasn't heard.
-const FRESH: Duration = Duration::from_secs(1);
-/// More are forgotten all together: it costs a read each. An operator has a handful.
-const KEPT_MAX: usize = 1_000;
 
 /// An app and everything that the gateway keeps for it, opened.
 pub struct KnownApp {
     provider_app: ProviderApp,
     secrets: BTreeMap<String, Secret>,
-    read_at: At,
-    generation: u64,
 }
 
 impl KnownApp {
@@ -49,41 +38,10 @@ impl KnownApp {
     }
 }
 
-#[derive(Default)]
-pub struct KnownApps {
-    kept: Mutex<HashMap<String, Arc<KnownApp>>>,
-}
-
-impl KnownApps {
-    /// The app, as it stood a second ago at most; none where there is none.
-    pub async fn find(&self, app: &App, id: &str) -> Result<Option<Arc<KnownApp>>> {
-        let now = app.clock.now();
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        // An app that changes is told as all of its accounts.
-        let is_fresh = |known: &Arc<KnownApp>| {
-            now.since(known.read_at).is_some_and(|age| age < FRESH) && app.wake.account_generation(id) == Some(known.generation)
-        };
-        match kept.filter(is_fresh) {
-            Some(known) => Ok(Some(known)),
-            None => self.read(app, id).await,
-        }
-    }
-
-    /// The app as it stands now.
-    pub async fn read(&self, app: &App, id: &str) -> Result<Option<Arc<KnownApp>>> {
-        // Before the reading: what changes during it isn't kept.
-        let generation = app.wake.account_generation(id);
-        let read_at = app.clock.now();
+impl Remembered for KnownApp {
+    async fn read(app: &App, id: &str) -> Result<Option<KnownApp>> {
         let Some(provider_app) = store::apps::find(&app.db, id).await? else { return Ok(None) };
         let secrets = vault::open_secrets(app, &provider_app).await?;
-        let known = Arc::new(KnownApp { provider_app, secrets, read_at, generation: generation.unwrap_or_default() });
-        if generation.is_some() {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() >= KEPT_MAX {
-                kept.clear();
-            }
-            kept.insert(id.to_owned(), Arc::clone(&known));
-        }
-        Ok(Some(known))
+        Ok(Some(KnownApp { provider_app, secrets }))
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     error::ApiError,
     inbox,
     manifest::{Manifest, WebhookMethod, WebhookScope, WebhookSpec},
+    memory::Dated,
     secrets::Secret,
     traces,
     verify::{self, Evidence, Refusal},
@@ -122,7 +123,7 @@ async fn take_in(app: &Arc<App>, id: &str, request: HttpRequest, channel_type: &
     settle(inbox::receive_for_app(app, webhook, secrets).await)
 }
 
-async fn find(app: &App, id: &str) -> Result<Arc<KnownApp>, ApiError> {
+async fn find(app: &App, id: &str) -> Result<Arc<Dated<KnownApp>>, ApiError> {
     let found = app.known_apps.find(app, id).await.map_err(|error| later(&error))?;
     found.ok_or_else(|| ApiError::not_found("webhook address of an app", id))
 }

@@ -1,6 +1,5 @@
 //! Connecting, health, sending and receiving, against a scripted provider.
 
-mod conformance;
 mod connecting;
 mod receiving;
 mod sending;

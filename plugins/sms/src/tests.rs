@@ -1,7 +1,6 @@
 //! Connecting, health, sending and receiving, against a scripted provider.
 
 mod configuring;
-mod conforming;
 mod connecting;
 mod health;
 mod previewing;

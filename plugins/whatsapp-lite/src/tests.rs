@@ -1,6 +1,5 @@
 //! Connecting, health, sending, receiving and files, against a scripted provider.
 
-mod conformance;
 mod connecting;
 mod health;
 mod media;
