@@ -28,7 +28,7 @@ const TALKING: CallLimits = CallLimits { memory_bytes: 32 * MIB, cpu: Duration::
 const MIB: usize = 1024 * 1024;
 
 /// The time of every call, in milliseconds: the fixtures are of that day.
-pub(super) const NOW_MS: i64 = 1_764_000_100_000;
+const NOW_MS: i64 = 1_764_000_100_000;
 const ACCOUNT_ID: &str = "019a0000-0000-7000-8000-000000000001";
 
 pub(super) struct Bench {
@@ -37,7 +37,7 @@ pub(super) struct Bench {
     pub(super) script: Script,
     /// The account's, with the schema's defaults, as `configure` answered them.
     settings: Value,
-    pub(super) secrets: BTreeMap<String, Secret>,
+    secrets: BTreeMap<String, Secret>,
     provider_app: Option<ProviderApp>,
     egress: Arc<Egress>,
 }

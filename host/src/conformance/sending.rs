@@ -104,6 +104,18 @@ async fn attempt(bench: &Bench, provider: &Provider, message: &Map<String, Value
         Ok(outbound) => outbound,
         Err(failure) => return Ok(Tried { accepted: Vec::new(), failure: Some(failure) }),
     };
+    if bench.plugin.groups().preview {
+        let judge = bench.provider(Vec::new());
+        let judged = bench.plugin.preview(bench.reading(), judge.services(), &bench.account(), &outbound).await;
+        let judged = judged.map_err(|fault| fault.to_string())?;
+        bench.tells_no_secret(&judge, &format!("{judged:?}"))?;
+        if let Some(asked) = judge.world().asked.first() {
+            return Err(format!("preview asked for {asked}"));
+        }
+        if let Err(failure) = judged {
+            return Ok(Tried { accepted: Vec::new(), failure: Some(convert::failure_in(failure)) });
+        }
+    }
     let sent =
         bench.plugin.send(bench.talking(), provider.services(), &bench.call(), &outbound).await.map_err(|fault| fault.to_string())?;
     bench.tells_no_secret(provider, &format!("{sent:?}"))?;
