@@ -207,7 +207,7 @@
     const memory = await withStore(async (store) => (await store.match(`${BASE}/memory`))?.json(), undefined);
     const subscription = event.newSubscription || (await subscribe());
     const old_endpoint = event.oldSubscription?.endpoint || memory?.endpoint;
-    const known = { contact: memory?.contact, meta: memory?.meta };
+    const known = { contact: memory?.contact, meta: memory?.meta, at: Date.now() };
     const answer = await post("PUT", `${BASE}/subscriptions`, { old_endpoint, subscription: subscription.toJSON(), ...known });
     if (answer.ok) {
       const { id } = await answer.json();
