@@ -106,8 +106,18 @@ mod tests {
         for right in ["https://a.example/x?y#z", "http://a.example", "/orders/7", "/", "HTTPS://a.example", "https://متجر.example/"] {
             assert!(is_link(right), "{right}");
         }
-        for wrong in ["javascript:alert(1)", "//evil.example", "data:text/html,x", "orders", "", "https://", "https:///x", "/a b", "/\\evil", "ftp://a"]
-        {
+        for wrong in [
+            "javascript:alert(1)",
+            "//evil.example",
+            "data:text/html,x",
+            "orders",
+            "",
+            "https://",
+            "https:///x",
+            "/a b",
+            "/\\evil",
+            "ftp://a",
+        ] {
             assert!(!is_link(wrong), "{wrong}");
         }
     }

@@ -5,8 +5,7 @@ use patchbay_plugin::crypto::{HmacAlgorithm, digest};
 use crate::address::Address;
 
 /// The push services of the browsers: as `hosts` of the manifest's target, which a test compares.
-pub(crate) const SERVICES: [&str; 4] =
-    ["fcm.googleapis.com", "*.push.services.mozilla.com", "*.push.apple.com", "*.notify.windows.com"];
+pub(crate) const SERVICES: [&str; 4] = ["fcm.googleapis.com", "*.push.services.mozilla.com", "*.push.apple.com", "*.notify.windows.com"];
 
 /// Browsers' own are a third of it.
 const LENGTH_MAX: usize = 2048;

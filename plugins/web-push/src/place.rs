@@ -10,7 +10,8 @@ pub(crate) fn base(call: &Call) -> Result<String, Failure> {
 
 /// Webhooks go to the same gateway.
 pub(crate) fn base_beside(webhook_url: &str, account: &str) -> Result<String, Failure> {
-    let (gateway, _) = webhook_url.rsplit_once("/webhooks/").ok_or_else(|| Failure::fault("webhook_url", "the gateway doesn't say where it is"))?;
+    let (gateway, _) =
+        webhook_url.rsplit_once("/webhooks/").ok_or_else(|| Failure::fault("webhook_url", "the gateway doesn't say where it is"))?;
     Ok(format!("{gateway}/push/{account}"))
 }
 

@@ -24,9 +24,7 @@ fn read<'a, T: Deserialize<'a>>(webhook: &'a Webhook) -> Result<T, Failure> {
 
 fn reply(status: u16, body: Option<&Value>) -> Option<Reply> {
     Some(match body {
-        Some(body) => {
-            Reply { status, headers: vec![Field::new("content-type", "application/json")], body: body.to_string().into_bytes() }
-        }
+        Some(body) => Reply { status, headers: vec![Field::new("content-type", "application/json")], body: body.to_string().into_bytes() },
         None => Reply { status, headers: Vec::new(), body: Vec::new() },
     })
 }

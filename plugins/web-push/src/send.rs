@@ -109,7 +109,12 @@ impl<'a> Round<'a> {
     /// Milliseconds for the next push service: the last ones get their share, too.
     fn patience(&self) -> u32 {
         let left = self.message.subscriptions.len().saturating_sub(self.tried.len()).max(1);
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1,000 and 10,000")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 1,000 and 10,000"
+        )]
         let share = (self.call.deadline_ms / (left as f64 + 1.0)).clamp(1000.0, PATIENCE_MS) as u32;
         share
     }

@@ -22,8 +22,7 @@ pub(crate) enum Urgency {
 }
 
 impl Urgency {
-    const WORDS: [(&str, Self); 4] =
-        [("very-low", Self::VeryLow), ("low", Self::Low), ("normal", Self::Normal), ("high", Self::High)];
+    const WORDS: [(&str, Self); 4] = [("very-low", Self::VeryLow), ("low", Self::Low), ("normal", Self::Normal), ("high", Self::High)];
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, urgency)| *urgency)
@@ -174,7 +173,9 @@ fn subject_problem(subject: &str) -> Option<&'static str> {
 fn origin_problem(origin: &str) -> Option<&'static str> {
     match Address::parse(origin) {
         Some(address) if !address.path.is_empty() => Some("is an origin, without a path: https://www.example.com"),
-        Some(address) if !address.is_https && !address.is_local() => Some("is https: browsers have push on such pages alone (and on localhost)"),
+        Some(address) if !address.is_https && !address.is_local() => {
+            Some("is https: browsers have push on such pages alone (and on localhost)")
+        }
         Some(_) => None,
         None => Some("isn't an origin: https://www.example.com"),
     }

@@ -24,7 +24,8 @@ pub(crate) enum Verdict {
 impl Verdict {
     pub(crate) fn of(response: &Response) -> Self {
         let status = response.status();
-        let detail = |code: &str, words: &str| Detail::new(code, format!("{words}: {}", words_of(response))).with("status", status.to_string());
+        let detail =
+            |code: &str, words: &str| Detail::new(code, format!("{words}: {}", words_of(response))).with("status", status.to_string());
         match status {
             200..=299 => Self::Accepted(response.header("location").map(str::to_owned)),
             404 | 410 => Self::Gone(detail("unsubscribed", "the browser has ended this subscription")),

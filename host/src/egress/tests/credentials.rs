@@ -107,13 +107,17 @@ async fn a_plugin_sets_no_header_of_the_gateways() {
 
 #[tokio::test]
 async fn a_target_may_leave_authorization_to_the_plugin() {
-    let server = Server::answering(|request| {
-        if request.starts_with("GET /v1/away") { redirect(302, "https://b.example.net/there") } else { ok("{}") }
-    });
+    let server =
+        Server::answering(
+            |request| {
+                if request.starts_with("GET /v1/away") { redirect(302, "https://b.example.net/there") } else { ok("{}") }
+            },
+        );
     let to = server.base().parse().unwrap();
     let redirect = ["api.example.com", "b.example.net"].map(|host| (host.to_owned(), to)).into();
     let mut world = World::with(EgressSettings { redirect, ..EgressSettings::default() }, "");
-    let own = json!({ "base": "https://api.example.com/v1", "methods": ["GET", "POST"], "hosts": ["b.example.net"], "own_authorization": true });
+    let own =
+        json!({ "base": "https://api.example.com/v1", "methods": ["GET", "POST"], "hosts": ["b.example.net"], "own_authorization": true });
     world.manifest.egress.insert("own".to_owned(), serde_json::from_value(own).unwrap());
     let with = |names: &[&str], path: &str| {
         let headers = names.iter().map(|name| field(name, "vapid t=a.b.c, k=d")).collect();

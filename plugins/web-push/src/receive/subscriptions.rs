@@ -92,17 +92,16 @@ impl Making {
         let mut extras = self.meta();
         extras.extend(webhook.headers.header("user-agent").map(|agent| Field::new("user_agent", clipped(agent))));
         extras.extend(replaces.iter().map(|old| Field::new("replaces", old)));
-        let mut event = Event::new(
-            key(webhook, &id),
-            Happening::Subscription(Subscription { id: id.clone(), active: true, extras, ..subscription }),
-        );
+        let mut event =
+            Event::new(key(webhook, &id), Happening::Subscription(Subscription { id: id.clone(), active: true, extras, ..subscription }));
         event.actor = Some(Party { identities: self.identities(&id, replaces.as_deref())?, name: None });
         event.at_ms = self.at;
         Ok((id, event))
     }
 
     fn checked(&self, webhook: &Webhook) -> Result<Subscription, Failure> {
-        let settings: Settings = webhook.account.as_ref().ok_or_else(|| Failure::fault("account", "the call names no account"))?.settings()?;
+        let settings: Settings =
+            webhook.account.as_ref().ok_or_else(|| Failure::fault("account", "the call names no account"))?.settings()?;
         let Given { endpoint, keys: Keys { p256dh, auth } } = &self.subscription;
         let mut problems = Vec::new();
         let mut wrong = |pointer: String, why: &str| problems.push(FieldProblem { pointer, message: why.to_owned() });
@@ -143,8 +142,8 @@ impl Making {
 
 impl Contact {
     fn named(&self) -> [(&'static str, &str); 3] {
-        let text = |field: &Option<String>| -> &str { field.as_deref().map(str::trim).unwrap_or_default() };
-        [("external_id", text(&self.external_id)), ("email", text(&self.email)), ("phone", text(&self.phone))]
+        let named = [("external_id", &self.external_id), ("email", &self.email), ("phone", &self.phone)];
+        named.map(|(name, value)| (name, value.as_deref().map(str::trim).unwrap_or_default()))
     }
 
     fn identities(&self) -> Result<Vec<Identity>, Failure> {
@@ -172,7 +171,10 @@ impl Contact {
         if constant_time_equal(right.as_bytes(), proof.as_bytes()) {
             return Ok(());
         }
-        Err(Failure::rejected("forbidden_token", "contact.proof isn't what the account's identity_key makes of external_id, email and phone"))
+        Err(Failure::rejected(
+            "forbidden_token",
+            "contact.proof isn't what the account's identity_key makes of external_id, email and phone",
+        ))
     }
 }
 
