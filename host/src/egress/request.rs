@@ -177,19 +177,12 @@ fn headers(target: &Target, request: &HttpRequest) -> Result<HeaderMap, Refused>
         let wrong = |why: &str| Refused::new(Denial::NotGranted, &format!("the header \"{name}\" {why}"));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("isn't one"))?;
         let of_target = target.header.keys().any(|own| own.eq_ignore_ascii_case(header.as_str()));
-        let of_plugin = target.own_authorization && header == AUTHORIZATION;
-        let reserved = RESERVED.contains(&header.as_str()) && !of_plugin;
-        if reserved || header.as_str().starts_with("proxy-") || of_target {
+        if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") || of_target {
             return Err(wrong("is the gateway's to set"));
-        }
-        if of_plugin && headers.contains_key(AUTHORIZATION) {
-            return Err(wrong("is there twice"));
         }
         // The type of a form or multipart body is known here, with its boundary.
         if !(own_type && header == CONTENT_TYPE) {
-            let mut value = HeaderValue::from_str(value).map_err(|_| wrong("has a value that no header can have"))?;
-            value.set_sensitive(of_plugin);
-            headers.append(header, value);
+            headers.append(header, HeaderValue::from_str(value).map_err(|_| wrong("has a value that no header can have"))?);
         }
     }
     Ok(headers)

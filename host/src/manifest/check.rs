@@ -284,8 +284,6 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
     let authorization = target.header.keys().filter(|header| header.eq_ignore_ascii_case("authorization")).count();
     let ways = usize::from(target.bearer.is_some()) + usize::from(target.basic.is_some()) + authorization;
     problems.check(ways <= 1, &path, "has more than one of bearer, basic and header.authorization");
-    let own = format!("{path}.own_authorization");
-    problems.check(!target.own_authorization || ways == 0, own, "excludes bearer, basic and header.authorization: the header is one");
 }
 
 /// A host by name, of two labels at least, in lower case; `*.` before it means all beneath.

@@ -40,9 +40,6 @@ pub struct Target {
     /// Credentials go to the host of `hosts` that a request names too, and not on to where that one redirects.
     #[serde(default, skip_serializing_if = "is_false")]
     pub trusted_hosts: bool,
-    /// The plugin writes the `Authorization` header itself, of what `crypto` signs: no credential of the account is in it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub own_authorization: bool,
     /// Query parameter to a secret's name; with a `?` behind it, it is left out while the secret isn't there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,

@@ -96,7 +96,6 @@ fn every_mistake_is_told_at_its_place() {
         ("/egress/files/hosts", json!(["Files.example.com"]), "egress.files.hosts: "),
         ("/egress/files/hosts", json!(["https://files.example.com"]), "egress.files.hosts: "),
         ("/egress/api/trusted_hosts", json!(true), "egress.api.trusted_hosts: needs `hosts`"),
-        ("/egress/api/own_authorization", json!(true), "egress.api.own_authorization: excludes bearer, basic"),
         ("/egress/api/json", json!({"Password": "gone?"}), "egress.api.json.Password: names the secret \"gone\""),
         ("/egress/api/json", json!({"": "access_token"}), "egress.api.json: has a member without a name"),
         ("/egress/api/header", json!({"x-a": "{setting:base_url}"}), "egress.api.header.x-a: knows one placeholder"),
