@@ -1,0 +1,30 @@
+//! Whether both servers take the login.
+
+use patchbay_plugin::failure::{Detail, Words};
+use patchbay_plugin::hooks::{Check, Report};
+use patchbay_plugin::{Call, Failure, mail};
+
+use crate::connect::{IMAP, SMTP, at};
+use crate::settings::Settings;
+
+/// A dead credential is a failure of the account's; everything else is a check that fails.
+pub(crate) fn report(call: &Call) -> Result<Report, Failure> {
+    let settings: Settings = call.settings()?;
+    let mut targets = vec![SMTP];
+    if settings.receives() {
+        targets.push(IMAP);
+    }
+    let mut checks = Vec::new();
+    for target in targets {
+        checks.push(match mail::probe(target).map_err(|failure| at(&settings, target, failure)) {
+            Ok(_) => Check::ok(target),
+            Err(failure @ (Failure::Unauthorized(_) | Failure::Fault(_))) => return Err(failure),
+            Err(failure) => Check::failed(target, detail(&failure)),
+        });
+    }
+    Ok(Report::checks(checks))
+}
+
+fn detail(failure: &Failure) -> Detail {
+    failure.detail().cloned().unwrap_or_else(|| Detail::new("invalid", Words(failure).to_string()))
+}
