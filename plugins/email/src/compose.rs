@@ -6,6 +6,7 @@ pub(crate) mod header;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use patchbay_plugin::Failure;
 use patchbay_plugin::mail::Stretch;
 
@@ -28,7 +29,7 @@ pub(crate) struct Origin<'a> {
 }
 
 /// A letter, ready to be handed over.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) stretches: Vec<Stretch>,
     /// Bytes on the wire, as far as the sizes of the files are known.
@@ -73,7 +74,8 @@ fn header(draft: &Draft, origin: &Origin<'_>) -> Result<Header, Failure> {
 
 fn date(now_ms: f64) -> Result<String, Failure> {
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole, and a double saturates")]
-    let date = Timestamp::from_millisecond(now_ms as i64).and_then(|now| rfc2822::DateTimePrinter::new().timestamp_to_string(&now));
+    let now = Timestamp::from_millisecond(now_ms as i64);
+    let date = now.and_then(|now| rfc2822::DateTimePrinter::new().zoned_to_string(&now.to_zoned(TimeZone::UTC)));
     date.map_err(|error| Failure::fault("clock", error.to_string()))
 }
 

@@ -9,8 +9,8 @@ use crate::address::Mailbox;
 use crate::settings::Settings;
 
 /// The manifest's `[mail]` targets.
-pub(crate) const SMTP: &str = "smtp";
-pub(crate) const IMAP: &str = "imap";
+pub(crate) const OUT: &str = "out";
+pub(crate) const IN: &str = "in";
 /// Characters of a greeting that is shown.
 const GREETING_MAX: usize = 200;
 
@@ -28,9 +28,9 @@ pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> 
     let settings: Settings = call.settings()?;
     secrets(&settings)?;
     let mailbox = Mailbox::parse(&settings.email_address).map_err(|why| Failure::invalid("/email_address", why))?;
-    let mut facts = sending(&settings, &mail::probe(SMTP).map_err(|failure| at(&settings, SMTP, failure))?);
+    let mut facts = sending(&settings, &mail::probe(OUT).map_err(|failure| at(&settings, OUT, failure))?);
     if settings.receives() {
-        facts.extend(receiving(&settings, &mail::probe(IMAP).map_err(|failure| at(&settings, IMAP, failure))?));
+        facts.extend(receiving(&settings, &mail::probe(IN).map_err(|failure| at(&settings, IN, failure))?));
     }
     facts.push(Field::new("receives", settings.receives().to_string()));
     let display_name = match settings.display_name.trim() {
@@ -50,10 +50,10 @@ fn secrets(settings: &Settings) -> Result<(), Failure> {
     if settings.smtp_auth.takes_password() && !has("password") {
         need("password", "is needed: the mailbox's password, or an app password where the provider asks for one");
     }
-    if settings.receives() && settings.imap_auth().takes_password() && !has("password") && !has("imap_password") {
+    if settings.receives() && settings.imap_auth.takes_password() && !has("password") && !has("imap_password") {
         need("imap_password", "is needed to fetch letters: the password at the IMAP server");
     }
-    let token = settings.smtp_auth.takes_token() || (settings.receives() && settings.imap_auth().takes_token());
+    let token = settings.smtp_auth.takes_token() || (settings.receives() && settings.imap_auth.takes_token());
     if token && !has("access_token") {
         need("access_token", "is needed for xoauth2 and oauthbearer: choose the provider google or microsoft and authorise the account, or give a token");
     }
@@ -97,8 +97,8 @@ fn shortened(greeting: &str) -> String {
 
 /// The failure, with the server that it is about.
 pub(crate) fn at(settings: &Settings, target: &str, failure: Failure) -> Failure {
-    let server = if target == SMTP {
-        format!("SMTP {}:{}", settings.smtp_host, settings.smtp_port)
+    let server = if target == OUT {
+        format!("OUT {}:{}", settings.smtp_host, settings.smtp_port)
     } else {
         format!("IMAP {}:{}", settings.imap_host, settings.imap_port)
     };

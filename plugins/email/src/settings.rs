@@ -3,14 +3,12 @@
 mod check;
 
 use patchbay_plugin::{Failure, hooks};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// Whose servers they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Provider {
-    #[default]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provider {
     Custom,
     Google,
     Microsoft,
@@ -37,7 +35,7 @@ impl Provider {
 }
 
 /// How the account proves to a server who it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Auth {
     #[default]
@@ -59,10 +57,10 @@ impl Auth {
     }
 }
 
+/// What sending and connecting need. Those of receiving are `poll.rs`'s, and the gateway reads its own.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
-    pub(crate) provider: Provider,
     pub(crate) email_address: String,
     pub(crate) display_name: String,
     pub(crate) reply_to: String,
@@ -71,12 +69,7 @@ pub(crate) struct Settings {
     pub(crate) smtp_auth: Auth,
     pub(crate) imap_host: String,
     pub(crate) imap_port: u16,
-    pub(crate) imap_auth: Option<Auth>,
-    pub(crate) mailbox: String,
-    pub(crate) folders: Vec<String>,
-    pub(crate) sent_mailbox: String,
-    pub(crate) mark_seen: bool,
-    pub(crate) initial_sync: String,
+    pub(crate) imap_auth: Auth,
     pub(crate) max_attachment_bytes: u32,
     pub(crate) plus_addressing: bool,
     pub(crate) default_subject: String,
@@ -85,7 +78,6 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            provider: Provider::default(),
             email_address: String::new(),
             display_name: String::new(),
             reply_to: String::new(),
@@ -94,12 +86,7 @@ impl Default for Settings {
             smtp_auth: Auth::default(),
             imap_host: String::new(),
             imap_port: 993,
-            imap_auth: None,
-            mailbox: "INBOX".to_owned(),
-            folders: Vec::new(),
-            sent_mailbox: String::new(),
-            mark_seen: false,
-            initial_sync: "none".to_owned(),
+            imap_auth: Auth::default(),
             max_attachment_bytes: 18 * 1024 * 1024,
             plus_addressing: false,
             default_subject: String::new(),
@@ -111,11 +98,6 @@ impl Settings {
     /// Whether letters are fetched.
     pub(crate) fn receives(&self) -> bool {
         !self.imap_host.is_empty()
-    }
-
-    /// How the account proves itself to the IMAP server: as to the other, unless it is said.
-    pub(crate) fn imap_auth(&self) -> Auth {
-        self.imap_auth.unwrap_or(self.smtp_auth)
     }
 }
 
@@ -140,7 +122,7 @@ pub(crate) fn configure(settings: &str) -> Result<String, Failure> {
 /// What follows from other settings.
 fn fill(object: &mut Map<String, Value>) {
     let text = |object: &Map<String, Value>, name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let provider = Provider::named(&text(object, "provider")).unwrap_or_default();
+    let provider = Provider::named(&text(object, "provider")).unwrap_or(Provider::Custom);
     for (name, host) in provider.hosts().into_iter().flatten() {
         let standing = text(object, name);
         // Another provider's was filled in before the account changed hands.
@@ -155,6 +137,11 @@ fn fill(object: &mut Map<String, Value>) {
                 object.insert(name.to_owned(), "xoauth2".into());
             }
         }
+    }
+    // Who fetches letters is who sends them.
+    if !text(object, "imap_host").is_empty() && text(object, "imap_auth").is_empty() {
+        let auth = text(object, "smtp_auth");
+        object.insert("imap_auth".to_owned(), if auth.is_empty() || auth == "none" { "plain".into() } else { auth.into() });
     }
     // A port that is known for the other kind of encryption is the one that was there by default.
     for (security, port, ports) in [("smtp_security", "smtp_port", [("tls", 465), ("starttls", 587)]), ("imap_security", "imap_port", [("tls", 993), ("starttls", 143)])] {

@@ -79,10 +79,6 @@ impl Header {
         line.end();
     }
 
-    pub(crate) fn extend(&mut self, other: &Self) {
-        self.lines.push_str(&other.lines);
-    }
-
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.lines.as_bytes()
     }
