@@ -90,7 +90,11 @@ fn tree(draft: &Draft) -> Result<Part, Failure> {
     let alone = related.is_none();
     let mut parts: Vec<Part> = related.into_iter().chain(attached).collect();
     // A file that is all there is stays an attachment: as the whole letter it is shown as text by some.
-    let whole = if alone && parts.len() == 1 { Some(Part::Several { kind: "mixed", parts: std::mem::take(&mut parts) }) } else { Part::joined("mixed", parts) };
+    let whole = if alone && parts.len() == 1 {
+        Some(Part::Several { kind: "mixed", parts: std::mem::take(&mut parts) })
+    } else {
+        Part::joined("mixed", parts)
+    };
     Ok(whole.unwrap_or_else(|| Part::text("plain", "")))
 }
 

@@ -55,7 +55,10 @@ fn secrets(settings: &Settings) -> Result<(), Failure> {
     }
     let token = settings.smtp_auth.takes_token() || (settings.receives() && settings.imap_auth.takes_token());
     if token && !has("access_token") {
-        need("access_token", "is needed for xoauth2 and oauthbearer: choose the provider google or microsoft and authorise the account, or give a token");
+        need(
+            "access_token",
+            "is needed for xoauth2 and oauthbearer: choose the provider google or microsoft and authorise the account, or give a token",
+        );
     }
     if problems.is_empty() { Ok(()) } else { Err(Failure::Invalid(problems)) }
 }
@@ -98,7 +101,7 @@ fn shortened(greeting: &str) -> String {
 /// The failure, with the server that it is about.
 pub(crate) fn at(settings: &Settings, target: &str, failure: Failure) -> Failure {
     let server = if target == OUT {
-        format!("OUT {}:{}", settings.smtp_host, settings.smtp_port)
+        format!("SMTP {}:{}", settings.smtp_host, settings.smtp_port)
     } else {
         format!("IMAP {}:{}", settings.imap_host, settings.imap_port)
     };

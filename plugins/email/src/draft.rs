@@ -132,9 +132,11 @@ impl Draft {
         let pointer = "/extras/unsubscribe_url";
         let Some(url) = message.extras.value("unsubscribe_url").map(str::trim).filter(|url| !url.is_empty()) else { return };
         let known = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
-        let plain = url.len() <= crate::compose::header::WORD_MAX && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'<' && byte != b'>');
+        let plain = url.len() <= crate::compose::header::WORD_MAX
+            && url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'<' && byte != b'>');
         if !known || !plain {
-            problems.add(pointer, "is a URL of at most 900 ASCII characters: https:// (for unsubscribing with one click), http:// or mailto:");
+            problems
+                .add(pointer, "is a URL of at most 900 ASCII characters: https:// (for unsubscribing with one click), http:// or mailto:");
         }
         for name in ["list-unsubscribe", "list-unsubscribe-post", "precedence"] {
             if self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {

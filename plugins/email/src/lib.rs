@@ -5,14 +5,18 @@ mod compose;
 mod connect;
 mod draft;
 mod health;
+mod letter;
+mod poll;
 mod preview;
+mod receive;
+mod report;
 mod send;
 mod settings;
 mod thread;
 
-use patchbay_plugin::hooks::{Account, Connecting, Outcome, Parsed, Report, Webhook};
+use patchbay_plugin::hooks::{Account, Connecting, Outcome, Page, Parsed, Report, Webhook};
 use patchbay_plugin::messages::{Outbound, Sent};
-use patchbay_plugin::{Call, Channel, Failure, Preview};
+use patchbay_plugin::{Call, Channel, Failure, Polling, Preview};
 
 /// E-mail, by the mailbox's own SMTP and IMAP servers.
 #[derive(Debug)]
@@ -31,13 +35,18 @@ impl Channel for Email {
         send::send(call, &message).into()
     }
 
-    /// Mail servers call nobody: letters are fetched.
-    fn parse_inbound(_: Webhook) -> Result<Parsed, Failure> {
-        Ok(Parsed::events(Vec::new()))
+    fn parse_inbound(webhook: Webhook) -> Result<Parsed, Failure> {
+        receive::webhook(&webhook)
     }
 
     fn health(call: &Call) -> Result<Report, Failure> {
         health::report(call)
+    }
+}
+
+impl Polling for Email {
+    fn poll(call: &Call, cursor: Option<Vec<u8>>) -> Result<Page, Failure> {
+        poll::page(call, cursor.as_deref())
     }
 }
 
@@ -47,7 +56,7 @@ impl Preview for Email {
     }
 }
 
-patchbay_plugin::channel!(Email: Preview);
+patchbay_plugin::channel!(Email: Polling, Preview);
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! One letter: written, handed to the server, and noted where its answers will look for it.
 
-use patchbay_plugin::mail::{self, Envelope, Submitted};
 use patchbay_plugin::failure::Words;
+use patchbay_plugin::mail::{self, Envelope, Submitted};
 use patchbay_plugin::messages::{Accepted, Outbound, Sent};
 use patchbay_plugin::{Call, Failure, Field, Fields as _, log};
 
@@ -71,7 +71,8 @@ fn facts(draft: &Draft, message_id: &str, size: u64, submitted: &Submitted) -> V
     };
     facts.extend(context.write().ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(|context| Field::new("reply_context", context)));
     if !submitted.refused.is_empty() {
-        let refused: Vec<String> = submitted.refused.iter().map(|refusal| format!("{} ({})", refusal.recipient, Words(&refusal.failure))).collect();
+        let refused: Vec<String> =
+            submitted.refused.iter().map(|refusal| format!("{} ({})", refusal.recipient, Words(&refusal.failure))).collect();
         facts.push(Field::new("refused", refused.join("; ")));
     }
     facts

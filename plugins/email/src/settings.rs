@@ -126,7 +126,8 @@ fn fill(object: &mut Map<String, Value>) {
     for (name, host) in provider.hosts().into_iter().flatten() {
         let standing = text(object, name);
         // Another provider's was filled in before the account changed hands.
-        let others = [Provider::Google, Provider::Microsoft].into_iter().filter_map(Provider::hosts).flatten().any(|(_, known)| known == standing);
+        let others =
+            [Provider::Google, Provider::Microsoft].into_iter().filter_map(Provider::hosts).flatten().any(|(_, known)| known == standing);
         if standing.is_empty() || others {
             object.insert(name.to_owned(), host.into());
         }
@@ -140,11 +141,14 @@ fn fill(object: &mut Map<String, Value>) {
     }
     // Who fetches letters is who sends them.
     if !text(object, "imap_host").is_empty() && text(object, "imap_auth").is_empty() {
-        let auth = text(object, "smtp_auth");
-        object.insert("imap_auth".to_owned(), if auth.is_empty() || auth == "none" { "plain".into() } else { auth.into() });
+        let auth = Some(text(object, "smtp_auth")).filter(|auth| matches!(auth.as_str(), "login" | "xoauth2" | "oauthbearer"));
+        object.insert("imap_auth".to_owned(), auth.unwrap_or_else(|| "plain".to_owned()).into());
     }
     // A port that is known for the other kind of encryption is the one that was there by default.
-    for (security, port, ports) in [("smtp_security", "smtp_port", [("tls", 465), ("starttls", 587)]), ("imap_security", "imap_port", [("tls", 993), ("starttls", 143)])] {
+    for (security, port, ports) in [
+        ("smtp_security", "smtp_port", [("tls", 465), ("starttls", 587)]),
+        ("imap_security", "imap_port", [("tls", 993), ("starttls", 143)]),
+    ] {
         let wanted = ports.into_iter().find(|(kind, _)| *kind == text(object, security)).map(|(_, port)| port);
         let standing = object.get(port).and_then(Value::as_u64);
         if let Some(wanted) = wanted

@@ -178,7 +178,7 @@ pub(crate) fn answer_subject(subject: &str) -> String {
 }
 
 /// A subject without `Re:`, `Fwd:`, `AW:`, `RE[2]:`, `رد:` and the like before it.
-fn bare_subject(subject: &str) -> &str {
+pub(crate) fn bare_subject(subject: &str) -> &str {
     let mut rest = subject.trim();
     while let Some((_, after)) = prefix(rest) {
         rest = after.trim_start();

@@ -24,7 +24,11 @@ impl Header {
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         let mut line = Line::begin(&mut self.lines, name);
         let value = value.trim();
-        if is_plain(value) { line.words(value) } else { line.encoded(value, Q_TEXT) }
+        if is_plain(value) {
+            line.words(value)
+        } else {
+            line.encoded(value, Q_TEXT)
+        }
         line.end();
     }
 

@@ -48,7 +48,9 @@ impl File {
     pub(crate) fn reference(&self) -> Result<&str, Failure> {
         match &self.source {
             Source::BlobRef(reference) => Ok(reference),
-            Source::Url(_) => Err(Failure::invalid(format!("{}/url", self.pointer), "wasn't fetched: upload the file, and give its media_id")),
+            Source::Url(_) => {
+                Err(Failure::invalid(format!("{}/url", self.pointer), "wasn't fetched: upload the file, and give its media_id"))
+            }
             Source::ProviderRef(_) => Err(Failure::invalid(format!("{}/provider_ref", self.pointer), "means nothing here")),
         }
     }
@@ -56,7 +58,8 @@ impl File {
 
 fn content_id(id: &str) -> Option<String> {
     let id = id.trim_start_matches('<').trim_end_matches('>');
-    let plain = id.len() <= CONTENT_ID_MAX && id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'(' | b')' | b',' | b';' | b'\\'));
+    let plain = id.len() <= CONTENT_ID_MAX
+        && id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'(' | b')' | b',' | b';' | b'\\'));
     (plain && !id.is_empty()).then(|| id.to_owned())
 }
 
@@ -79,7 +82,9 @@ fn file_name(name: &str) -> String {
 fn mime_type(media: &Media) -> String {
     let known = media.mime_type.as_deref().unwrap_or_default();
     let essence = known.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let token = |text: &str| !text.is_empty() && text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
+    let token = |text: &str| {
+        !text.is_empty() && text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
     match essence.split_once('/') {
         Some(("message" | "multipart", _)) => "application/octet-stream".to_owned(),
         Some((kind, subtype)) if token(kind) && token(subtype) => essence,

@@ -72,9 +72,29 @@ fn a_line_break_in_any_value_is_refused_where_it_stands() {
 #[test]
 fn headers_of_others_cannot_be_given() {
     let names = [
-        "From", "to", "CC", "Bcc", "Sender", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "MIME-Version", "Content-Type",
-        "content-transfer-encoding", "Received", "Return-Path", "DKIM-Signature", "ARC-Seal", "Resent-To", "Authentication-Results", "X A", "",
-        "X:A", "Ünicode",
+        "From",
+        "to",
+        "CC",
+        "Bcc",
+        "Sender",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "MIME-Version",
+        "Content-Type",
+        "content-transfer-encoding",
+        "Received",
+        "Return-Path",
+        "DKIM-Signature",
+        "ARC-Seal",
+        "Resent-To",
+        "Authentication-Results",
+        "X A",
+        "",
+        "X:A",
+        "Ünicode",
     ];
     for name in names {
         assert_eq!(with(|content| content.headers = vec![Field::new(name, "x")]), [format!("/content/0/headers/{name}")], "{name}");

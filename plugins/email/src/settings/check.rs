@@ -91,7 +91,9 @@ fn hosts(object: &mut Map<String, Value>, problems: &mut Problems) {
             Some(host) => {
                 object.insert(name.to_owned(), host.into());
             }
-            None => problems.add(format!("/{name}"), "is the name of a server alone, such as mail.example.com: no scheme, no port, no path"),
+            None => {
+                problems.add(format!("/{name}"), "is the name of a server alone, such as mail.example.com: no scheme, no port, no path")
+            }
         }
     }
     for name in ["smtp_port", "imap_port"] {
