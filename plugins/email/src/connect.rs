@@ -1,16 +1,14 @@
 //! Bringing a mailbox into service: both servers are asked to take the login.
 
-use patchbay_plugin::failure::{Detail, FieldProblem};
+use patchbay_plugin::failure::FieldProblem;
 use patchbay_plugin::hooks::{Connected, Connecting, Outcome, Step};
 use patchbay_plugin::mail::{self, Probed};
 use patchbay_plugin::{Call, Failure, Field, crypto};
 
 use crate::address::Mailbox;
+use crate::server::{IN, OUT, failed};
 use crate::settings::Settings;
 
-/// The manifest's `[mail]` targets.
-pub(crate) const OUT: &str = "out";
-pub(crate) const IN: &str = "in";
 /// Characters of a greeting that is shown.
 const GREETING_MAX: usize = 200;
 
@@ -28,9 +26,9 @@ pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> 
     let settings: Settings = call.settings()?;
     secrets(&settings)?;
     let mailbox = Mailbox::parse(&settings.email_address).map_err(|why| Failure::invalid("/email_address", why))?;
-    let mut facts = sending(&settings, &mail::probe(OUT).map_err(|failure| at(&settings, OUT, failure))?);
+    let mut facts = sending(&settings, &mail::probe(OUT).map_err(|failure| failed(&settings, OUT, failure))?);
     if settings.receives() {
-        facts.extend(receiving(&settings, &mail::probe(IN).map_err(|failure| at(&settings, IN, failure))?));
+        facts.extend(receiving(&settings, &mail::probe(IN).map_err(|failure| failed(&settings, IN, failure))?));
     }
     facts.push(Field::new("receives", settings.receives().to_string()));
     let display_name = match settings.display_name.trim() {
@@ -96,29 +94,4 @@ fn has(capabilities: &[String], wanted: &str) -> bool {
 
 fn shortened(greeting: &str) -> String {
     greeting.chars().filter(|character| !character.is_control()).take(GREETING_MAX).collect()
-}
-
-/// The failure, with the server that it is about.
-pub(crate) fn at(settings: &Settings, target: &str, failure: Failure) -> Failure {
-    let server = if target == OUT {
-        format!("SMTP {}:{}", settings.smtp_host, settings.smtp_port)
-    } else {
-        format!("IMAP {}:{}", settings.imap_host, settings.imap_port)
-    };
-    let named = |detail: Detail| Detail { message: format!("{server}: {}", detail.message), ..detail };
-    match failure {
-        Failure::Unauthorized(detail) => Failure::Unauthorized(named(detail)),
-        Failure::Forbidden(detail) => Failure::Forbidden(named(detail)),
-        Failure::Rejected(detail) => Failure::Rejected(named(detail)),
-        Failure::Uncertain(detail) => Failure::Uncertain(named(detail)),
-        Failure::Unavailable(mut retry) => {
-            retry.detail = named(retry.detail);
-            Failure::Unavailable(retry)
-        }
-        Failure::Limited(mut retry) => {
-            retry.detail = named(retry.detail);
-            Failure::Limited(retry)
-        }
-        other => other,
-    }
 }

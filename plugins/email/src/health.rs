@@ -4,7 +4,7 @@ use patchbay_plugin::failure::{Detail, Words};
 use patchbay_plugin::hooks::{Check, Report};
 use patchbay_plugin::{Call, Failure, mail};
 
-use crate::connect::{IN, OUT, at};
+use crate::server::{IN, OUT, failed};
 use crate::settings::Settings;
 
 /// A dead credential is a failure of the account's; everything else is a check that fails.
@@ -16,7 +16,7 @@ pub(crate) fn report(call: &Call) -> Result<Report, Failure> {
     }
     let mut checks = Vec::new();
     for (name, target) in targets {
-        checks.push(match mail::probe(target).map_err(|failure| at(&settings, target, failure)) {
+        checks.push(match mail::probe(target).map_err(|failure| failed(&settings, target, failure)) {
             Ok(_) => Check::ok(name),
             Err(failure @ (Failure::Unauthorized(_) | Failure::Fault(_))) => return Err(failure),
             Err(failure) => Check::failed(name, detail(&failure)),

@@ -11,6 +11,7 @@ mod preview;
 mod receive;
 mod report;
 mod send;
+mod server;
 mod settings;
 mod thread;
 

@@ -7,8 +7,8 @@ use patchbay_plugin::{Call, Failure, Field, Fields as _, log};
 
 use crate::address::Mailbox;
 use crate::compose::{self, Letter, Origin};
-use crate::connect::OUT;
 use crate::draft::Draft;
+use crate::server::{OUT, failed};
 use crate::settings::Settings;
 use crate::thread::{self, ReplyContext};
 
@@ -24,7 +24,7 @@ pub(crate) fn send(call: &Call, message: &Outbound) -> Result<Sent, Failure> {
     let origin = Origin { id: &message.id, message_id: &message_id, from: &from, reply_to: &reply_to, now_ms: now_ms(call)? };
     let Letter { stretches, size } = compose::compose(&draft, &origin)?;
     let envelope = Envelope { sender: Some(from.address.clone()), recipients: draft.recipients() };
-    let submitted = mail::submit(OUT, &envelope, &stretches)?;
+    let submitted = mail::submit(OUT, &envelope, &stretches).map_err(|failure| failed(&settings, OUT, failure))?;
     note(&draft, &message_id);
     let extras = facts(&draft, &message_id, size, &submitted);
     let accepted = Accepted { part: 0, external_id: Some(message_id), extras };

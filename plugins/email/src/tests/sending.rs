@@ -81,15 +81,17 @@ fn who_was_refused_is_named_and_the_others_got_it() {
 
 #[test]
 fn a_failure_of_the_server_is_handed_on() {
-    for failure in [
-        Failure::recipient("5.1.1", "no such user"),
-        Failure::uncertain("broken", "no answer"),
-        Failure::limited(Some(60_000.0), "4.7.0", "later"),
-    ] {
+    let named = |words: &str| format!("SMTP smtp.acme.test:587: {words}");
+    let failures = [
+        (Failure::recipient("5.1.1", "no such user"), Failure::recipient("5.1.1", "no such user")),
+        (Failure::uncertain("no_reply", "no answer"), Failure::uncertain("no_reply", named("no answer"))),
+        (Failure::limited(Some(60_000.0), "4.7.0", "later"), Failure::limited(Some(60_000.0), "4.7.0", named("later"))),
+    ];
+    for (failure, told) in failures {
         let provider = Provider::new();
-        provider.on("SUBMIT out").fails(failure.clone());
+        provider.on("SUBMIT out").fails(failure);
         let sent = Email::send(&call(&settings()), outbound(Content::Email(letter())));
-        assert_eq!((sent.accepted.len(), sent.failed), (0, Some(failure)));
+        assert_eq!((sent.accepted.len(), sent.failed), (0, Some(told)));
         assert_eq!(thread::noted_subject("mona@ex.test", "price"), None);
     }
 }
