@@ -5,7 +5,6 @@ mod automatic;
 mod body;
 mod bounds;
 mod flowed;
-pub(crate) mod html;
 mod person;
 mod rescue;
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::letter;
 use crate::receive::{self, Meaning, Place};
 
-/// The manifest's `[mail.in]`.
-const TARGET: &str = "in";
+/// The manifest's `[mail.imap]`.
+const TARGET: &str = "imap";
 /// Letters that one request brings.
 const LETTERS_MAX: u32 = 12;
 /// Requests of one call: the gateway allows 16.
@@ -252,6 +252,9 @@ impl Reader<'_> {
 
     /// Marks what an earlier page held. It was stored before the next page was asked for.
     fn mark(&mut self, name: &str, position: &mut Position) -> Result<(), Failure> {
+        if !self.settings.mark_seen {
+            position.to_mark.clear();
+        }
         if position.to_mark.is_empty() {
             return Ok(());
         }
@@ -314,3 +317,6 @@ fn day_ms(text: &str) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a date has four digits of years")]
     date.is_valid().then(|| date.to_timestamp() as f64 * 1000.0)
 }
+
+#[cfg(test)]
+mod tests;

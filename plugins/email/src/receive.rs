@@ -1,7 +1,6 @@
 //! A letter that came, as events: a message, what the business itself wrote elsewhere, or a report about a message of ours.
 
 use patchbay_plugin::crypto::{self, HmacAlgorithm};
-use patchbay_plugin::hooks::{Parsed, Webhook};
 use patchbay_plugin::messages::{Content, Conversation, ConversationKind, Email, Event, Happening, Identity, Inbound, Media, Party};
 use patchbay_plugin::{Failure, Field};
 
@@ -40,11 +39,6 @@ pub(crate) enum Meaning {
     Events(Vec<Event>),
     /// It has more files than what is left of the call can take.
     TooMuch,
-}
-
-/// Mail is polled: no server of a provider's calls.
-pub(crate) fn webhook(_: &Webhook) -> Result<Parsed, Failure> {
-    Err(Failure::rejected("mail_is_polled", "mail comes by IMAP: set imap_host; nothing is read from webhooks"))
 }
 
 /// The events of a letter that is whole. `calls`: how many calls of the gateway it may take.
@@ -234,3 +228,6 @@ fn answer_addresses(echo: bool, author: &Person, answer_to: &[Person], others: &
     let wanted: Vec<String> = answer_to.iter().filter(|person| !person.is(own)).map(|person| person.address.clone()).collect();
     if wanted.is_empty() { vec![author.address.clone()] } else { wanted }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,8 @@ fn complaint(letter: &Letter<'_>, own: &str) -> Option<Vec<Event>> {
     }
     let person = ["original-rcpt-to", "removal-recipient"].iter().find_map(|name| first.value(name)).map(address_of);
     let person = person.or_else(|| original_recipient(letter)).filter(|address| address.contains('@'))?;
-    let about = original_id(letter, own).or_else(|| letter.message_id()).unwrap_or_default();
+    // Otherwise anybody could have anybody taken off.
+    let about = original_id(letter, own)?;
     let line = DetailLine::new("complaint", format!("{person} reported a letter as {kind}"));
     let actor = Party { identities: vec![Identity::new("email", thread::fold(&person))], name: None };
     let event = Event::new(format!("arf:{about}:{}", thread::fold(&person)), Happening::OptedOut(line));

@@ -96,9 +96,10 @@ fn file<'a>(part: &'a MessagePart<'_>, letter: &'a Letter<'_>, number: usize, ht
     };
     let given = part.attachment_name().and_then(safe_name);
     let name = given.unwrap_or_else(|| match &part.body {
-        PartType::Message(nested) => {
-            nested.subject().and_then(|subject| safe_name(&format!("{subject}.eml"))).unwrap_or_else(|| "message.eml".to_owned())
-        }
+        PartType::Message(nested) => nested
+            .subject()
+            .and_then(|subject| safe_name(&format!("{}.eml", subject.replace(['/', '\\'], "_"))))
+            .unwrap_or_else(|| "message.eml".to_owned()),
         _ => format!("attachment-{number}{}", extension(&mime_type)),
     });
     let content_id = part.content_id().map(|id| one_line(id, NAME_MAX)).filter(|id| !id.is_empty());
@@ -155,11 +156,14 @@ fn extension(mime_type: &str) -> &'static str {
         "image/gif" => ".gif",
         "image/webp" => ".webp",
         "application/pdf" => ".pdf",
-        "text/plain" => ".txt",
+        "text/plain"
+        | "text/rfc822-headers"
+        | "message/delivery-status"
+        | "message/disposition-notification"
+        | "message/feedback-report" => ".txt",
         "text/html" => ".html",
         "text/csv" => ".csv",
         "text/calendar" => ".ics",
-        "text/rfc822-headers" => ".txt",
         "message/rfc822" => ".eml",
         "application/pgp-signature" => ".asc",
         "application/pkcs7-signature" => ".p7s",

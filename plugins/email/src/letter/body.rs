@@ -2,7 +2,7 @@
 
 use mail_parser::{MessagePart, MimeHeaders as _, PartType};
 
-use super::{Letter, flowed, html, rescue};
+use super::{Letter, flowed, rescue};
 
 /// Bytes of text that a message carries; what is longer is attached besides.
 pub(crate) const TEXT_MAX: usize = 256 * 1024;
@@ -29,12 +29,12 @@ pub(super) fn bodies(letter: &Letter<'_>) -> Bodies {
     }
     if texts.is_empty() && pages.is_empty() {
         for part in message.parts.iter().filter(|part| rescue::is_lost_body(part)) {
-            let text = rescue::text(part, letter.raw);
+            let text = rescue::text(part, letter.raw).replace("\r\n", "\n").trim().to_owned();
             if part.is_content_type("text", "html") { pages.push(text) } else { texts.push(text) }
         }
     }
-    let html = join(pages);
-    let text = join(texts).or_else(|| html.as_deref().map(html::to_text).filter(|text| !text.is_empty()));
+    let html = join(&pages);
+    let text = join(&texts).or_else(|| html.as_deref().and_then(read_page));
     Bodies { text, html }
 }
 
@@ -47,9 +47,16 @@ fn text_of(part: &MessagePart<'_>) -> Option<String> {
             let text = if says("format", "flowed") { flowed::unflow(text, says("delsp", "yes")) } else { text.replace("\r\n", "\n") };
             Some(text.trim_end().trim_start_matches('\n').to_owned()).filter(|text| !text.is_empty())
         }
-        PartType::Html(page) => Some(html::to_text(page)).filter(|text| !text.is_empty()),
+        PartType::Html(page) => read_page(page),
         _ => None,
     }
+}
+
+/// What a person reads of a page, without what is there to be measured: zero-width spaces, soft hyphens, the fillers of previews.
+fn read_page(page: &str) -> Option<String> {
+    let filler = |c: char| matches!(c, '\u{200b}' | '\u{ad}' | '\u{feff}' | '\u{34f}' | '\u{2060}');
+    let text = nanohtml2text::html2text(page).replace("\r\n", "\n").replace(filler, "").replace('\u{a0}', " ");
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A letter may have text between pages: Apple Mail writes one, an image, another.
@@ -65,7 +72,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn join(pieces: Vec<String>) -> Option<String> {
+fn join(pieces: &[String]) -> Option<String> {
     let whole = pieces.join("\n");
     (!whole.is_empty()).then_some(whole)
 }
