@@ -16,13 +16,12 @@ mod smtp;
 mod watch;
 mod wire;
 
-mod terms;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use patchbay_sandbox::services::{Envelope, Folder, FolderQuery, Letter, Probed, Stretch};
 use serde_json::Value;
-pub use terms::{Envelope, Folder, FolderQuery, Letter, Probed, Stretch};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -142,7 +141,7 @@ impl Mail {
         if let Some(dispatch) = &mut errand.dispatch {
             dispatch.heading_for(&server.host);
         }
-        let mut kept = self.smtp_session(errand, &server).await?;
+        let mut kept = self.smtp_session(errand.egress, errand.account_id, &server, errand.deadline).await?;
         let submitted = kept.session.submit(envelope, &letter, &mut errand.dispatch).await;
         self.keep_smtp((errand.account_id.to_owned(), server.target), kept);
         submitted
@@ -152,13 +151,13 @@ impl Mail {
     ///
     /// # Errors
     /// The server doesn't give them: nothing was changed there.
-    pub async fn fetch(&self, errand: Errand<'_>, target: &str, query: &FolderQuery) -> Result<Folder, Failure> {
+    pub async fn fetch(&self, mut errand: Errand<'_>, target: &str, query: &FolderQuery) -> Result<Folder, Failure> {
         let began = Began::now(&errand, target, "fetch");
-        let fetched = self.fetch_letters(&errand, target, query).await;
+        let fetched = self.fetch_letters(&mut errand, target, query).await;
         began.ended(fetched, &errand.scanner())
     }
 
-    async fn fetch_letters(&self, errand: &Errand<'_>, target: &str, query: &FolderQuery) -> Result<Folder, Failure> {
+    async fn fetch_letters(&self, errand: &mut Errand<'_>, target: &str, query: &FolderQuery) -> Result<Folder, Failure> {
         let server = errand.server(target, MailProtocol::Imap)?;
         let mut kept = self.imap_session(errand.egress, errand.account_id, &server, errand.deadline).await?;
         let fetching = imap::Fetching { blobs: errand.blobs, blob_max: errand.blob_max, made: errand.made };
@@ -177,26 +176,28 @@ impl Mail {
     ///
     /// # Errors
     /// The server doesn't do so.
-    pub async fn mark_seen(&self, errand: Errand<'_>, target: &str, folder: &str, validity: u32, uids: &[u32]) -> Result<(), Failure> {
+    pub async fn mark_seen(&self, mut errand: Errand<'_>, target: &str, folder: &str, validity: u32, uids: &[u32]) -> Result<(), Failure> {
         let began = Began::now(&errand, target, "mark seen");
-        let marked = async {
-            let server = errand.server(target, MailProtocol::Imap)?;
-            let mut kept = self.imap_session(errand.egress, errand.account_id, &server, errand.deadline).await?;
-            let marked = kept.session.mark_seen(folder, validity, uids).await;
-            self.keep_imap((errand.account_id.to_owned(), server.target), kept);
-            marked
-        };
-        began.ended(marked.await, &errand.scanner())
+        let marked = self.mark_letters(&mut errand, target, folder, validity, uids).await;
+        began.ended(marked, &errand.scanner())
+    }
+
+    async fn mark_letters(&self, errand: &mut Errand<'_>, target: &str, folder: &str, validity: u32, uids: &[u32]) -> Result<(), Failure> {
+        let server = errand.server(target, MailProtocol::Imap)?;
+        let mut kept = self.imap_session(errand.egress, errand.account_id, &server, errand.deadline).await?;
+        let marked = kept.session.mark_seen(folder, validity, uids).await;
+        self.keep_imap((errand.account_id.to_owned(), server.target), kept);
+        marked
     }
 
     /// Connects and logs in; answers what the server says of itself.
     ///
     /// # Errors
     /// It isn't reached, or doesn't let the account in.
-    pub async fn probe(&self, errand: Errand<'_>, target: &str) -> Result<Probed, Failure> {
+    pub async fn probe(&self, mut errand: Errand<'_>, target: &str) -> Result<Probed, Failure> {
         let began = Began::now(&errand, target, "probe");
         let scanner = errand.scanner();
-        let probed = self.probe_server(&errand, target).await;
+        let probed = self.probe_server(&mut errand, target).await;
         began.ended(probed, &scanner).map(|probed| {
             let capabilities = probed.capabilities.into_iter().map(|word| scanner.blank_text(word)).collect();
             Probed { greeting: scanner.blank_text(probed.greeting), capabilities }
@@ -204,7 +205,7 @@ impl Mail {
     }
 
     /// A connection of its own: what is asked is whether one can be made.
-    async fn probe_server(&self, errand: &Errand<'_>, target: &str) -> Result<Probed, Failure> {
+    async fn probe_server(&self, errand: &mut Errand<'_>, target: &str) -> Result<Probed, Failure> {
         let protocol = errand.manifest.mail.get(target).map_or(MailProtocol::Smtp, |target| target.protocol);
         let server = errand.server(target, protocol)?;
         let permit = self.place(errand.deadline).await?;
@@ -227,16 +228,22 @@ impl Mail {
     }
 
     /// One that was kept and is alive, else a new one. What turns out dead here had no letter yet.
-    async fn smtp_session(&self, errand: &Errand<'_>, server: &Server) -> Result<Kept<smtp::Session>, Failure> {
-        let key = (errand.account_id.to_owned(), server.target.clone());
+    async fn smtp_session(
+        &self,
+        egress: &Egress,
+        account_id: &str,
+        server: &Server,
+        deadline: Instant,
+    ) -> Result<Kept<smtp::Session>, Failure> {
+        let key = (account_id.to_owned(), server.target.clone());
         while let Some(mut kept) = self.smtp.take(&key, &server.fingerprint) {
-            if kept.session.is_alive(errand.deadline.min(Instant::now() + CHECK)).await {
-                kept.session.until(errand.deadline);
+            if kept.session.is_alive(deadline.min(Instant::now() + CHECK)).await {
+                kept.session.until(deadline);
                 return Ok(kept);
             }
         }
-        let permit = self.place(errand.deadline).await?;
-        let session = smtp::Session::open(errand.egress, server, errand.deadline).await?;
+        let permit = self.place(deadline).await?;
+        let session = smtp::Session::open(egress, server, deadline).await?;
         Ok(Kept { session, fingerprint: server.fingerprint, permit })
     }
 

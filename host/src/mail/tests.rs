@@ -31,7 +31,8 @@ struct World {
     secrets: BTreeMap<String, Secret>,
     blobs: Blobs,
     _folder: tempfile::TempDir,
-    made: Mutex<Vec<String>>,
+    made: Arc<Mutex<Vec<String>>>,
+    note: Box<dyn Fn(&str) + Send + Sync>,
     patience: Duration,
 }
 
@@ -52,15 +53,22 @@ impl World {
 
     fn with(egress: EgressSettings, settings: Value) -> World {
         let folder = tempfile::tempdir().unwrap();
+        let made = Arc::<Mutex<Vec<String>>>::default();
         World {
             egress: Egress::new(egress).unwrap(),
             mail: Mail::new(MailSettings { max_connections: 4, max_watchers: 2, idle: Duration::from_secs(30) }),
             manifest: manifest(),
             settings,
-            secrets: [("password", PASSWORD), ("access_token", "ya29.token-token")].map(|(name, value)| (name.to_owned(), value.into())).into(),
+            secrets: [("password", PASSWORD), ("access_token", "ya29.token-token")]
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .into(),
             blobs: Blobs::in_folder(folder.path()).unwrap(),
             _folder: folder,
-            made: Mutex::default(),
+            note: Box::new({
+                let made = Arc::clone(&made);
+                move |id| made.lock().unwrap().push(id.to_owned())
+            }),
+            made,
             patience: Duration::from_secs(10),
         }
     }
@@ -69,10 +77,15 @@ impl World {
         self.submit_told(recipients, &[Stretch::Bytes(b"Subject: Hi\r\n\r\nHi\r\n".to_vec())], None).await
     }
 
-    async fn submit_told<'a>(&'a self, recipients: &[&str], letter: &[Stretch], dispatch: Option<&'a mut dyn Dispatch>) -> Result<Submitted, Failure> {
+    async fn submit_told<'a>(
+        &'a self,
+        recipients: &[&str],
+        letter: &[Stretch],
+        dispatch: Option<&'a mut dyn Dispatch>,
+    ) -> Result<Submitted, Failure> {
         let recipients = recipients.iter().map(|recipient| (*recipient).to_owned()).collect();
         let envelope = Envelope { sender: Some("me@example.org".to_owned()), recipients };
-        self.mail.submit(self.errand(dispatch, &|id| self.note(id)), "out", &envelope, letter).await
+        self.mail.submit(self.errand(dispatch), "out", &envelope, letter).await
     }
 
     async fn fetch(&self, after_uid: Option<u32>) -> Result<Folder, Failure> {
@@ -80,14 +93,14 @@ impl World {
     }
 
     async fn fetch_as(&self, query: FolderQuery) -> Result<Folder, Failure> {
-        self.mail.fetch(self.errand(None, &|id| self.note(id)), "in", &query).await
+        self.mail.fetch(self.errand(None), "in", &query).await
     }
 
     async fn probe(&self, target: &str) -> Result<Probed, Failure> {
-        self.mail.probe(self.errand(None, &|id| self.note(id)), target).await
+        self.mail.probe(self.errand(None), target).await
     }
 
-    fn errand<'a>(&'a self, dispatch: Option<&'a mut dyn Dispatch>, made: &'a (dyn Fn(&str) + Send + Sync)) -> Errand<'a> {
+    fn errand<'a>(&'a self, dispatch: Option<&'a mut dyn Dispatch>) -> Errand<'a> {
         Errand {
             egress: &self.egress,
             account_id: "account",
@@ -96,14 +109,10 @@ impl World {
             secrets: &self.secrets,
             blobs: &self.blobs,
             blob_max: 1024 * 1024,
-            made,
+            made: &*self.note,
             deadline: Instant::now() + self.patience,
             dispatch,
         }
-    }
-
-    fn note(&self, id: &str) {
-        self.made.lock().unwrap().push(id.to_owned());
     }
 
     async fn text(&self, letter: &Letter) -> String {

@@ -52,7 +52,8 @@ impl Server {
                     *count += 1;
                     *count
                 };
-                let peer = Peer { stream: Some(Box::new(stream)), unread: Vec::new(), heard: Arc::clone(&record), tls: tls.clone(), number };
+                let peer =
+                    Peer { stream: Some(Box::new(stream)), unread: Vec::new(), heard: Arc::clone(&record), tls: tls.clone(), number };
                 let act = act.clone();
                 tokio::spawn(async move { act(peer).await });
             }

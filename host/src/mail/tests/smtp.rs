@@ -81,7 +81,7 @@ async fn a_report_has_no_sender() {
     let server = server(&[]).await;
     let world = World::of(&server, json!({}));
     let envelope = Envelope { sender: None, recipients: vec!["a@example.com".to_owned()] };
-    world.mail.submit(world.errand(None, &|_| ()), "out", &envelope, &[Stretch::Bytes(b"x".to_vec())]).await.unwrap();
+    world.mail.submit(world.errand(None), "out", &envelope, &[Stretch::Bytes(b"x".to_vec())]).await.unwrap();
     assert!(server.heard().contains(&"MAIL FROM:<> SIZE=1 BODY=8BITMIME".to_owned()), "{:?}", server.heard());
 }
 
@@ -91,7 +91,11 @@ async fn recipients_are_refused_one_by_one() {
     let world = World::of(&server, json!({}));
     let submitted = world.submit(&["gone@example.com", "a@example.com", "slow@example.com", "no address"]).await.unwrap();
     let refused: Vec<_> = submitted.refused.into_iter().map(|refusal| (refusal.recipient, refusal.failure.class)).collect();
-    let expected = [("no address", FailureClass::Recipient), ("gone@example.com", FailureClass::Recipient), ("slow@example.com", FailureClass::Limited)];
+    let expected = [
+        ("no address", FailureClass::Recipient),
+        ("gone@example.com", FailureClass::Recipient),
+        ("slow@example.com", FailureClass::Limited),
+    ];
     assert_eq!(refused, expected.map(|(recipient, class)| (recipient.to_owned(), class)));
     // Nobody was taken: what may pass by itself is what it failed for.
     assert_eq!(class(world.submit(&["gone@example.com", "slow@example.com"]).await), (FailureClass::Limited, "4.7.1".to_owned()));
@@ -107,7 +111,7 @@ async fn an_address_says_no_more_than_itself() {
     let injected = "a@example.com>\r\nRCPT TO:<evil@example.com";
     assert_eq!(class(world.submit(&[injected]).await), (FailureClass::Recipient, "address_invalid".to_owned()));
     let envelope = Envelope { sender: Some("me@example.org\r\nDATA".to_owned()), recipients: vec!["a@example.com".to_owned()] };
-    let refused = world.mail.submit(world.errand(None, &|_| ()), "out", &envelope, &[Stretch::Bytes(b"x".to_vec())]).await;
+    let refused = world.mail.submit(world.errand(None), "out", &envelope, &[Stretch::Bytes(b"x".to_vec())]).await;
     assert_eq!(class(refused), (FailureClass::Rejected, "address_invalid".to_owned()));
     assert!(server.heard().iter().all(|line| !line.contains("evil") && line != "DATA"), "{:?}", server.heard());
 }
@@ -152,7 +156,11 @@ async fn a_letter_that_breaks_in_the_middle_was_not_taken() {
     let mut letter = b"middle\r\n".to_vec();
     letter.resize(90_000, b'x');
     let many = vec![Stretch::Bytes(letter)];
-    assert_eq!(class(world.submit_told(&["a@example.com"], &many, None).await).0, FailureClass::Uncertain, "it all fits into the network's buffers");
+    assert_eq!(
+        class(world.submit_told(&["a@example.com"], &many, None).await).0,
+        FailureClass::Uncertain,
+        "it all fits into the network's buffers"
+    );
     world_of_large(&server).await;
 }
 
@@ -200,9 +208,15 @@ async fn what_the_server_cannot_take_is_not_begun() {
     let world = World::of(&server, json!({}));
     let mut told = Told::default();
     let large = [Stretch::Bytes(b"more than ten".to_vec())];
-    assert_eq!(class(world.submit_told(&["a@example.com"], &large, Some(&mut told)).await), (FailureClass::Rejected, "too_large".to_owned()));
+    assert_eq!(
+        class(world.submit_told(&["a@example.com"], &large, Some(&mut told)).await),
+        (FailureClass::Rejected, "too_large".to_owned())
+    );
     let eight_bits = [Stretch::Bytes("é".into())];
-    assert_eq!(class(world.submit_told(&["a@example.com"], &eight_bits, None).await), (FailureClass::Rejected, "8bitmime_missing".to_owned()));
+    assert_eq!(
+        class(world.submit_told(&["a@example.com"], &eight_bits, None).await),
+        (FailureClass::Rejected, "8bitmime_missing".to_owned())
+    );
     assert_eq!(class(world.submit_told(&["é@example.com"], &[], None).await), (FailureClass::Recipient, "address_invalid".to_owned()));
     assert_eq!(told.times, 0, "nothing was about to leave");
     assert!(server.heard().iter().all(|line| !line.starts_with("MAIL")));
@@ -213,7 +227,10 @@ async fn without_a_record_nothing_leaves() {
     let server = server(&[]).await;
     let world = World::of(&server, json!({}));
     let mut told = Told { refuses: true, ..Told::default() };
-    assert_eq!(class(world.submit_told(&["a@example.com"], &[], Some(&mut told)).await), (FailureClass::Unavailable, "not_recorded".to_owned()));
+    assert_eq!(
+        class(world.submit_told(&["a@example.com"], &[], Some(&mut told)).await),
+        (FailureClass::Unavailable, "not_recorded".to_owned())
+    );
     assert!(server.heard().iter().all(|line| !line.starts_with("MAIL")));
 }
 
@@ -243,7 +260,10 @@ async fn a_connection_is_used_again_and_replaced_where_it_died() {
 #[tokio::test]
 async fn connections_are_bounded_and_idle_ones_give_way() {
     let server = server(&[]).await;
-    let world = World { mail: Mail::new(MailSettings { max_connections: 1, max_watchers: 0, idle: Duration::from_secs(30) }), ..World::of(&server, json!({})) };
+    let world = World {
+        mail: Mail::new(MailSettings { max_connections: 1, max_watchers: 0, idle: Duration::from_secs(30) }),
+        ..World::of(&server, json!({}))
+    };
     world.submit(&["a@example.com"]).await.unwrap();
     world.probe("out").await.unwrap();
     let hold = Arc::clone(&world.mail.places).try_acquire_owned();
@@ -297,7 +317,8 @@ async fn tls_from_the_start_asks_for_the_right_certificate() {
     let mut redirect = redirected(server.port);
     redirect.insert("other.example.com:465".to_owned(), format!("tcp://127.0.0.1:{}", server.port).parse().unwrap());
     let settings = json!({"smtp_host": "other.example.com", "smtp_auth": "none", "tls_ca_pem": server.certificate()});
-    let other = World::with(EgressSettings { redirect, ..EgressSettings::default() }, settings).submit(&["a@example.com"]).await.unwrap_err();
+    let other =
+        World::with(EgressSettings { redirect, ..EgressSettings::default() }, settings).submit(&["a@example.com"]).await.unwrap_err();
     assert!(other.code == "tls" && !other.message.is_empty(), "the certificate is of another name: {other:?}");
 }
 
@@ -327,6 +348,12 @@ async fn addresses_are_guarded() {
 async fn a_probe_tells_what_the_server_says_of_itself() {
     let server = server(&[]).await;
     let probed = World::of(&server, json!({})).probe("out").await.unwrap();
-    assert_eq!(probed, Probed { greeting: "mx.example ready".to_owned(), capabilities: ["SIZE 100000", "8BITMIME", "PIPELINING"].map(str::to_owned).into() });
+    assert_eq!(
+        probed,
+        Probed {
+            greeting: "mx.example ready".to_owned(),
+            capabilities: ["SIZE 100000", "8BITMIME", "PIPELINING"].map(str::to_owned).into()
+        }
+    );
     assert_eq!(server.heard().last().unwrap(), "NOOP");
 }
