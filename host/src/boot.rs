@@ -18,6 +18,7 @@ use crate::{
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
     logbook::Logbook,
+    mail::{self, Mail, MailSettings},
     media::{self, Links},
     memory::Memory,
     metrics::Metrics,
@@ -162,6 +163,11 @@ impl Gateway {
             links: Links::new(&keyring, &public_url, Duration::from_secs(config.media.url_ttl_s))?,
             keyring,
             egress: open_egress(&config)?,
+            mail: Mail::new(MailSettings {
+                max_connections: config.mail.max_connections,
+                max_watchers: config.mail.max_watchers,
+                idle: Duration::from_secs(config.mail.idle_s),
+            }),
             nats: Nats::new(config.nats.clone()),
             blobs: open_blobs(&config).context("blobs")?,
             plugins,
@@ -203,6 +209,7 @@ impl Gateway {
         app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
+        app.tasks.spawn(mail::run(Arc::clone(&app)));
         if app.db.is_postgres() {
             app.tasks.spawn(plugins::follow(Arc::clone(&app)));
         }

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod inbox;
 pub mod ledger;
 pub mod logbook;
+pub mod mail;
 pub mod manifest;
 pub mod media;
 pub mod memory;

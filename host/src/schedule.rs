@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde_json::Value;
+
 use crate::{
     accounts::{self, CONNECT, ConnectStep, HEALTH, OAUTH_EXPIRE, OAUTH_REFRESH, POLL, RECONNECT, RELEASE, REPLAY},
     app::App,
@@ -178,7 +180,10 @@ async fn health(app: &Arc<App>, account: &Account) -> Duration {
 async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
     let Some(version) = app.plugins.get(&account.channel_type) else { return PAUSE };
     let Some(polling) = version.manifest.polling.as_ref() else { return PAUSE };
-    let interval = Duration::from_millis(u64::from(polling.interval_ms));
+    let mut settings = Value::Object(account.settings.clone());
+    version.manifest.fill_defaults(&mut settings);
+    let interval = polling.interval(&settings);
+    app.mail.end_watch(&account.id).await;
     if !account.is_active {
         return PAUSE.min(interval.max(IDLE));
     }
@@ -214,5 +219,9 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
         tracing::error!(account.id = %account.id, %error, "a polled page could not be stored; it is read again");
         return PAUSE;
     }
-    if page.more { Duration::ZERO } else { interval }
+    if page.more {
+        return Duration::ZERO;
+    }
+    app.mail.watch(app, &account.id, interval);
+    interval
 }

@@ -9,6 +9,7 @@ use super::{
     Target, TemplatePart, Verify, WebhookMethod, WebhookScope, WebhookSpec,
 };
 
+mod mail;
 mod oauth;
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -67,6 +68,9 @@ pub(super) fn problems(manifest: &Manifest) -> Vec<Problem> {
     }
     for (name, target) in &manifest.egress {
         egress(manifest, name, target, &mut problems);
+    }
+    for (name, target) in &manifest.mail {
+        mail::target(manifest, name, target, &mut problems);
     }
     if let Some(spec) = &manifest.webhook {
         webhook(manifest, spec, &mut problems);
@@ -441,6 +445,16 @@ fn polling(manifest: &Manifest, spec: &Polling, problems: &mut Problems) {
         && properties(&manifest.settings_schema).is_none_or(|properties| !properties.contains_key(setting))
     {
         problems.add("polling.setting", format!("names the setting \"{setting}\", which the schema doesn't have"));
+    }
+    if let Some(setting) = &spec.interval_setting {
+        let path = "polling.interval_setting";
+        match properties(&manifest.settings_schema).and_then(|properties| properties.get(setting)) {
+            None => problems.add(path, format!("names the setting \"{setting}\", which the schema doesn't have")),
+            Some(property) => {
+                let bounded = property.get("minimum").and_then(Value::as_u64).is_some_and(|least| least >= 1);
+                problems.check(bounded, path, format!("needs a `minimum` of 1 second at least in the schema's \"{setting}\""));
+            }
+        }
     }
 }
 

@@ -4,4 +4,4 @@ mod incoming;
 mod outgoing;
 
 pub use incoming::{Sent, check_in, fact_in, facts_in, failure_in, list_in, sent_in};
-pub use outgoing::{command_out, extras_out, list_out};
+pub use outgoing::{command_out, extras_out, failure_out, list_out};

@@ -9,10 +9,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use patchbay_sandbox::{
-    contract::types::{Detail, Failure},
+    contract::types::{Detail, Failure, Retry},
     services::{
         BlobInfo, CryptoProblem, Denial, Envelope, Folder, FolderQuery, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse,
-        HttpResponseBody, KvEntry, KvProblem, LogLevel, Probed, Services, SignAlgorithm, Stretch, Submitted,
+        HttpResponseBody, KvEntry, KvProblem, LogLevel, Probed, Refusal, Services, SignAlgorithm, Stretch, Submitted,
     },
 };
 use serde_json::Value;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    Version, crypto,
+    Version, convert, crypto,
     http_trace::{HttpTrace, HttpTraces},
 };
 use crate::{
@@ -35,6 +35,7 @@ use crate::{
     },
     egress::{Dispatch, Errand, Scanner},
     logbook::Logbook,
+    mail,
     manifest::Manifest,
     secrets::Secret,
     store::{self, Db},
@@ -248,6 +249,30 @@ impl CallServices {
         self.traces.clone()
     }
 
+    /// Notes blobs that the gateway makes for the call.
+    fn made(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let call_blobs = self.call_blobs.clone();
+        move |id| call_blobs.with(|scratch| drop(scratch.made.insert(id.to_owned())))
+    }
+
+    /// What the account's mail servers are asked with.
+    fn mail_errand<'a>(&'a mut self, made: &'a (dyn Fn(&str) + Send + Sync)) -> Option<(&'a App, mail::Errand<'a>)> {
+        let Online { app, settings, dispatch } = self.online.as_mut()?;
+        let errand = mail::Errand {
+            egress: &app.egress,
+            account_id: &self.account_id,
+            manifest: &self.manifest,
+            settings,
+            secrets: &self.secrets,
+            blobs: &self.blobs,
+            blob_max: self.blob_max,
+            made,
+            deadline: Instant::now() + REQUEST_BOUND,
+            dispatch: dispatch.as_mut().map(|dispatch| dispatch.as_mut() as &mut dyn Dispatch),
+        };
+        Some((app, errand))
+    }
+
     /// What the plugin says, in its account's log: without the account's secrets, whatever it had of them.
     fn log_to_account(&self, level: log::LogLevel, message: &str, fields: &[(String, String)]) {
         if self.account_id.is_empty() {
@@ -262,8 +287,13 @@ impl CallServices {
 }
 
 fn no_mail(target: &str) -> Failure {
-    let message = format!("the manifest has no mail target “{target}”");
-    Failure::Fault(Detail { code: "unknown_target".to_owned(), message, extras: Vec::new() })
+    let message = format!("the mail server “{target}” isn't there for a hook that only reads what it is given");
+    Failure::Fault(Detail { code: "not_granted".to_owned(), message, extras: Vec::new() })
+}
+
+fn unkept(error: &BlobError) -> Failure {
+    let detail = Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
+    Failure::Unavailable(Retry { after_ms: None, detail })
 }
 
 #[async_trait]
@@ -406,20 +436,49 @@ impl Services for CallServices {
         crypto::random(length)
     }
 
-    async fn mail_submit(&mut self, target: &str, _: Envelope, _: Vec<Stretch>) -> Result<Submitted, Failure> {
-        Err(no_mail(target))
+    async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure> {
+        self.call_blobs.finish_all().await.map_err(|error| unkept(&error))?;
+        let bytes = letter.iter().map(|stretch| if let Stretch::Bytes(bytes) = stretch { bytes.len() } else { 0 }).sum();
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "SUBMIT", "", bytes);
+        let span = traces::span!("mail", mail.request = "SUBMIT", server.address = %began.host);
+        let submitted = app.mail.submit(errand, target, &envelope, &letter).instrument(span).await;
+        traces.push(began.end_mail(submitted.as_ref().map(|submitted| (submitted.response.as_str(), 0))));
+        let submitted = submitted.map_err(convert::failure_out)?;
+        let refusal = |refusal: mail::Refusal| Refusal { recipient: refusal.recipient, failure: convert::failure_out(refusal.failure) };
+        Ok(Submitted { response: submitted.response, refused: submitted.refused.into_iter().map(refusal).collect() })
     }
 
-    async fn mail_fetch(&mut self, target: &str, _: FolderQuery) -> Result<Folder, Failure> {
-        Err(no_mail(target))
+    async fn mail_fetch(&mut self, target: &str, query: FolderQuery) -> Result<Folder, Failure> {
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "FETCH", &query.folder, 0);
+        let span = traces::span!("mail", mail.request = "FETCH", server.address = %began.host);
+        let folder = app.mail.fetch(errand, target, &query).instrument(span).await;
+        let bytes = |folder: &Folder| folder.letters.iter().map(|letter| u64::from(letter.content.size)).sum();
+        traces.push(began.end_mail(folder.as_ref().map(|folder| ("", bytes(folder)))));
+        folder.map_err(convert::failure_out)
     }
 
-    async fn mail_mark_seen(&mut self, target: &str, _: &str, _: u32, _: Vec<u32>) -> Result<(), Failure> {
-        Err(no_mail(target))
+    async fn mail_mark_seen(&mut self, target: &str, folder: &str, validity: u32, uids: Vec<u32>) -> Result<(), Failure> {
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "SEEN", folder, 0);
+        let span = traces::span!("mail", mail.request = "SEEN", server.address = %began.host);
+        let marked = app.mail.mark_seen(errand, target, folder, validity, &uids).instrument(span).await;
+        traces.push(began.end_mail(marked.as_ref().map(|()| ("", 0))));
+        marked.map_err(convert::failure_out)
     }
 
     async fn mail_probe(&mut self, target: &str) -> Result<Probed, Failure> {
-        Err(no_mail(target))
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "PROBE", "", 0);
+        let span = traces::span!("mail", mail.request = "PROBE", server.address = %began.host);
+        let probed = app.mail.probe(errand, target).instrument(span).await;
+        traces.push(began.end_mail(probed.as_ref().map(|_| ("", 0))));
+        probed.map_err(convert::failure_out)
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {
