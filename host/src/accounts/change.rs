@@ -19,9 +19,9 @@ use crate::{
         failure::{Failure, FailureClass},
     },
     error::ApiError,
-    manifest::{Manifest, SecretSource},
+    manifest::{Manifest, SecretKind, SecretSource, SecretSpec},
     outbox,
-    plugins::Version,
+    plugins::{Version, es256},
     secrets::{Secret, generate},
     store::{self, Tx, people::Owner},
 };
@@ -188,6 +188,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         for name in &split.removed {
             store::secrets::remove(&mut tx, &account.id, name).await?;
         }
+        change_keys(app, &mut tx, &account, split, now).await?;
     }
     if let Some(stood) = stood.filter(|stood| stood.is_active != change.is_active.unwrap_or(stood.is_active)) {
         match (updated.is_active, stood.standing.connection.is_connected()) {
@@ -302,6 +303,27 @@ fn merged(standing: &Map<String, Value>, given: &Map<String, Value>) -> Map<Stri
     merged
 }
 
+/// A key that signs is never missing: one that is taken away has a new one in its place.
+async fn change_keys(app: &App, tx: &mut Tx, account: &Account, split: &settings::Split, now: At) -> Result<(), ApiError> {
+    let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(()) };
+    let is_key = |name: &String| manifest.secrets.get(name).filter(|spec| spec.kind == SecretKind::Es256);
+    let mut made = Vec::new();
+    for (name, spec) in split.removed.iter().filter_map(|name| Some((name, is_key(name)?))) {
+        if spec.from == SecretSource::Generated {
+            made.push((name.clone(), generated(spec)?));
+        }
+    }
+    Ok(vault::seal(app, tx, account, &made, now).await?)
+}
+
+fn generated(spec: &SecretSpec) -> Result<Secret, ApiError> {
+    let made = match spec.kind {
+        SecretKind::Text => generate(spec.generated_length()),
+        SecretKind::Es256 => es256::generate(),
+    };
+    made.map_err(|error| ApiError::internal(&error))
+}
+
 /// Makes the secrets that the gateway chooses itself.
 async fn generate_secrets(
     app: &App,
@@ -314,7 +336,7 @@ async fn generate_secrets(
     let mut made: Vec<(String, Secret)> = Vec::new();
     for (name, spec) in &manifest.secrets {
         if spec.from == SecretSource::Generated && !given.iter().any(|(typed, _)| typed == name) {
-            made.push((name.clone(), generate(spec.generated_length()).map_err(|error| ApiError::internal(&error))?));
+            made.push((name.clone(), generated(spec)?));
         }
     }
     Ok(vault::seal(app, tx, account, &made, now).await?)
