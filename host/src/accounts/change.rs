@@ -262,6 +262,7 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     outbox::cancel_waiting(app, &mut tx, account, &failure, now).await?;
     store::secrets::remove_all(&mut tx, &account.id).await?;
     store::routes::remove_all(&mut tx, &account.id).await?;
+    store::subscriptions::remove_all(&mut tx, &account.id).await?;
     store::oauth::settle_all(&mut tx, &account.id, "account_deleted", now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     store::accounts::delete(&mut tx, &account.id, now).await?;
@@ -303,7 +304,8 @@ fn merged(standing: &Map<String, Value>, given: &Map<String, Value>) -> Map<Stri
     merged
 }
 
-/// A key that signs is never missing: one that is taken away has a new one in its place.
+/// A key that signs is never missing: one that is taken away has a new one in its place. What subscribed did so by the old one, and takes
+/// nothing that another has signed.
 async fn change_keys(app: &App, tx: &mut Tx, account: &Account, split: &settings::Split, now: At) -> Result<(), ApiError> {
     let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(()) };
     let is_key = |name: &String| manifest.secrets.get(name).filter(|spec| spec.kind == SecretKind::Es256);
@@ -312,6 +314,9 @@ async fn change_keys(app: &App, tx: &mut Tx, account: &Account, split: &settings
         if spec.from == SecretSource::Generated {
             made.push((name.clone(), generated(spec)?));
         }
+    }
+    if split.given.iter().map(|(name, _)| name).chain(&split.removed).any(|name| is_key(name).is_some()) {
+        store::subscriptions::remove_all(tx, &account.id).await?;
     }
     Ok(vault::seal(app, tx, account, &made, now).await?)
 }
