@@ -55,7 +55,7 @@ impl HttpTrace {
             target: request.target.clone(),
             method: request.method.clone(),
             host: host(manifest, settings, request),
-            path: without_ids(without_host(&request.path)),
+            path: shown_path(&request.method, &request.path),
             request_bytes: body_bytes(&request.body),
             at: Instant::now(),
         }
@@ -158,9 +158,15 @@ fn host(manifest: &Manifest, settings: &Value, request: &HttpRequest) -> String 
     Url::parse(&base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// A whole URL that is written to lets whoever has it write: nothing of its path is told.
+fn shown_path(method: &str, path: &str) -> String {
+    let own = without_host(path);
+    if own != path && !matches!(method, "GET" | "HEAD") { "/…".to_owned() } else { without_ids(own) }
+}
+
 /// The path of a whole URL; a path as it is.
 fn without_host(path: &str) -> &str {
-    let Some(rest) = path.strip_prefix("https://") else { return path };
+    let Some(rest) = path.strip_prefix("https://").or_else(|| path.strip_prefix("http://")) else { return path };
     rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
@@ -234,9 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn where_something_was_pushed_to_is_told_by_the_host_alone() {
+        assert_eq!(shown_path("POST", "https://push.example.com/wpush/v2/short"), "/…");
+        assert_eq!(shown_path("GET", "https://cdn.example.net/v/x.jpg"), "/v/x.jpg");
+        assert_eq!(shown_path("POST", "/messages"), "/messages");
+    }
+
+    #[test]
     fn of_a_whole_url_the_path_is_told_without_its_signature() {
         assert_eq!(without_ids(without_host("https://cdn.example.net/v/t39.30808-6/x.jpg?sig=abc")), "/v/…/x.jpg");
         assert_eq!(without_host("https://cdn.example.net"), "");
+        assert_eq!(without_host("http://127.0.0.1:9109/a"), "/a");
         assert_eq!(without_host("/a/b"), "/a/b");
     }
 }
