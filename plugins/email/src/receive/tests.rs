@@ -13,7 +13,7 @@ const OWN: &str = "support@acme.test";
 const NOW_MS: f64 = 1_795_449_600_000.0;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("letters")
 }
 
 fn place() -> Place<'static> {
