@@ -70,7 +70,7 @@ pub(super) fn made(webhook: &Webhook) -> Result<Parsed, Failure> {
 pub(super) fn replaced(webhook: &Webhook) -> Result<Parsed, Failure> {
     let making: Making = read(webhook)?;
     let old = making.old_endpoint.as_deref().filter(|old| *old != making.subscription.endpoint);
-    let (id, event) = making.event(webhook, old.map(endpoint::id))?;
+    let (id, event) = making.event(webhook, old.map(endpoint::id).as_deref())?;
     let mut events = vec![event];
     events.extend(old.map(|old| gone(webhook, old, "replaced", making.at)));
     Ok(Parsed { events, reply: reply(200, Some(&json!({"id": id}))) })
@@ -86,15 +86,15 @@ pub(super) fn ended(webhook: &Webhook) -> Result<Parsed, Failure> {
 }
 
 impl Making {
-    fn event(&self, webhook: &Webhook, replaces: Option<String>) -> Result<(String, Event), Failure> {
+    fn event(&self, webhook: &Webhook, replaces: Option<&str>) -> Result<(String, Event), Failure> {
         let subscription = self.checked(webhook)?;
         let id = endpoint::id(&self.subscription.endpoint);
         let mut extras = self.meta();
         extras.extend(webhook.headers.header("user-agent").map(|agent| Field::new("user_agent", clipped(agent))));
-        extras.extend(replaces.iter().map(|old| Field::new("replaces", old)));
+        extras.extend(replaces.map(|old| Field::new("replaces", old)));
         let mut event =
             Event::new(key(webhook, &id), Happening::Subscription(Subscription { id: id.clone(), active: true, extras, ..subscription }));
-        event.actor = Some(Party { identities: self.identities(&id, replaces.as_deref())?, name: None });
+        event.actor = Some(Party { identities: self.identities(&id, replaces)?, name: None });
         event.at_ms = self.at;
         Ok((id, event))
     }
