@@ -153,6 +153,12 @@ fn a_click_is_read_and_opened_and_counted_for_each_button() {
     let Happening::Interacted(opened) = &parsed.events[1].what else { panic!() };
     assert_eq!((opened.target.as_str(), opened.kind), (part.as_str(), InteractionKind::Opened));
     assert_eq!((opened.action.as_deref(), opened.url.as_deref()), (Some("buy"), Some("https://www.example.com/buy")));
+    let late = told("POST", "events", &event("dismiss", &json!({"ts": 1e300}))).unwrap();
+    assert_eq!(
+        (parsed.events[1].at_ms, late.events[0].at_ms),
+        (Some(1_764_000_000_000.0), None),
+        "a clock that tells no time isn't believed"
+    );
     let strange = told("POST", "events", &event("click", &json!({"action": "", "url": "javascript:alert(1)"}))).unwrap();
     let Happening::Interacted(opened) = &strange.events[1].what else { panic!() };
     assert_eq!((&opened.action, &opened.url), (&None, &None));
