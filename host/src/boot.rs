@@ -143,6 +143,7 @@ impl Gateway {
             config.logs.level,
             metrics.log_entries_lost.clone(),
         ));
+        let blobs = open_blobs(&config).context("blobs")?;
         let inbox = Inbox::start(
             db.clone(),
             Arc::clone(&clock) as Arc<_>,
@@ -151,6 +152,7 @@ impl Gateway {
             wake.clone(),
             Arc::clone(&logbook),
             Arc::clone(&metrics),
+            blobs.clone(),
         );
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
@@ -163,7 +165,7 @@ impl Gateway {
             keyring,
             egress: open_egress(&config)?,
             nats: Nats::new(config.nats.clone()),
-            blobs: open_blobs(&config).context("blobs")?,
+            blobs,
             plugins,
             config,
             node,

@@ -60,6 +60,8 @@ pub(super) struct Book {
     pub(super) messages: HashMap<String, Kept<Message>>,
     /// By the provider's id.
     pub(super) refs: HashMap<String, Kept<Reference>>,
+    /// Ids of messages that others name and that aren't there, with the conversation of those.
+    pub(super) mentions: HashMap<String, Kept<String>>,
     /// Facts that wait, by the provider's id of the message that they speak of.
     pub(super) parked: HashMap<String, Vec<Fact>>,
     /// Facts that wait no more: what they waited for, and their dedupe keys.
