@@ -40,6 +40,8 @@ pub(super) struct Talk {
     /// What the plugin wants back with the next message out, where it said so now.
     pub(super) reply_context: Option<Vec<u8>>,
     pub(super) clock: ConversationClock,
+    /// Made here: nothing was said in it before.
+    pub(super) is_new: bool,
 }
 
 /// Whose an identity is.

@@ -161,7 +161,7 @@ impl Book {
         self.by_external_id.entry(conversation.external_id.clone()).or_insert_with(|| conversation.id.clone());
         self.conversations
             .entry(conversation.id.clone())
-            .or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock }));
+            .or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock, is_new: false }));
     }
 }
 

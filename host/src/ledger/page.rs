@@ -215,7 +215,7 @@ impl<'a> Page<'a> {
         self.book.by_external_id.insert(reference.external_id.clone(), id.clone());
         self.book
             .conversations
-            .insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default() }));
+            .insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default(), is_new: true }));
         id
     }
 
@@ -239,10 +239,8 @@ impl<'a> Page<'a> {
 
     /// The same for what a machine wrote: it says where an answer goes only as long as nothing else does.
     pub fn touch_by_machine(&mut self, conversation_id: &str, reply_context: Option<Vec<u8>>) {
-        let is_new = self.book.conversations.get(conversation_id).is_some_and(|talk| {
-            let talk = &talk.now;
-            talk.conversation.created_at == self.now && talk.reply_context.is_none()
-        });
+        let talk = self.book.conversations.get(conversation_id).map(|talk| &talk.now);
+        let is_new = talk.is_some_and(|talk| talk.is_new && talk.reply_context.is_none());
         self.touch(conversation_id, reply_context.filter(|_| is_new));
     }
 
