@@ -146,6 +146,7 @@ impl Gateway {
             metrics.log_entries_lost.clone(),
         ));
         let keyring = Arc::new(open_keyring(&config, &db).await?);
+        let blobs = open_blobs(&config).context("blobs")?;
         let inbox = Inbox::start(
             db.clone(),
             Arc::clone(&clock) as Arc<_>,
@@ -155,6 +156,7 @@ impl Gateway {
             wake.clone(),
             Arc::clone(&logbook),
             Arc::clone(&metrics),
+            blobs.clone(),
         );
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
@@ -171,7 +173,7 @@ impl Gateway {
                 idle: Duration::from_secs(config.mail.idle_s),
             }),
             nats: Nats::new(config.nats.clone()),
-            blobs: open_blobs(&config).context("blobs")?,
+            blobs,
             plugins,
             browser_calls: browser::Calls::new(config.http.browser_calls_per_min),
             config,

@@ -14,6 +14,7 @@ pub mod domain;
 pub mod egress;
 pub mod endpoints;
 pub mod error;
+pub mod html;
 pub mod ids;
 pub mod inbox;
 pub mod ledger;

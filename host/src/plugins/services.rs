@@ -1,18 +1,17 @@
 //! What one call may ask of the gateway: the sandbox's `Services` for one account and one version.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use patchbay_sandbox::{
     contract::types::{Detail, Failure, Retry},
     services::{
-        BlobInfo, CryptoProblem, Denial, Envelope, Folder, FolderQuery, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse,
-        HttpResponseBody, KvEntry, KvProblem, LogLevel, Probed, Refusal, Services, SignAlgorithm, Stretch, Submitted,
+        BlobInfo, CryptoProblem, Denial, Envelope, Folder, FolderQuery, HashAlgorithm, HttpBody, HttpProblem, HttpRequest, HttpResponse,
+        HttpResponseBody, KvEntry, KvProblem, LogLevel, PartContent, Probed, Refusal, Services, SignAlgorithm, Stretch, Submitted,
     },
 };
 use serde_json::Value;
@@ -20,13 +19,13 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    Version, convert, crypto,
+    CallBlobs, Version, convert, crypto,
     http_trace::{HttpTrace, HttpTraces},
 };
 use crate::{
     accounts::{self, Opened},
     app::App,
-    blobs::{BlobError, BlobWriter, Blobs},
+    blobs::Blobs,
     clock::Clock,
     domain::{
         account::Account,
@@ -67,71 +66,6 @@ impl Captured {
     /// The same; nothing is left.
     pub fn take(&self) -> Vec<(String, Secret)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// The blobs of one call: after it, one is kept and the rest are removed.
-#[derive(Clone, Default)]
-pub struct CallBlobs(Arc<Mutex<Scratch>>);
-
-#[derive(Default)]
-struct Scratch {
-    /// Those that the plugin is writing.
-    writing: HashMap<String, BlobWriter>,
-    /// All that were made, by the plugin or for a response.
-    made: BTreeSet<String>,
-    /// A file was larger than the gateway keeps.
-    too_large: bool,
-}
-
-impl CallBlobs {
-    fn with<T>(&self, act: impl FnOnce(&mut Scratch) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub fn was_too_large(&self) -> bool {
-        self.with(|scratch| scratch.too_large)
-    }
-
-    /// A blob that the call wrote is finished when it is first needed.
-    async fn finish(&self, id: &str) -> Result<(), BlobError> {
-        let writer = self.with(|scratch| scratch.writing.remove(id));
-        match writer {
-            Some(writer) => writer.finish().await.map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    async fn finish_all(&self) -> Result<(), BlobError> {
-        let unfinished: Vec<String> = self.with(|scratch| scratch.writing.keys().cloned().collect());
-        for id in unfinished {
-            self.finish(&id).await?;
-        }
-        Ok(())
-    }
-
-    /// Finishes the blob to keep, where there is one, and removes the others.
-    ///
-    /// # Errors
-    /// The blob to keep can't be finished.
-    pub async fn settle(&self, blobs: &Blobs, kept: Option<&str>) -> Result<(), BlobError> {
-        if let Some(id) = kept {
-            self.finish(id).await?;
-        }
-        let (writing, made) = self.with(|scratch| (std::mem::take(&mut scratch.writing), std::mem::take(&mut scratch.made)));
-        for (_, writer) in writing {
-            report(writer.abort().await);
-        }
-        for id in made.iter().filter(|id| Some(id.as_str()) != kept) {
-            report(blobs.delete(id).await);
-        }
-        Ok(())
-    }
-}
-
-fn report(removed: Result<(), BlobError>) {
-    if let Err(error) = removed {
-        tracing::warn!(%error, "a blob that nobody knows of stays in the store");
     }
 }
 
@@ -273,6 +207,15 @@ impl CallServices {
         Some((app, errand))
     }
 
+    /// Whether the call may use the file: it made it, or its account's organisation has it. An id alone opens nothing.
+    pub(super) async fn may_use(&mut self, id: &str) -> store::Result<bool> {
+        if self.call_blobs.has(id) {
+            return Ok(true);
+        }
+        let known = store::media::find(&self.db, id).await?;
+        Ok(known.is_some_and(|file| file.organization_id == self.organization_id))
+    }
+
     /// What the plugin says, in its account's log: without the account's secrets, whatever it had of them.
     fn log_to_account(&self, level: log::LogLevel, message: &str, fields: &[(String, String)]) {
         if self.account_id.is_empty() {
@@ -283,6 +226,21 @@ impl CallServices {
         let note = Note::of(self.organization_id.clone(), self.account_id.clone(), LogKind::Plugin, level, "plugin_log", message);
         let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, scanner.blank_text(value.clone())));
         self.logbook.note(note.by_plugin(&self.digest));
+    }
+}
+
+/// The files that a request's body names.
+fn files_of(body: &HttpBody) -> Vec<&str> {
+    match body {
+        HttpBody::Blob(id) | HttpBody::Piece { id, .. } => vec![id],
+        HttpBody::Multipart(parts) => parts
+            .iter()
+            .filter_map(|part| match &part.content {
+                PartContent::Blob(id) => Some(id.as_str()),
+                PartContent::Bytes(_) => None,
+            })
+            .collect(),
+        HttpBody::Empty | HttpBody::Bytes(_) | HttpBody::Form(_) => Vec::new(),
     }
 }
 
@@ -374,6 +332,12 @@ impl Services for CallServices {
 
     async fn http(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpProblem> {
         self.call_blobs.finish_all().await.map_err(|error| HttpProblem::NotSent(error.to_string()))?;
+        for id in files_of(&request.body) {
+            if !self.may_use(id).await.map_err(|error| HttpProblem::NotSent(error.to_string()))? {
+                tracing::warn!(plugin = %self.manifest.id, account.id = %self.account_id, "a request names a file that is none of its account's");
+                return Err(HttpProblem::Denied(Denial::NotGranted));
+            }
+        }
         let Some(online) = &mut self.online else { return Err(HttpProblem::Denied(Denial::NotGranted)) };
         let Online { app, settings, dispatch } = online;
         let errand = Errand {
@@ -394,11 +358,11 @@ impl Services for CallServices {
         self.traces.push(trace);
         let answer = answer.inspect_err(|problem| {
             if *problem == HttpProblem::Denied(Denial::TooLarge) {
-                self.call_blobs.with(|scratch| scratch.too_large = true);
+                self.call_blobs.note_too_large();
             }
         })?;
         if let HttpResponseBody::Blob(info) = &answer.response.body {
-            self.call_blobs.with(|scratch| scratch.made.insert(info.id.clone()));
+            self.call_blobs.note(&info.id);
         }
         // What was captured is known from here on: later requests may carry it, and nothing may leak it.
         let has_captured = !answer.captured.is_empty();
@@ -483,24 +447,11 @@ impl Services for CallServices {
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {
         let writer = self.blobs.create(mime_type, self.blob_max).map_err(|error| error.to_string())?;
-        let info = writer.info().clone();
-        self.call_blobs.with(|scratch| {
-            scratch.made.insert(info.id.clone());
-            scratch.writing.insert(info.id.clone(), writer);
-        });
-        Ok(info)
+        Ok(self.call_blobs.begin(writer))
     }
 
     async fn blob_append(&mut self, id: &str, chunk: Vec<u8>) -> Result<(), String> {
-        // Nobody else has it: the guest makes one call at a time.
-        let writer = self.call_blobs.with(|scratch| scratch.writing.remove(id));
-        let mut writer = writer.ok_or("the blob is finished: only a new one can be written")?;
-        let appended = writer.append(Bytes::from(chunk)).await;
-        self.call_blobs.with(|scratch| {
-            scratch.too_large |= matches!(appended, Err(BlobError::TooLarge(_)));
-            scratch.writing.insert(id.to_owned(), writer);
-        });
-        appended.map_err(|error| error.to_string())
+        self.call_blobs.append(id, chunk).await
     }
 
     async fn blob_read(&mut self, id: &str, offset: u32, max: u32) -> Result<Vec<u8>, String> {
