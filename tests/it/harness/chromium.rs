@@ -137,10 +137,9 @@ impl Chromium {
 
     /// The service worker whose script has that address, once it runs.
     pub(crate) async fn worker(&self, script: &str) -> Target {
-        let id = eventually(&format!("the worker {script} runs"), || async {
-            self.targets("service_worker").await.into_iter().find(|(_, url)| url == script).map(|(id, _)| id)
-        });
-        self.attach(&id.await).await
+        let found = || async { self.targets("service_worker").await.into_iter().find(|(_, url)| url == script) };
+        let (id, _) = eventually(&format!("the worker {script} runs"), found).await;
+        self.attach(&id).await
     }
 
     async fn targets(&self, kind: &str) -> Vec<(String, String)> {
