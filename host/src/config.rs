@@ -55,6 +55,8 @@ pub struct Http {
     pub public_url: String,
     pub max_body_kb: usize,
     pub drain_ms: u64,
+    pub client_ip_header: String,
+    pub browser_calls_per_min: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -295,6 +297,9 @@ impl Config {
                 _ => problems
                     .push(format!("http.public_url: “{}” is no http(s) URL, like https://gateway.example.com", self.http.public_url)),
             }
+        }
+        if !self.http.client_ip_header.is_empty() && HeaderName::try_from(&self.http.client_ip_header).is_err() {
+            problems.push(format!("http.client_ip_header: “{}” is no header, like x-forwarded-for", self.http.client_ip_header));
         }
         if !self.database.url.is_empty() && !self.database.url.starts_with("postgres://") && !self.database.url.starts_with("postgresql://")
         {

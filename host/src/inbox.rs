@@ -25,10 +25,11 @@ use patchbay_sandbox::{
 
 use crate::{
     app::App,
+    browser,
     domain::{
         account::Account,
         event::Fact,
-        failure::FailureClass,
+        failure::{Failure, FailureClass},
         webhook::{Fields, Request, Webhook, WebhookState},
     },
     plugins::{Version, convert},
@@ -65,7 +66,7 @@ pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BT
     let (disposition, facts, answer) = if account.is_active {
         match parse(app, account, &webhook, secrets).await {
             Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(reply)),
-            Err(Unparsed { cause, disposition }) => {
+            Err(Unparsed { cause, disposition, .. }) => {
                 let reason = disposition.reason.clone().unwrap_or_default();
                 tracing::warn!(account.id = %account.id, %reason, "a webhook was kept for later");
                 let answer = match cause {
@@ -77,6 +78,46 @@ pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BT
         }
     } else {
         (held(), Vec::new(), Ok(Reply::default()))
+    };
+    app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
+    answer
+}
+
+/// What became of a browser's call.
+#[derive(Debug)]
+pub enum Called {
+    Answered(Reply),
+    /// The account is inactive.
+    Held,
+    /// The plugin read it, and won't have it.
+    Refused(Failure),
+}
+
+/// Takes a call of a browser in; `secrets` are the account's.
+///
+/// Unlike a provider, a browser is told what the plugin has against it, and then the call isn't kept: nobody vouches for it, and
+/// whoever likes could fill the store with such ones.
+///
+/// # Errors
+/// The call is stored before every error but [`ReceiveError::Store`].
+pub async fn receive_call(
+    app: &App,
+    account: &Account,
+    webhook: Webhook,
+    secrets: BTreeMap<String, Secret>,
+) -> Result<Called, ReceiveError> {
+    let (disposition, facts, answer) = if account.is_active {
+        match parse(app, account, &webhook, secrets).await {
+            Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(Called::Answered(reply))),
+            Err(Unparsed { cause: Cause::Unreadable, failure: Some(failure), .. }) => return Ok(Called::Refused(failure)),
+            Err(Unparsed { disposition, .. }) => {
+                let reason = disposition.reason.clone().unwrap_or_default();
+                tracing::warn!(account.id = %account.id, %reason, "a browser's call was kept for later");
+                (disposition, Vec::new(), Err(ReceiveError::Plugin(reason)))
+            }
+        }
+    } else {
+        (held(), Vec::new(), Ok(Called::Held))
     };
     app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
     answer
@@ -101,12 +142,18 @@ enum Cause {
 
 struct Unparsed {
     cause: Cause,
+    /// What the plugin answered, where it did.
+    failure: Option<Failure>,
     disposition: Disposition,
 }
 
 impl Unparsed {
     fn because(cause: Cause, reason: String, plugin_digest: Option<String>) -> Unparsed {
-        Unparsed { cause, disposition: Disposition { state: WebhookState::Failed, reason: Some(reason), plugin_digest, events: 0 } }
+        Unparsed {
+            cause,
+            failure: None,
+            disposition: Disposition { state: WebhookState::Failed, reason: Some(reason), plugin_digest, events: 0 },
+        }
     }
 }
 
@@ -154,14 +201,15 @@ fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
         FailureClass::Limited | FailureClass::Unavailable | FailureClass::Uncertain | FailureClass::Fault => Cause::Faulted,
         _ => Cause::Unreadable,
     };
-    Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest)
+    let unparsed = Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest);
+    Unparsed { failure: Some(failure), ..unparsed }
 }
 
 fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
     wit::Webhook {
         account: Some(version.account_out(account)),
         method: request.method.clone(),
-        path: request.path.clone(),
+        path: browser::call_of(&account.id, &request.path).unwrap_or(&request.path).to_owned(),
         query: convert::list_out(&request.query),
         headers: convert::list_out(&request.headers),
         body: request.body.clone(),

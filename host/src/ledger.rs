@@ -6,6 +6,7 @@
 //! changes what was loaded before this one commits.
 
 mod book;
+mod devices;
 mod load;
 mod page;
 mod save;
@@ -14,6 +15,7 @@ mod wanted;
 use std::{collections::BTreeMap, sync::Arc};
 
 use book::Book;
+pub use devices::SubscriptionData;
 pub use page::{About, ContactView, ConversationView, Page};
 use serde_json::{Map, Value};
 pub use wanted::Wanted;

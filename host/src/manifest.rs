@@ -1,11 +1,12 @@
 //! What a plugin says of itself: who it is, which settings and secrets it needs, where it may go, what it can carry.
 //!
-//! An author writes `plugin.toml`, a JSON Schema of the settings and an icon; the three travel inside the component as
+//! An author writes `plugin.toml`, a JSON Schema of the settings, an icon and files for browsers; they travel inside the component as
 //! one custom section, so that one file is the plugin and one digest covers it all. Reading it runs no code.
 //!
 //! Touches: the folder that [`Manifest::from_folder`] is given. Start at [`Manifest`], then `check.rs`, which says what
 //! a manifest may hold.
 
+mod browser;
 mod capabilities;
 mod check;
 mod component;
@@ -21,6 +22,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use browser::{BrowserFile, BrowserSpec, Piece, Slot};
 pub use capabilities::{Capabilities, ContentLimits, Limits, Rates};
 pub use component::{SECTION, embed};
 pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, TokenBody, When};
@@ -66,6 +68,9 @@ pub struct Manifest {
     pub egress: BTreeMap<String, Target>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSpec>,
+    /// What pages in browsers may ask of an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<BrowserSpec>,
     /// How accounts are authorised; the first that fits an account's settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub oauth: Vec<OauthRecipe>,
@@ -91,6 +96,9 @@ pub struct SecretSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     pub from: SecretSource,
+    /// What it is: of use for `generated` and `typed`.
+    #[serde(default, skip_serializing_if = "SecretKind::is_text")]
+    pub kind: SecretKind,
     /// The account can't connect without it. Of use for `typed`.
     #[serde(default)]
     pub required: bool,
@@ -140,6 +148,24 @@ impl SecretSpec {
     /// Characters to generate: what the manifest asks, else 32.
     pub fn generated_length(&self) -> usize {
         self.length.map_or(32, usize::from)
+    }
+}
+
+/// What a secret is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretKind {
+    #[default]
+    Text,
+    /// A private key of P-256, for `crypto.sign` and `crypto.public-key`. Typed in as PEM (PKCS#8 or SEC 1), or as the base64url of
+    /// its 32 bytes.
+    Es256,
+}
+
+impl SecretKind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_text(&self) -> bool {
+        *self == SecretKind::Text
     }
 }
 
@@ -254,6 +280,11 @@ impl Manifest {
             && let Some(path) = file_named(manifest.icon.as_deref(), "icon", &mut problems)
         {
             manifest.icon = Some(read(&folder.join(path))?);
+        }
+        for (name, file) in manifest.browser.iter_mut().flat_map(|browser| &mut browser.files) {
+            if let Some(path) = file_named(Some(&file.file), &format!("browser.files.{name}.file"), &mut problems) {
+                file.file = read(&folder.join(path))?;
+            }
         }
         if !problems.is_empty() {
             return Err(ManifestError::Invalid(problems));

@@ -63,6 +63,7 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
         reply_to: None,
         reactions: Vec::new(),
         votes: Vec::new(),
+        interactions: Vec::new(),
         extras: Extras::new(),
         facts: Map::new(),
         state,

@@ -4,6 +4,7 @@
 mod compiler;
 pub mod convert;
 pub(crate) mod crypto;
+pub(crate) mod es256;
 pub mod folder;
 mod follow;
 mod http_trace;

@@ -237,6 +237,7 @@ words! {
         ContactMerged = "contact.merged",
         ContactSubscription = "contact.subscription",
         NotificationOpened = "notification.opened",
+        NotificationDismissed = "notification.dismissed",
         TemplateStatus = "template.status",
         /// A file that a message brought can be had.
         MediaStored = "media.stored",

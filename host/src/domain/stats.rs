@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    event::InteractionKind,
     failure::FailureClass,
     message::{Direction, Message, MessageState},
     words,
@@ -42,6 +43,10 @@ words! {
         /// The other side wrote first, after [`EPISODE_IDLE`] or for the first time.
         Episodes = "episodes",
         EpisodesAnswered = "episodes_answered",
+        /// Notifications, when somebody first opened them.
+        Opened = "opened",
+        /// Notifications, when somebody first put them away.
+        Dismissed = "dismissed",
         /// From the episode's begin to our first reply, at the reply; by bucket of duration.
         FirstResponse = "first_response",
         /// From the first message that waits to our reply, at the reply; by bucket of duration.
@@ -258,6 +263,8 @@ pub struct Facts {
     pub read_at: Option<At>,
     pub failed_at: Option<At>,
     pub uncertain_at: Option<At>,
+    pub opened_at: Option<At>,
+    pub dismissed_at: Option<At>,
     pub starts_conversation: bool,
     pub opens_episode: bool,
     pub answers_since: Option<At>,
@@ -281,6 +288,8 @@ impl Facts {
                 read_at,
                 failed_at: message.failed_at,
                 uncertain_at: message.measures.uncertain_at,
+                opened_at: message.first(InteractionKind::Opened),
+                dismissed_at: message.first(InteractionKind::Dismissed),
                 starts_conversation: message.measures.starts_conversation,
                 opens_episode: message.measures.opens_episode,
                 answers_since: message.measures.answers_since,
@@ -328,7 +337,13 @@ impl Facts {
         if let Some(sent) = self.sent_at {
             self.count_sent(sent, add);
         }
-        for (at, metric) in [(self.delivered_at, Metric::Delivered), (self.read_at, Metric::Read), (self.uncertain(), Metric::Uncertain)] {
+        for (at, metric) in [
+            (self.delivered_at, Metric::Delivered),
+            (self.read_at, Metric::Read),
+            (self.uncertain(), Metric::Uncertain),
+            (self.opened_at, Metric::Opened),
+            (self.dismissed_at, Metric::Dismissed),
+        ] {
             if let Some(at) = at {
                 add(at, metric, Label::Whole, Amount::ONE);
             }

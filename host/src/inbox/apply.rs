@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod echo;
+mod notification;
 mod receipt;
 #[cfg(test)]
 mod tests;
@@ -98,8 +99,8 @@ impl<'a> Applying<'a, '_> {
             Happening::Moved(to) => self.moved(to),
             Happening::AccountStatus { state, code, message, facts } => self.account_status(state, code, message, facts),
             Happening::Typing(on) => self.plain(EventType::ConversationTyping, json!({"typing": on})),
-            Happening::Subscription(data) => self.plain(EventType::ContactSubscription, json!({"subscription": data})),
-            Happening::Interacted(interaction) => self.plain(EventType::NotificationOpened, json!({"interaction": interaction})),
+            Happening::Subscription(subscription) => self.subscribed(subscription),
+            Happening::Interacted(interaction) => self.interacted(interaction),
             Happening::Template(data) => self.plain(EventType::TemplateStatus, json!({"template": data})),
             Happening::Custom(custom) => self.plain(EventType::ChannelCustom, json!({"kind": custom.kind, "data": custom.data})),
         }

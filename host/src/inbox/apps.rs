@@ -44,7 +44,7 @@ pub async fn receive_for_app(app: &App, webhook: AppWebhook, secrets: BTreeMap<S
             app.inbox.commit(unit).await.map_err(ReceiveError::Store)?;
             Ok(reply)
         }
-        Err(Unparsed { cause, disposition }) => {
+        Err(Unparsed { cause, disposition, .. }) => {
             let reason = disposition.reason.clone().unwrap_or_default();
             tracing::warn!(app.id = %webhook.app_id, channel.type = %webhook.channel_type, %reason, "a webhook of an app was kept for later");
             let unit = Unit { of_app: Some((webhook, disposition)), ..Unit::default() };

@@ -26,6 +26,7 @@ use crate::{
     logbook::Logbook,
     metrics::Metrics,
     plugins::Registry,
+    secrets::Keyring,
     store::{self, Db, StoreError, Tx, jobs::DueJob, people::Owner, webhooks::Disposition},
     tasks::Tasks,
     traces,
@@ -136,6 +137,7 @@ struct Committer {
     db: Db,
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
+    keyring: Arc<Keyring>,
     plugins: Arc<Registry>,
     wake: Wake,
     metrics: Arc<Metrics>,
@@ -148,6 +150,7 @@ impl Inbox {
         db: Db,
         clock: Arc<dyn Clock>,
         ids: Arc<Ids>,
+        keyring: Arc<Keyring>,
         plugins: Arc<Registry>,
         wake: Wake,
         logbook: Arc<Logbook>,
@@ -155,7 +158,7 @@ impl Inbox {
     ) -> Inbox {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default(), logbook };
-        let committer = Committer { db, clock, ids, plugins, wake, metrics };
+        let committer = Committer { db, clock, ids, keyring, plugins, wake, metrics };
         inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
         inbox
     }
@@ -252,7 +255,7 @@ impl Committer {
                 }
             }
         }
-        let applied = ledger.save(&mut tx).await?;
+        let applied = ledger.save(&mut tx, &self.keyring).await?;
         tx.commit().await?;
         Ok(applied)
     }

@@ -8,6 +8,7 @@ use crate::{
         message::Message,
         people::{Contact, Conversation, Identity},
         stats::ConversationClock,
+        subscription::{Endpoint, Subscriber},
     },
     store::messages::Reference,
 };
@@ -48,6 +49,14 @@ pub(super) struct Holder {
     pub(super) changed: bool,
 }
 
+/// A device that takes notifications.
+pub(super) struct Device {
+    /// None where it takes none any more.
+    pub(super) subscriber: Option<Subscriber>,
+    /// Where to push, where that was told now.
+    pub(super) endpoint: Option<Endpoint>,
+}
+
 #[derive(Default)]
 pub(super) struct Book {
     /// Dedupe keys of facts that are stored.
@@ -70,4 +79,6 @@ pub(super) struct Book {
     pub(super) in_flight: HashSet<String>,
     /// Ids of messages that perhaps arrived, by recipient.
     pub(super) uncertain: HashMap<String, Vec<String>>,
+    /// By the plugin's ids.
+    pub(super) devices: HashMap<String, Kept<Device>>,
 }

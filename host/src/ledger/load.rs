@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{
     Ledger, Wanted,
-    book::{Book, Holder, Kept, Talk},
+    book::{Book, Device, Holder, Kept, Talk},
 };
 use crate::{
     domain::{message::Message, people::Conversation, stats::ConversationClock},
-    store::{Result, Tx, events, messages, outbox, parked, people},
+    store::{Result, Tx, events, messages, outbox, parked, people, subscriptions},
 };
 
 impl Ledger {
@@ -41,6 +41,7 @@ impl Ledger {
         self.load_keys(tx, wanted).await?;
         self.load_people(tx, wanted).await?;
         self.load_messages(tx, wanted).await?;
+        self.load_devices(tx, wanted).await?;
         self.load_watermarks(tx, wanted).await?;
         self.load_echoes(tx, wanted).await
     }
@@ -65,6 +66,17 @@ impl Ledger {
         if !wanted.conversations.is_empty() {
             for (conversation, clock) in people::conversations_by_external_id(tx, &wanted.conversations).await? {
                 self.book(&conversation.channel_account_id).hold_conversation(conversation, clock);
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_devices(&mut self, tx: &mut Tx, wanted: &Wanted<'_>) -> Result<()> {
+        if !wanted.devices.is_empty() {
+            for subscriber in subscriptions::named(tx, &wanted.devices).await? {
+                let devices = &mut self.book(&subscriber.channel_account_id).devices;
+                let id = subscriber.id.clone();
+                devices.entry(id).or_insert_with(|| Kept::loaded(Device { subscriber: Some(subscriber), endpoint: None }));
             }
         }
         Ok(())

@@ -146,6 +146,11 @@ impl Page<'_> {
         for message in self.book.messages.values_mut().filter(|message| message.now.contact_id.as_deref() == Some(from)) {
             message.now.contact_id = Some(into.to_owned());
         }
+        for subscriber in self.book.devices.values_mut().filter_map(|device| device.now.subscriber.as_mut()) {
+            if subscriber.contact_id.as_deref() == Some(from) {
+                subscriber.contact_id = Some(into.to_owned());
+            }
+        }
         if let (Some(gone), Some(contact)) = (gone, self.book.contacts.get_mut(into)) {
             let contact = contact.change();
             contact.name = contact.name.take().or(gone.name);

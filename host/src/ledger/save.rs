@@ -6,17 +6,20 @@ use super::{Applied, Ledger, Merge};
 use crate::{
     accounts::{CONNECT, HEALTH},
     domain::account::{Connection, Told},
-    store::{Result, Tx, accounts, events, jobs, media, messages, outbox, parked, people, stats},
+    secrets::Keyring,
+    store::{self, Result, Tx, accounts, events, jobs, media, messages, outbox, parked, people, stats},
+    subscriptions,
 };
 
 /// When an account that connects by itself is looked at.
 const CONNECTING: Duration = Duration::from_secs(15);
 
 impl Ledger {
-    /// Writes everything. Answers what it set in motion.
-    pub async fn save(self, tx: &mut Tx) -> Result<Applied> {
+    /// Writes everything; what is kept sealed is sealed with keys of the keyring. Answers what it set in motion.
+    pub async fn save(self, tx: &mut Tx, keyring: &Keyring) -> Result<Applied> {
         let now = self.now;
         self.save_people(tx).await?;
+        self.save_devices(tx, keyring).await?;
         self.save_messages(tx).await?;
         let files = media::enqueue(tx, &self.changes.files, now).await?;
         let stood = self.changes.standings.iter().map(|(account_id, _)| account_id.clone()).collect();
@@ -86,6 +89,23 @@ impl Ledger {
         conversations.sort_by(|(one, ..), (other, ..)| one.id.cmp(&other.id));
         people::put_identities(tx, &identities).await?;
         people::put_conversations(tx, &conversations).await
+    }
+
+    async fn save_devices(&self, tx: &mut Tx, keyring: &Keyring) -> Result<()> {
+        let mut stand = Vec::new();
+        for (account_id, book) in &self.books {
+            for (id, device) in book.devices.iter().filter(|(_, device)| device.changed) {
+                match (&device.now.subscriber, &device.now.endpoint) {
+                    (Some(subscriber), Some(endpoint)) => stand.push((subscriber, endpoint)),
+                    _ => store::subscriptions::remove(tx, account_id, id).await?,
+                }
+            }
+        }
+        if stand.is_empty() {
+            return Ok(());
+        }
+        stand.sort_by(|(one, _), (other, _)| (&one.channel_account_id, &one.id).cmp(&(&other.channel_account_id, &other.id)));
+        subscriptions::put(tx, keyring, &stand).await
     }
 
     async fn save_messages(&self, tx: &mut Tx) -> Result<()> {

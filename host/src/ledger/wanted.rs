@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::devices::REPLACES;
 use crate::{
     clock::At,
     domain::{
@@ -27,6 +28,8 @@ pub struct Wanted<'a> {
     pub(super) watermarks: BTreeSet<(&'a str, &'a str, At)>,
     /// Our ids of messages.
     pub(super) messages: BTreeSet<(&'a str, &'a str)>,
+    /// Plugins' ids of subscriptions.
+    pub(super) devices: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Wanted<'a> {
@@ -45,13 +48,18 @@ impl<'a> Wanted<'a> {
             Happening::Reacted(reaction) => self.reference(account_id, &reaction.target),
             Happening::Voted { poll, .. } => self.reference(account_id, poll),
             Happening::Receipt(receipt) => self.receipt(account_id, fact, receipt),
+            Happening::Interacted(interaction) => self.reference(account_id, &interaction.target),
+            Happening::Subscription(subscription) => {
+                self.subscription(account_id, &subscription.id);
+                if let Some(replaced) = subscription.extras.get(REPLACES) {
+                    self.subscription(account_id, replaced);
+                }
+            }
             Happening::Moved(to) => {
                 self.conversations.insert((account_id, to));
             }
             Happening::Chose(_)
             | Happening::Typing(_)
-            | Happening::Subscription(_)
-            | Happening::Interacted(_)
             | Happening::OptedOut { .. }
             | Happening::OptedIn
             | Happening::Template(_)
@@ -79,6 +87,11 @@ impl<'a> Wanted<'a> {
     pub fn new_reference(&mut self, account_id: &'a str, reference: &'a str) {
         self.refs.insert((account_id, reference));
         self.new_refs.insert((account_id, reference));
+    }
+
+    /// A device that takes notifications, by the plugin's id.
+    pub fn subscription(&mut self, account_id: &'a str, id: &'a str) {
+        self.devices.insert((account_id, id));
     }
 
     fn party(&mut self, account_id: &'a str, party: &'a Party) {

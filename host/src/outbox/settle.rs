@@ -189,7 +189,7 @@ async fn write(app: &App, tx: &mut Tx, claim: &Claim, outcome: &Outcome, version
         for fact in facts {
             inbox::apply(&mut page, fact);
         }
-        applied = ledger.save(tx).await?;
+        applied = ledger.save(tx, &app.keyring).await?;
         if let Some(standing) = failure.and_then(accounts::standing_after) {
             accounts::stand(app, tx, owner, &standing, now).await?;
         }

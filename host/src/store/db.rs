@@ -589,6 +589,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "answered", include_str!("../../../migrations/sqlite/0013_answered.sql")),
     (14, "tokens", include_str!("../../../migrations/sqlite/0014_tokens.sql")),
     (15, "facts and pairings", include_str!("../../../migrations/sqlite/0015_facts_and_pairings.sql")),
+    (17, "subscriptions", include_str!("../../../migrations/sqlite/0017_subscriptions.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
@@ -606,4 +607,5 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "answered", include_str!("../../../migrations/postgres/0013_answered.sql")),
     (14, "tokens", include_str!("../../../migrations/postgres/0014_tokens.sql")),
     (15, "facts and pairings", include_str!("../../../migrations/postgres/0015_facts_and_pairings.sql")),
+    (17, "subscriptions", include_str!("../../../migrations/postgres/0017_subscriptions.sql")),
 ];

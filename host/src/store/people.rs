@@ -109,7 +109,7 @@ pub async fn put_identities(tx: &mut Tx, identities: &[(&str, &Identity, &str)])
 
 /// Two contacts are one person: all that the one has becomes the other's, and the one only says so.
 pub async fn merge_contacts(tx: &mut Tx, account_id: &str, from: &str, into: &str, now: At) -> Result<()> {
-    for table in ["contact_identities", "conversations", "messages"] {
+    for table in ["contact_identities", "conversations", "messages", "subscriptions"] {
         let statement = sql(format!("UPDATE {table} SET contact_id = $3 WHERE contact_id = $2 AND account_id = $1"));
         tx.run(statement.bind(account_id).bind(from).bind(into)).await?;
     }
