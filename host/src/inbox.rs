@@ -121,7 +121,10 @@ pub async fn receive_call(
     } else {
         (held(), Told::default(), Ok(Called::Held))
     };
-    app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
+    app.inbox
+        .commit(Ingest::webhook(account, webhook, disposition, told.facts).with_files(told.files))
+        .await
+        .map_err(ReceiveError::Store)?;
     answer
 }
 

@@ -3,21 +3,28 @@
 
 mod browser;
 mod channel;
+mod chromium;
 pub(crate) mod database;
+mod desktop;
+pub(crate) mod ece;
 mod events;
 mod gateway;
 pub(crate) mod meta;
 mod nats;
 mod nodes;
 mod receiver;
+mod site;
 
 pub(crate) use browser::{Browser, Shown};
 pub(crate) use channel::channel_type;
+pub(crate) use chromium::{Chromium, Target};
 pub(crate) use database::Database;
+pub(crate) use desktop::{Desktop, OnDesktop};
 pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
 pub(crate) use nats::NatsServer;
 pub(crate) use nodes::Nodes;
 pub(crate) use receiver::{Received, Receiver, Reply};
+pub(crate) use site::Site;
 
 use std::{future::Future, time::Duration};
 

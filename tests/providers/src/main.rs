@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::{
-    Appgain, LinkedIn, Meta, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, meta, shopify, telegram, tiktok,
-    victorylink,
+    Appgain, LinkedIn, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, meta, push, shopify, telegram,
+    tiktok, victorylink,
 };
 
 /// Stand-ins of the messaging providers.
@@ -35,6 +35,9 @@ struct Arguments {
     /// Serve VictoryLink's SMS gateway there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9107")]
     victorylink: SocketAddr,
+    /// Serve a push service for browsers there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9111")]
+    push: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -109,5 +112,12 @@ async fn main() -> std::io::Result<()> {
     let _shopify = serve!(arguments, shopify, Shopify, shopify, "/admin/api/<version>/graphql.json");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
+    let _push = Push::start_with(push::Options {
+        address: arguments.push,
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: arguments.record.into(),
+    })
+    .await
+    .inspect(|push| announce("Push", &push.url(), "/wpush/<subscription>", push::HOSTS))?;
     tokio::signal::ctrl_c().await
 }
