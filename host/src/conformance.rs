@@ -8,6 +8,7 @@ mod bench;
 mod dialogue;
 mod garble;
 mod inbound;
+mod mail;
 mod provider;
 mod report;
 mod sending;

@@ -16,6 +16,10 @@ wasmtime::component::bindgen!({
         "patchbay:channel/kv.set": async | trappable,
         "patchbay:channel/kv.delete": async | trappable,
         "patchbay:channel/http.send": async | trappable,
+        "patchbay:channel/mail.submit": async | trappable,
+        "patchbay:channel/mail.fetch": async | trappable,
+        "patchbay:channel/mail.mark-seen": async | trappable,
+        "patchbay:channel/mail.probe": async | trappable,
     },
     exports: { default: async },
 });

@@ -5,6 +5,7 @@ mod crypto;
 mod http;
 mod kv;
 mod log;
+mod mail;
 pub(crate) mod wasi;
 
 use wasmtime::Engine;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::contract::types::Failure;
+
 /// A header, query or form field. Repeats are allowed and the order is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -140,6 +142,73 @@ pub enum CryptoProblem {
     WrongKey(String),
 }
 
+/// Who a letter is from and who gets it, as SMTP sees it. No sender is the null reverse-path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    pub sender: Option<String>,
+    pub recipients: Vec<String>,
+}
+
+/// A stretch of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stretch {
+    Bytes(Vec<u8>),
+    /// A blob's id: it stands there in base64, in lines of 76.
+    File(String),
+}
+
+/// The server took the letter.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    pub response: String,
+    pub refused: Vec<Refusal>,
+}
+
+/// A recipient whom the server refused while it took others.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub recipient: String,
+    pub failure: Failure,
+}
+
+/// Which letters of a folder are asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FolderQuery {
+    pub folder: String,
+    /// The UIDs behind this one; none asks for no letter.
+    pub after_uid: Option<u32>,
+    /// Milliseconds since 1970 UTC: received then or later.
+    pub since_ms: Option<f64>,
+    pub max: u32,
+    /// Of a letter with more bytes only the header is read.
+    pub max_bytes: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letter {
+    pub uid: u32,
+    pub received_at_ms: Option<f64>,
+    /// Bytes of the whole letter.
+    pub size: u32,
+    pub whole: bool,
+    pub content: BlobInfo,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folder {
+    pub validity: u32,
+    pub next_uid: u32,
+    pub letters: Vec<Letter>,
+    pub more: bool,
+}
+
+/// What a mail server tells of itself after the login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    pub greeting: String,
+    pub capabilities: Vec<String>,
+}
+
 /// Bytes that the host keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlobInfo {
@@ -167,6 +236,13 @@ pub trait Services: Send {
     fn hmac(&mut self, secret: &str, algorithm: HashAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem>;
     fn sign(&mut self, secret: &str, algorithm: SignAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem>;
     fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem>;
+    /// Bytes that nobody can guess.
+    fn random(&mut self, length: usize) -> Vec<u8>;
+
+    async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure>;
+    async fn mail_fetch(&mut self, target: &str, query: FolderQuery) -> Result<Folder, Failure>;
+    async fn mail_mark_seen(&mut self, target: &str, folder: &str, validity: u32, uids: Vec<u32>) -> Result<(), Failure>;
+    async fn mail_probe(&mut self, target: &str) -> Result<Probed, Failure>;
 
     /// Opens an empty blob to append to. The error is text for the plugin's log.
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String>;

@@ -7,9 +7,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use patchbay_sandbox::services::{
-    BlobInfo, CryptoProblem, Denial, Field, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, KvEntry, KvProblem,
-    LogLevel, Services, SignAlgorithm,
+use patchbay_sandbox::{
+    contract::types::Failure,
+    services::{
+        BlobInfo, CryptoProblem, Denial, Envelope, Field, Folder, FolderQuery, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse,
+        HttpResponseBody, KvEntry, KvProblem, LogLevel, Probed, Services, SignAlgorithm, Stretch, Submitted,
+    },
 };
 use serde_json::Value;
 
@@ -38,13 +41,13 @@ pub(super) struct Provider(Arc<Mutex<World>>);
 
 pub(super) struct World {
     egress: Arc<Egress>,
-    manifest: Arc<Manifest>,
+    pub(super) manifest: Arc<Manifest>,
     settings: Value,
     webhook_url: String,
     pub(super) secrets: BTreeMap<String, Secret>,
-    script: Vec<Scripted>,
+    pub(super) script: Vec<Scripted>,
     /// The request, counted from 0, that breaks.
-    breaks: Option<(usize, Break)>,
+    pub(super) breaks: Option<(usize, Break)>,
     /// Method, target and path of each, in order.
     pub(super) asked: Vec<String>,
     /// What the script doesn't have, or the gateway wouldn't let out.
@@ -128,7 +131,7 @@ impl World {
         Ok(answer.response)
     }
 
-    fn keep(&mut self, mime_type: &str, bytes: Vec<u8>) -> BlobInfo {
+    pub(super) fn keep(&mut self, mime_type: &str, bytes: Vec<u8>) -> BlobInfo {
         let id = format!("blob-{}", self.blobs.len());
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.blobs.insert(id.clone(), (mime_type.to_owned(), bytes));
@@ -182,6 +185,26 @@ impl Services for Provider {
 
     fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem> {
         crypto::public_key(&self.world().secrets, secret)
+    }
+
+    fn random(&mut self, length: usize) -> Vec<u8> {
+        crypto::random(length)
+    }
+
+    async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure> {
+        self.world().submit(target, &envelope, &letter)
+    }
+
+    async fn mail_fetch(&mut self, target: &str, query: FolderQuery) -> Result<Folder, Failure> {
+        self.world().fetch(target, &query)
+    }
+
+    async fn mail_mark_seen(&mut self, target: &str, folder: &str, _: u32, _: Vec<u32>) -> Result<(), Failure> {
+        self.world().mark_seen(target, folder)
+    }
+
+    async fn mail_probe(&mut self, target: &str) -> Result<Probed, Failure> {
+        self.world().probe(target)
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {

@@ -40,8 +40,8 @@ pub enum Happening {
     },
     Receipt(Receipt),
     Typing(bool),
-    Subscription(Value),
-    Opened(Choice),
+    Subscription(Subscription),
+    Interacted(Interaction),
     OptedOut {
         code: String,
         message: String,
@@ -70,10 +70,46 @@ pub struct Inbound {
     pub echo: bool,
     pub content: Vec<Content>,
     pub reply_to: Option<String>,
+    /// Ids of earlier messages of its thread, the nearest first.
+    #[serde(default)]
+    pub related: Vec<String>,
+    /// Written by a machine.
+    #[serde(default)]
+    pub automatic: bool,
     pub origin: String,
     pub sent_at: Option<At>,
     pub reply_context: Option<Vec<u8>>,
     pub extras: Extras,
+}
+
+/// One device or browser that takes notifications.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// The plugin's, the same for the same endpoint.
+    pub id: String,
+    pub endpoint: String,
+    pub keys: Extras,
+    pub active: bool,
+    /// What is told of the device.
+    pub extras: Extras,
+}
+
+/// What somebody did with a notification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interaction {
+    /// The message, by the provider's id or ours.
+    pub target: String,
+    pub kind: InteractionKind,
+    /// The id of the button that was pressed.
+    pub action: Option<String>,
+    pub url: Option<String>,
+}
+
+words! {
+    pub enum InteractionKind {
+        Opened = "opened",
+        Dismissed = "dismissed",
+    }
 }
 
 impl Fact {
@@ -92,6 +128,7 @@ impl Fact {
                 clean(&mut inbound.external_id);
                 clean(&mut inbound.conversation.external_id);
                 clean_party(&mut inbound.sender);
+                inbound.related.iter_mut().for_each(clean);
             }
             Happening::Deleted(reference) | Happening::Moved(reference) => clean(reference),
             Happening::Reacted(reaction) => clean(&mut reaction.target),
@@ -102,10 +139,13 @@ impl Fact {
                     ids.iter_mut().for_each(clean);
                 }
             }
+            Happening::Subscription(subscription) => {
+                clean(&mut subscription.id);
+                clean(&mut subscription.endpoint);
+            }
+            Happening::Interacted(interaction) => clean(&mut interaction.target),
             Happening::Chose(_)
             | Happening::Typing(_)
-            | Happening::Subscription(_)
-            | Happening::Opened(_)
             | Happening::OptedOut { .. }
             | Happening::OptedIn
             | Happening::Template(_)

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{
     account::{Connection, Standing},
-    content::Choice,
     event::EventType,
     failure::Failure,
     media::MediaFile,
@@ -165,7 +164,8 @@ pub struct SubscriptionView {
 
 #[derive(JsonSchema)]
 pub struct OpenedView {
-    pub choice: Choice,
+    /// What was done with it.
+    pub interaction: Value,
 }
 
 #[derive(JsonSchema)]

@@ -99,7 +99,7 @@ impl<'a> Applying<'a, '_> {
             Happening::AccountStatus { state, code, message, facts } => self.account_status(state, code, message, facts),
             Happening::Typing(on) => self.plain(EventType::ConversationTyping, json!({"typing": on})),
             Happening::Subscription(data) => self.plain(EventType::ContactSubscription, json!({"subscription": data})),
-            Happening::Opened(choice) => self.plain(EventType::NotificationOpened, json!({"choice": choice})),
+            Happening::Interacted(interaction) => self.plain(EventType::NotificationOpened, json!({"interaction": interaction})),
             Happening::Template(data) => self.plain(EventType::TemplateStatus, json!({"template": data})),
             Happening::Custom(custom) => self.plain(EventType::ChannelCustom, json!({"kind": custom.kind, "data": custom.data})),
         }

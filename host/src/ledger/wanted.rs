@@ -51,7 +51,7 @@ impl<'a> Wanted<'a> {
             Happening::Chose(_)
             | Happening::Typing(_)
             | Happening::Subscription(_)
-            | Happening::Opened(_)
+            | Happening::Interacted(_)
             | Happening::OptedOut { .. }
             | Happening::OptedIn
             | Happening::Template(_)

@@ -35,6 +35,7 @@ pub(super) async fn outbound(app: &App, capabilities: &Capabilities, message: &M
         reply_to: message.reply_to.clone(),
         command: convert::command_out(&command),
         reply_context,
+        subscriptions: Vec::new(),
         extras: convert::extras_out(&message.extras),
     })
 }

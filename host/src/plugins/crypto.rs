@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use patchbay_sandbox::services::{CryptoProblem, HashAlgorithm, SignAlgorithm};
 use ring::{
     digest, hmac,
-    rand::SystemRandom,
+    rand::{SecureRandom, SystemRandom},
     rsa::KeyPair as RsaKeyPair,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256},
 };
@@ -58,6 +58,16 @@ pub(crate) fn sign(secrets: &Secrets, name: &str, algorithm: SignAlgorithm, data
 /// Raw public key of a signing secret.
 pub(crate) fn public_key(secrets: &Secrets, name: &str) -> Result<Vec<u8>, CryptoProblem> {
     Ok(ecdsa(named(secrets, name)?, name)?.public_key().as_ref().to_vec())
+}
+
+/// Bytes that nobody can guess. A system that has none can't go on: what is made of them would be no secret.
+pub(crate) fn random(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        tracing::error!("the system has no random bytes");
+        bytes.clear();
+    }
+    bytes
 }
 
 fn pkcs8(secret: &Secret, name: &str) -> Result<Vec<u8>, CryptoProblem> {

@@ -8,9 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use patchbay_sandbox::services::{
-    BlobInfo, CryptoProblem, Denial, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, KvEntry, KvProblem, LogLevel,
-    Services, SignAlgorithm,
+use patchbay_sandbox::{
+    contract::types::{Detail, Failure},
+    services::{
+        BlobInfo, CryptoProblem, Denial, Envelope, Folder, FolderQuery, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse,
+        HttpResponseBody, KvEntry, KvProblem, LogLevel, Probed, Services, SignAlgorithm, Stretch, Submitted,
+    },
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -258,6 +261,11 @@ impl CallServices {
     }
 }
 
+fn no_mail(target: &str) -> Failure {
+    let message = format!("the manifest has no mail target “{target}”");
+    Failure::Fault(Detail { code: "unknown_target".to_owned(), message, extras: Vec::new() })
+}
+
 #[async_trait]
 impl Services for CallServices {
     fn log(&mut self, level: LogLevel, message: &str, given: &[(String, String)]) {
@@ -392,6 +400,26 @@ impl Services for CallServices {
 
     fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem> {
         crypto::public_key(&self.secrets, secret)
+    }
+
+    fn random(&mut self, length: usize) -> Vec<u8> {
+        crypto::random(length)
+    }
+
+    async fn mail_submit(&mut self, target: &str, _: Envelope, _: Vec<Stretch>) -> Result<Submitted, Failure> {
+        Err(no_mail(target))
+    }
+
+    async fn mail_fetch(&mut self, target: &str, _: FolderQuery) -> Result<Folder, Failure> {
+        Err(no_mail(target))
+    }
+
+    async fn mail_mark_seen(&mut self, target: &str, _: &str, _: u32, _: Vec<u32>) -> Result<(), Failure> {
+        Err(no_mail(target))
+    }
+
+    async fn mail_probe(&mut self, target: &str) -> Result<Probed, Failure> {
+        Err(no_mail(target))
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {

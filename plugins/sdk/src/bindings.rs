@@ -10,7 +10,7 @@ pub mod plugin {
         generate_unused_types: true,
         additional_derives: [PartialEq, Clone, serde::Serialize],
         // They hold a blob, which is a handle.
-        additional_derives_ignore: ["body", "part", "part-content", "request", "response-body", "response"],
+        additional_derives_ignore: ["body", "part", "part-content", "request", "response-body", "response", "letter", "folder"],
     });
 }
 
@@ -28,6 +28,7 @@ pub mod polling {
             "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
             "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
             "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
         },
     });
 }
@@ -45,6 +46,7 @@ pub mod templates {
             "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
             "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
             "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
         },
     });
 }
@@ -62,6 +64,7 @@ pub mod preview {
             "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
             "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
             "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
         },
     });
 }
@@ -78,6 +81,7 @@ pub mod media_download {
             "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
             "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
             "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
         },
     });
 }

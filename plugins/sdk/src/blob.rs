@@ -29,6 +29,12 @@ impl Blob {
         self.0.mime_type()
     }
 
+    /// Names it in `Source::BlobRef`. A file that this call made and an event of its answer names is kept; the others go.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        self.0.reference()
+    }
+
     /// At most `max` bytes from an offset; the gateway answers at most 256 KiB at once.
     ///
     /// # Errors

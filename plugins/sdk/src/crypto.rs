@@ -46,6 +46,12 @@ pub fn constant_time_equal(a: &[u8], b: &[u8]) -> bool {
     host::constant_time_equal(a, b)
 }
 
+/// Bytes that nobody can guess, at most 1,024: a salt, a key of one use.
+#[must_use]
+pub fn random(length: u32) -> Vec<u8> {
+    host::random(length)
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         match problem {

@@ -14,6 +14,7 @@ mod host;
 pub mod http;
 pub mod kv;
 pub mod log;
+pub mod mail;
 pub mod messages;
 pub mod progress;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,9 +3,9 @@
 
 pub use crate::bindings::plugin::patchbay::channel::messages::{
     Accepted, AccountStatus, Action, Button, Card, Choice, Choices, Command, ContactCard, Content, Conversation, ConversationKind, Custom,
-    DetailLine, Edit, Email, Event, Happening, Identity, Inbound, Interactive, Location, Media, MediaKind, Menu, Notification, Outbound,
-    Party, Poll, Post, Reaction, Receipt, ReceiptState, ReceiptTarget, Row, Section, Sent, Source, Sticker, Subscription, Template,
-    TemplateButton, TemplateStatus, TemplateValue, Text, TextFormat, Vote,
+    DetailLine, Edit, Email, Event, Happening, Identity, Inbound, Interaction, InteractionKind, Interactive, Location, Media, MediaKind,
+    Menu, Notification, Outbound, Party, Poll, Post, Reaction, Receipt, ReceiptState, ReceiptTarget, Row, Section, Sent, Source, Sticker,
+    Subscription, Template, TemplateButton, TemplateStatus, TemplateValue, Text, TextFormat, Vote,
 };
 
 impl Text {

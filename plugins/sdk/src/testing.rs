@@ -17,9 +17,11 @@
 //! ```
 
 pub mod fixtures;
+mod mail;
 mod provider;
 pub(crate) mod world;
 
+pub use mail::{ScriptedFolder, ScriptedLetter, SentLetter};
 pub use provider::{Provider, Route};
 pub use world::{LogLine, Recorded, RecordedBody, RecordedPart};
 
@@ -68,6 +70,7 @@ pub fn outbound(to: &str, command: Command) -> Outbound {
         reply_to: None,
         command,
         reply_context: None,
+        subscriptions: Vec::new(),
         extras: Vec::new(),
     }
 }

@@ -4,7 +4,8 @@ use patchbay_appgain::{Envelope, Json as _};
 use patchbay_plugin::Failure;
 use patchbay_plugin::hooks::{Parsed, Webhook, parse_settings};
 use patchbay_plugin::messages::{
-    Choice, Conversation, ConversationKind, Custom, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget,
+    Conversation, ConversationKind, Custom, Event, Happening, Identity, Interaction, InteractionKind, Party, Receipt, ReceiptState,
+    ReceiptTarget,
 };
 use serde_json::{Map, Value};
 
@@ -67,7 +68,7 @@ impl<'a> Push<'a> {
         match self.action.as_str() {
             "received" => self.receipt(ReceiptState::Delivered, None).into_iter().collect(),
             // Who opens it has read it.
-            "open" => self.receipt(ReceiptState::Read, None).into_iter().chain([self.opened()]).collect(),
+            "open" => self.receipt(ReceiptState::Read, None).into_iter().chain(self.opened()).collect(),
             "dismiss" => vec![self.engagement("push_dismissed")],
             "conversion" => vec![self.engagement("push_converted")],
             // One phone of many isn't the message, and without our reference it may be one.
@@ -94,14 +95,11 @@ impl<'a> Push<'a> {
         Some(self.event("", Happening::Receipt(receipt)))
     }
 
-    fn opened(&self) -> Event {
-        let choice = Choice {
-            target: self.message(),
-            id: self.value.unwrap_or("open").to_owned(),
-            title: self.envelope.payload.text("campaign_name").unwrap_or_default().to_owned(),
-            answer_ref: None,
-        };
-        self.event(":opened", Happening::Opened(choice))
+    /// None where the event names no message.
+    fn opened(&self) -> Option<Event> {
+        let interaction =
+            Interaction { target: self.message()?, kind: InteractionKind::Opened, action: self.value.map(str::to_owned), url: None };
+        Some(self.event(":opened", Happening::Interacted(interaction)))
     }
 
     /// What is no receipt, with all that names it.

@@ -56,6 +56,12 @@ impl HostBlob for State {
         Ok(self.blobs.get(&blob)?.mime_type.clone())
     }
 
+    fn reference(&mut self, blob: Resource<Blob>) -> wasmtime::Result<String> {
+        self.host_call()?;
+        // One that could not be opened names nothing; reading or writing it says why.
+        Ok(self.blobs.get(&blob)?.id().map(str::to_owned).unwrap_or_default())
+    }
+
     async fn read(&mut self, blob: Resource<Blob>, offset: u32, max: u32) -> wasmtime::Result<Result<Vec<u8>, String>> {
         self.host_call()?;
         let id = match self.blobs.get(&blob)?.id() {

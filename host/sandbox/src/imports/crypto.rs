@@ -6,6 +6,9 @@ use crate::bindings::patchbay::channel::crypto::{HmacAlgorithm, Host, Problem, S
 use crate::services::{self, CryptoProblem, HashAlgorithm};
 use crate::state::State;
 
+/// Random bytes that one call answers at most.
+const RANDOM_MAX: u32 = 1024;
+
 impl Host for State {
     fn digest(&mut self, algorithm: HmacAlgorithm, data: Vec<u8>) -> wasmtime::Result<Vec<u8>> {
         Ok(self.host_call()?.digest(algorithm.into(), &data))
@@ -30,6 +33,11 @@ impl Host for State {
     fn constant_time_equal(&mut self, a: Vec<u8>, b: Vec<u8>) -> wasmtime::Result<bool> {
         self.host_call()?;
         Ok(a.ct_eq(&b).into())
+    }
+
+    fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        let length = length.min(RANDOM_MAX) as usize;
+        Ok(self.host_call()?.random(length))
     }
 }
 

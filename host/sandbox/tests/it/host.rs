@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use patchbay_sandbox::contract::channel::Webhook;
-use patchbay_sandbox::contract::types::{Account, Call};
+use patchbay_sandbox::contract::types::{Account, Call, Failure};
 use patchbay_sandbox::services::{
-    CryptoProblem, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, KvEntry, KvProblem, LogLevel, SignAlgorithm,
+    CryptoProblem, Envelope, Folder, FolderQuery, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse, HttpResponseBody, KvEntry,
+    KvProblem, Letter, LogLevel, Probed, SignAlgorithm, Stretch, Submitted,
 };
 use patchbay_sandbox::{BlobInfo, LoadError, Plugin, Sandbox, SandboxSettings, Services, compile};
 
@@ -19,6 +20,8 @@ pub(crate) struct Notes(Arc<Mutex<Record>>);
 pub(crate) struct Record {
     pub(crate) logs: Vec<(LogLevel, String)>,
     pub(crate) requests: Vec<HttpRequest>,
+    pub(crate) letters: Vec<(String, Envelope, Vec<Stretch>)>,
+    pub(crate) queries: Vec<FolderQuery>,
     pub(crate) appended: Vec<(String, Vec<u8>)>,
     pub(crate) kv_calls: u32,
     pub(crate) blobs: u32,
@@ -84,6 +87,30 @@ impl Services for Notes {
 
     fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem> {
         Err(CryptoProblem::UnknownSecret(secret.to_owned()))
+    }
+
+    fn random(&mut self, length: usize) -> Vec<u8> {
+        vec![4; length]
+    }
+
+    async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure> {
+        self.record().letters.push((target.to_owned(), envelope, letter));
+        Ok(Submitted { response: "250 queued".to_owned(), refused: Vec::new() })
+    }
+
+    async fn mail_fetch(&mut self, _target: &str, query: FolderQuery) -> Result<Folder, Failure> {
+        let content = BlobInfo { id: "letter".to_owned(), mime_type: "message/rfc822".to_owned(), size: 7 };
+        let letter = Letter { uid: 7, received_at_ms: None, size: 7, whole: true, content };
+        self.record().queries.push(query);
+        Ok(Folder { validity: 1, next_uid: 8, letters: vec![letter], more: false })
+    }
+
+    async fn mail_mark_seen(&mut self, _target: &str, _folder: &str, _validity: u32, _uids: Vec<u32>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn mail_probe(&mut self, _target: &str) -> Result<Probed, Failure> {
+        Ok(Probed { greeting: "ready".to_owned(), capabilities: Vec::new() })
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {

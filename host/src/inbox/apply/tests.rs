@@ -63,6 +63,8 @@ fn inbound(id: &str, words: &str) -> Box<Inbound> {
         echo: false,
         content: text(words),
         reply_to: None,
+        related: Vec::new(),
+        automatic: false,
         origin: "user".into(),
         sent_at: None,
         reply_context: None,

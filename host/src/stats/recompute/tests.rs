@@ -253,6 +253,8 @@ fn inbound(conversation: u8, external_id: &str, echo: bool, sent_at: Option<At>)
         echo,
         content: Vec::new(),
         reply_to: None,
+        related: Vec::new(),
+        automatic: false,
         origin: "direct".to_owned(),
         sent_at,
         reply_context: None,

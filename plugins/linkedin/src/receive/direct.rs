@@ -25,6 +25,8 @@ pub(super) fn event(notification: &Value) -> Option<Event> {
         echo: ["organizationalEntity", "owner"].iter().any(|name| notification.text(name) == Some(from)),
         content,
         reply_to: message.text("replyTo").map(str::to_owned),
+        related: Vec::new(),
+        automatic: false,
         origin: "direct".into(),
         sent_at_ms: message.time_ms("createdAt"),
         reply_context: None,

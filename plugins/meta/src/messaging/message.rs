@@ -77,6 +77,8 @@ fn inbound(item: &Item<'_>, message: &Value, mid: &str) -> Option<Inbound> {
         echo: item.own,
         content: content(message),
         reply_to: answered.id("mid"),
+        related: Vec::new(),
+        automatic: false,
         origin: origin(message).to_owned(),
         sent_at_ms: item.at_ms,
         reply_context: None,

@@ -1,9 +1,11 @@
-use crate::bindings::plugin::patchbay::channel::{http, kv, log};
+use crate::bindings::plugin::patchbay::channel::{http, kv, log, mail};
 use crate::blob::Blob;
+use crate::failure::Failure;
 use crate::http::{Body, Content, Part, Payload, Problem, RawResponse, Request};
+use crate::mail::{Folder, Letter};
 
 pub(crate) use crate::bindings::plugin::patchbay::channel::crypto::{
-    constant_time_equal, digest, has as has_secret, hmac, public_key, sign,
+    constant_time_equal, digest, has as has_secret, hmac, public_key, random, sign,
 };
 pub(crate) use crate::bindings::plugin::patchbay::channel::types::Blob as BlobHandle;
 
@@ -65,4 +67,28 @@ fn lower_part(part: &Part) -> http::Part<'_> {
             Content::BlobRef(reference) => http::PartContent::BlobRef(reference.clone()),
         },
     }
+}
+
+pub(crate) fn mail_submit(target: &str, envelope: &mail::Envelope, letter: &[mail::Stretch]) -> Result<mail::Submitted, Failure> {
+    mail::submit(target, envelope, letter)
+}
+
+pub(crate) fn mail_fetch(target: &str, query: &mail::Query) -> Result<Folder, Failure> {
+    let folder = mail::fetch(target, query)?;
+    let letters = folder.letters.into_iter().map(|letter| Letter {
+        uid: letter.uid,
+        received_at_ms: letter.received_at_ms,
+        size: letter.size,
+        whole: letter.whole,
+        content: Blob::from_handle(letter.content),
+    });
+    Ok(Folder { validity: folder.validity, next_uid: folder.next_uid, letters: letters.collect(), more: folder.more })
+}
+
+pub(crate) fn mail_mark_seen(target: &str, folder: &str, validity: u32, uids: &[u32]) -> Result<(), Failure> {
+    mail::mark_seen(target, folder, validity, uids)
+}
+
+pub(crate) fn mail_probe(target: &str) -> Result<mail::Probed, Failure> {
+    mail::probe(target)
 }

@@ -1,11 +1,13 @@
 //! In a native build the gateway is the world of the thread's [`Provider`](crate::testing::Provider).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use ring::{digest as hashing, hmac as keyed, rand, signature};
 
-use crate::bindings::plugin::patchbay::channel::{crypto, kv, log};
+use crate::bindings::plugin::patchbay::channel::{crypto, kv, log, mail};
+use crate::failure::Failure;
 use crate::http::{Problem, RawResponse, Request};
+use crate::mail::Folder;
 use crate::testing::world;
 
 pub(crate) fn log(level: log::Level, message: &str, fields: &[(&str, &str)]) {
@@ -88,20 +90,64 @@ pub(crate) fn constant_time_equal(a: &[u8], b: &[u8]) -> bool {
     a == b
 }
 
+pub(crate) fn random(length: u32) -> Vec<u8> {
+    use rand::SecureRandom as _;
+    let mut bytes = vec![0; length.min(1024) as usize];
+    // The system always has some; a test without any would say so by its zeroes.
+    let _ = rand::SystemRandom::new().fill(&mut bytes);
+    bytes
+}
+
+pub(crate) fn mail_submit(target: &str, envelope: &mail::Envelope, letter: &[mail::Stretch]) -> Result<mail::Submitted, Failure> {
+    world::with(|world| world.submit(target, envelope, letter))
+}
+
+pub(crate) fn mail_fetch(target: &str, query: &mail::Query) -> Result<Folder, Failure> {
+    world::with(|world| world.fetch(target, query))
+}
+
+pub(crate) fn mail_mark_seen(target: &str, folder: &str, validity: u32, uids: &[u32]) -> Result<(), Failure> {
+    world::with(|world| world.mark_seen(target, folder, validity, uids))
+}
+
+pub(crate) fn mail_probe(target: &str) -> Result<mail::Probed, Failure> {
+    world::with(|world| world.probe(target))
+}
+
 fn known(secret: &str) -> Result<Vec<u8>, crypto::Problem> {
     world::with(|world| world.secrets.get(secret).cloned()).ok_or_else(|| crypto::Problem::UnknownSecret(secret.to_owned()))
+}
+
+thread_local! {
+    static BLOBS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// `blob-1`, `blob-2`, … in the order in which a test's thread makes them.
+fn next_reference() -> String {
+    BLOBS.set(BLOBS.get() + 1);
+    format!("blob-{}", BLOBS.get())
+}
+
+/// The next test's blobs are numbered from the beginning.
+pub(crate) fn forget_blobs() {
+    BLOBS.set(0);
 }
 
 /// Bytes in memory.
 #[derive(Debug)]
 pub(crate) struct BlobHandle {
+    reference: String,
     mime_type: String,
     bytes: RefCell<Vec<u8>>,
 }
 
 impl BlobHandle {
     pub(crate) fn new(mime_type: &str) -> Self {
-        Self { mime_type: mime_type.to_owned(), bytes: RefCell::default() }
+        Self { reference: next_reference(), mime_type: mime_type.to_owned(), bytes: RefCell::default() }
+    }
+
+    pub(crate) fn reference(&self) -> String {
+        self.reference.clone()
     }
 
     pub(crate) fn size(&self) -> u32 {

@@ -1,7 +1,9 @@
 use serde_json::Value;
 
 use crate::field::Field;
+use crate::mail::Query;
 
+use super::mail::SentLetter;
 use super::world::{self, Answer, LogLine, Recorded};
 
 /// A scripted provider, and the rest of the world of the test's thread.
@@ -45,6 +47,24 @@ impl Provider {
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
         world::with(|world| world.requests.clone())
+    }
+
+    /// The letters handed to mail servers so far, oldest first.
+    #[must_use]
+    pub fn letters(&self) -> Vec<SentLetter> {
+        world::with(|world| world.letters.clone())
+    }
+
+    /// What folders were asked for so far.
+    #[must_use]
+    pub fn queries(&self) -> Vec<Query> {
+        world::with(|world| world.queries.clone())
+    }
+
+    /// What was marked as seen so far: the folder, its validity, the UIDs.
+    #[must_use]
+    pub fn seen(&self) -> Vec<(String, u32, Vec<u32>)> {
+        world::with(|world| world.seen.clone())
     }
 
     /// The lines logged so far.
@@ -91,7 +111,7 @@ impl Route<'_> {
         self.script(Answer::Broken(reason.to_owned()))
     }
 
-    fn script(self, answer: Answer) -> Self {
+    pub(super) fn script(self, answer: Answer) -> Self {
         world::with(|world| world.script.push_back((self.route.to_owned(), answer)));
         self
     }

@@ -6,10 +6,14 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::Value;
 
 use crate::blob::Blob;
+use crate::failure::Failure;
 use crate::field::{Field, Fields as _};
 use crate::http::{Body, Capture, Content, Payload, Piece, Problem, RawResponse, Request};
 use crate::kv::Entry;
 use crate::log::Level;
+use crate::mail::{Probed, Query, Submitted};
+
+use super::mail::{ScriptedFolder, SentLetter};
 
 thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
@@ -21,6 +25,7 @@ pub(crate) fn with<T>(act: impl FnOnce(&mut World) -> T) -> T {
 
 pub(crate) fn reset() {
     with(|world| *world = World::default());
+    crate::host::forget_blobs();
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +35,10 @@ pub(crate) struct World {
     pub(crate) kv: BTreeMap<String, Entry>,
     pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) log: Vec<LogLine>,
+    pub(crate) letters: Vec<SentLetter>,
+    pub(crate) queries: Vec<Query>,
+    /// The folder, its validity, the UIDs.
+    pub(crate) seen: Vec<(String, u32, Vec<u32>)>,
 }
 
 #[derive(Debug)]
@@ -37,6 +46,11 @@ pub(crate) enum Answer {
     Response { status: u16, headers: Vec<Field>, body: Vec<u8> },
     NotSent(String),
     Broken(String),
+    Submitted(Submitted),
+    Folder(ScriptedFolder),
+    Seen,
+    Probed(Probed),
+    Fails(Failure),
 }
 
 /// A line of the log.
@@ -145,6 +159,7 @@ impl World {
             }
             Some((_, Answer::NotSent(reason))) => Err(Problem::NotSent(reason)),
             Some((_, Answer::Broken(reason))) => Err(Problem::Broken(reason)),
+            Some((_, other)) => panic!("{route} can't be answered with {other:?}"),
             None => panic!("not scripted: {route} ({:?}); scripted are {:?}", self.requests.last(), self.script),
         }
     }

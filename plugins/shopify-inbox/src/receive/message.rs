@@ -45,6 +45,8 @@ fn inbound(delivery: &Delivery, message: &Value, external_id: String) -> Result<
         echo: author.staff,
         content: content::of(message),
         reply_to: message.id("reply_to"),
+        related: Vec::new(),
+        automatic: false,
         origin: "direct".into(),
         sent_at_ms: message.text("created_at").and_then(time::parse),
         reply_context: None,

@@ -107,6 +107,8 @@ fn inbound(bot: &Bot, message: &Value, kind: &str) -> Option<Inbound> {
         echo: own,
         content: content::of(message),
         reply_to: reply_to(message),
+        related: Vec::new(),
+        automatic: false,
         origin: origin(message, kind).to_owned(),
         sent_at_ms: time_ms(message.whole("date")),
         reply_context: None,

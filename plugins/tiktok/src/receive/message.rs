@@ -43,6 +43,8 @@ pub(super) fn received(item: &Item<'_>) -> Vec<Event> {
         echo: item.own,
         content: contents,
         reply_to: content.get("referenced_message_info").and_then(|info| info.id("referenced_message_id")),
+        related: Vec::new(),
+        automatic: false,
         origin: "direct".to_owned(),
         sent_at_ms: item.at_ms.map(clock::milliseconds),
         reply_context: context,

@@ -119,6 +119,8 @@ impl About<'_> {
             echo: self.echo,
             content: vec![content],
             reply_to,
+            related: Vec::new(),
+            automatic: false,
             origin: origin.to_owned(),
             sent_at_ms: self.at_ms,
             // Typing and marking as read have to name the last message that came in.

@@ -38,6 +38,8 @@ pub(super) fn received(place: &Place, envelope: &Envelope) -> Option<Event> {
         echo,
         content: content::of(payload),
         reply_to: answered(payload),
+        related: Vec::new(),
+        automatic: false,
         origin: if payload.flag("isForwarded") { "forwarded" } else { "direct" }.to_owned(),
         sent_at_ms: payload.time_ms("timestamp").or(envelope.at_ms),
         reply_context: None,
