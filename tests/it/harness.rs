@@ -2,22 +2,28 @@
 //! provider's stand-in.
 
 mod browser;
+mod certificates;
 mod channel;
 pub(crate) mod database;
+mod dovecot;
 mod events;
 mod gateway;
 pub(crate) mod meta;
 mod nats;
 mod nodes;
 mod receiver;
+mod smtp_server;
 
 pub(crate) use browser::{Browser, Shown};
+pub(crate) use certificates::Certificates;
 pub(crate) use channel::channel_type;
 pub(crate) use database::Database;
+pub(crate) use dovecot::{Dovecot, MAIL_PASSWORD};
 pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
 pub(crate) use nats::NatsServer;
 pub(crate) use nodes::Nodes;
 pub(crate) use receiver::{Received, Receiver, Reply};
+pub(crate) use smtp_server::SmtpServer;
 
 use std::{future::Future, time::Duration};
 

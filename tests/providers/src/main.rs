@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::{
-    Appgain, LinkedIn, Meta, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, meta, shopify, telegram, tiktok,
-    victorylink,
+    Appgain, LinkedIn, Mail, Meta, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, mail, meta, shopify, telegram,
+    tiktok, victorylink,
 };
 
 /// Stand-ins of the messaging providers.
@@ -35,6 +35,15 @@ struct Arguments {
     /// Serve VictoryLink's SMS gateway there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9107")]
     victorylink: SocketAddr,
+    /// Serve the strings of the mail server there, and the logins that hand out tokens for it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9111")]
+    mail: SocketAddr,
+    /// Take letters by SMTP there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9108")]
+    mail_smtp: SocketAddr,
+    /// Let mailboxes be read by IMAP there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9110")]
+    mail_imap: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -109,5 +118,18 @@ async fn main() -> std::io::Result<()> {
     let _shopify = serve!(arguments, shopify, Shopify, shopify, "/admin/api/<version>/graphql.json");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
+    let _mail = Mail::start_with(mail::Options {
+        address: arguments.mail,
+        smtp: arguments.mail_smtp,
+        imap: arguments.mail_imap,
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: arguments.record.into(),
+        ..mail::Options::default()
+    })
+    .await
+    .inspect(|mail| {
+        announce("Mail", &mail.url(), "/_standin/say", mail::HOSTS);
+        println!("  letters          smtp {}, imap {}", mail.smtp(), mail.imap());
+    })?;
     tokio::signal::ctrl_c().await
 }

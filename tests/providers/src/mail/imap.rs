@@ -276,7 +276,7 @@ impl Session {
 
     fn act(&mut self, body: CommandBody<'static>) -> Outcome {
         let knobs = self.server.knobs();
-        let outcome = match body {
+        match body {
             CommandBody::Capability => {
                 if let Some(Code::Capability(offered)) = capabilities(&knobs, self.user.is_some()) {
                     self.protocol.enqueue_data(Data::Capability(offered));
@@ -314,8 +314,7 @@ impl Session {
             CommandBody::Fetch { sequence_set, macro_or_item_names, uid, .. } => self.fetch(&sequence_set, macro_or_item_names, uid),
             CommandBody::Store { sequence_set, kind, response, flags, uid, .. } => self.store(&sequence_set, kind, response, &flags, uid),
             _ => bad("Unknown command"),
-        };
-        outcome
+        }
     }
 
     fn select(&mut self, mailbox: &Mailbox<'_>, read_only: bool) -> Outcome {

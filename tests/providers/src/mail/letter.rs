@@ -94,7 +94,7 @@ pub(crate) fn say(server: &Arc<Server>, say: &Say) -> String {
         headers.push(("References".to_owned(), references.join("\r\n ")));
     }
     headers.extend(say.headers.iter().cloned());
-    let letter = whole(&headers, body(say));
+    let letter = whole(&headers, &body(say));
     server.put(&to, "INBOX", letter.into());
     id
 }
@@ -173,7 +173,7 @@ fn report(server: &Arc<Server>, sent: &Sent, report: &Report) {
          --{boundary}--\r\n",
         report.words, report.part
     );
-    server.put(&sent.sender, "INBOX", format!("Return-Path: <>\r\n{}", whole(&headers, body)).into());
+    server.put(&sent.sender, "INBOX", format!("Return-Path: <>\r\n{}", whole(&headers, &body)).into());
 }
 
 fn absence(server: &Arc<Server>, sent: &Sent, recipient: &str) {
@@ -197,10 +197,10 @@ fn id(server: &Arc<Server>, from: &str) -> String {
     format!("standin.{}.{}@{domain}", clock::now_ms(), server.desk.next_number())
 }
 
-fn whole(headers: &[(String, String)], body: String) -> String {
+fn whole(headers: &[(String, String)], body: &str) -> String {
     let mut letter: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     letter.push_str(&format!("Date: {}\r\nMIME-Version: 1.0\r\n", clock::rfc2822(clock::now_ms())));
-    letter + &body
+    letter + body
 }
 
 /// From its Content-Type on.
