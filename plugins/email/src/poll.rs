@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::letter;
 use crate::receive::{self, Meaning, Place};
 
-/// The manifest's `[mail.imap]`.
-const TARGET: &str = "imap";
+/// The manifest's `[mail.in]`.
+const TARGET: &str = "in";
 /// Letters that one request brings.
 const LETTERS_MAX: u32 = 12;
 /// Requests of one call: the gateway allows 16.
