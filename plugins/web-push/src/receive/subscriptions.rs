@@ -91,7 +91,8 @@ impl Making {
         extras.extend(replaces.map(|old| Field::new("replaces", old)));
         let mut event =
             Event::new(key(webhook, &id), Happening::Subscription(Subscription { id: id.clone(), active: true, extras, ..subscription }));
-        event.actor = Some(Party { identities: self.identities(&id, replaces)?, name: None });
+        let identities = self.identities(&id, replaces)?;
+        event.actor = Some(Party { identities, name: None }).filter(|actor| !actor.identities.is_empty());
         Ok((id, event))
     }
 
@@ -114,15 +115,14 @@ impl Making {
         Ok(Subscription { id: String::new(), endpoint: endpoint.clone(), keys, active: true, extras: Vec::new() })
     }
 
-    /// Who uses it; of a device whose user nobody knows the subscription itself.
+    /// Who uses it; of a device whose user nobody knows the subscription itself. Whoever had the one that it replaces keeps it.
     fn identities(&self, id: &str, replaces: Option<&str>) -> Result<Vec<Identity>, Failure> {
-        let Some(contact) = &self.contact else { return Ok(anonymous(id, replaces)) };
-        let known = contact.identities()?;
-        if known.is_empty() {
-            return Ok(anonymous(id, replaces));
+        let known = self.contact.as_ref().map_or_else(|| Ok(Vec::new()), Contact::identities)?;
+        if let Some(contact) = self.contact.as_ref().filter(|_| !known.is_empty()) {
+            contact.prove()?;
+            return Ok(known);
         }
-        contact.prove()?;
-        Ok(known)
+        Ok(if replaces.is_some() { known } else { vec![Identity::new("web_push", id)] })
     }
 
     fn meta(&self) -> Vec<Field> {
@@ -174,10 +174,6 @@ impl Contact {
     }
 }
 
-fn anonymous(id: &str, replaces: Option<&str>) -> Vec<Identity> {
-    std::iter::once(id).chain(replaces).map(|id| Identity::new("web_push", id)).collect()
-}
-
 fn gone(webhook: &Webhook, address: &str, reason: &str) -> Event {
     let id = endpoint::id(address);
     let dedupe_key = key(webhook, &id);
@@ -186,7 +182,7 @@ fn gone(webhook: &Webhook, address: &str, reason: &str) -> Event {
     Event::new(dedupe_key, Happening::Subscription(ended))
 }
 
-/// A visit is another fact than the one before, which the body's `at` tells, a time that nobody reads; the same body again is the same fact.
+/// A visit is another fact than the one before: the body's `at` tells, a time that nobody reads. The same body again is the same fact.
 fn key(webhook: &Webhook, id: &str) -> String {
     let body = hex::encode(digest(HmacAlgorithm::Sha256, &webhook.body));
     format!("subscription:{id}:{}:{}", webhook.method.to_ascii_lowercase(), body.chars().take(32).collect::<String>())
