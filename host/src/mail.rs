@@ -215,13 +215,13 @@ impl Mail {
                 let mut session = smtp::Session::open(errand.egress, &server, errand.deadline).await?;
                 session.noop().await?;
                 let probed = Probed { greeting: session.greeting.clone(), capabilities: session.capabilities() };
-                self.keep_smtp(key, Kept { session, fingerprint: server.fingerprint, permit });
+                self.keep_smtp(key, Kept { session, fingerprint: server.fingerprint, _permit: permit });
                 Ok(probed)
             }
             MailProtocol::Imap => {
                 let session = imap::Session::open(errand.egress, &server, errand.deadline).await?;
                 let probed = Probed { greeting: session.greeting.clone(), capabilities: session.capabilities() };
-                self.keep_imap(key, Kept { session, fingerprint: server.fingerprint, permit });
+                self.keep_imap(key, Kept { session, fingerprint: server.fingerprint, _permit: permit });
                 Ok(probed)
             }
         }
@@ -244,7 +244,7 @@ impl Mail {
         }
         let permit = self.place(deadline).await?;
         let session = smtp::Session::open(egress, server, deadline).await?;
-        Ok(Kept { session, fingerprint: server.fingerprint, permit })
+        Ok(Kept { session, fingerprint: server.fingerprint, _permit: permit })
     }
 
     async fn imap_session(
@@ -263,7 +263,7 @@ impl Mail {
         }
         let permit = self.place(deadline).await?;
         let session = imap::Session::open(egress, server, deadline).await?;
-        Ok(Kept { session, fingerprint: server.fingerprint, permit })
+        Ok(Kept { session, fingerprint: server.fingerprint, _permit: permit })
     }
 
     /// A place for one more connection. Where there is none, one that is idle gives way.

@@ -19,7 +19,7 @@ pub(super) struct Kept<Session> {
     /// Of the server that it leads to, and of who logged in.
     pub(super) fingerprint: [u8; 32],
     /// Its place among the connections of the node.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) _permit: OwnedSemaphorePermit,
 }
 
 struct Idle<Session> {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn kept(session: u8, print: u8, places: &Arc<Semaphore>) -> Kept<u8> {
-        Kept { session, fingerprint: [print; 32], permit: Arc::clone(places).try_acquire_owned().unwrap() }
+        Kept { session, fingerprint: [print; 32], _permit: Arc::clone(places).try_acquire_owned().unwrap() }
     }
 
     fn key(account: &str) -> Key {

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server may close an IDLE of half an hour, and many middle boxes close one of less.
 const RENEW: Duration = Duration::from_secs(9 * 60);
 /// How often the account is looked at: one that changed is not waited for with what it had before.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 /// Letters seldom come alone.
 const SETTLE: Duration = Duration::from_millis(300);
 /// A poll that another node does ends no watch of this one: it ends by itself when the poll is overdue.

@@ -186,7 +186,9 @@ impl CallServices {
     /// Notes blobs that the gateway makes for the call.
     fn made(&self) -> impl Fn(&str) + Send + Sync + use<> {
         let call_blobs = self.call_blobs.clone();
-        move |id| call_blobs.with(|scratch| drop(scratch.made.insert(id.to_owned())))
+        move |id| {
+            call_blobs.with(|scratch| scratch.made.insert(id.to_owned()));
+        }
     }
 
     /// What the account's mail servers are asked with.

@@ -10,9 +10,9 @@ pub(super) struct Mailbox {
     pub(super) validity: u32,
     pub(super) offers: &'static str,
     /// It says no more than that it has letters.
-    tells_next_uid: bool,
+    pub(super) tells_next_uid: bool,
     /// What answers commands that begin so, behind the tag; `#` is the tag. An empty answer closes the connection.
-    answers: &'static [(&'static str, &'static str)],
+    pub(super) answers: &'static [(&'static str, &'static str)],
 }
 
 impl Mailbox {
@@ -214,7 +214,7 @@ async fn what_broke_in_the_middle_comes_the_next_time() {
         let answers: &'static [(&str, &str)] = Box::leak(Box::new([("UID FETCH 2 (UID BODY", answer)]));
         // What was sent of a letter that stays unfinished: the connection is closed by what the client says next.
         let server = Mailbox::of(&[(1, HI), (2, "Subject: b\n\nb")]).answering(answers).serve().await;
-        let world = World { patience: Duration::from_millis(700), ..World::of(&server, json!({})) };
+        let world = World { patience: Duration::from_millis(1500), ..World::of(&server, json!({})) };
         let folder = world.fetch(Some(0)).await.unwrap();
         assert_eq!((folder.letters.len(), folder.more), (1, true), "{answer}");
         assert_eq!(world.text(&folder.letters[0]).await, wire(HI));
@@ -226,13 +226,14 @@ async fn what_broke_in_the_middle_comes_the_next_time() {
 
 #[tokio::test]
 async fn a_search_that_is_refused_found_not_nothing() {
-    for (answers, expected) in [
-        (&[("UID SEARCH", "# NO [LIMIT] slow down")] as &'static [(&str, &str)], FailureClass::Limited),
+    let cases: [(&'static [(&'static str, &'static str)], FailureClass); 5] = [
+        (&[("UID SEARCH", "# NO [LIMIT] slow down")], FailureClass::Limited),
         (&[("UID SEARCH", "")], FailureClass::Unavailable),
         (&[("UID FETCH", "# BAD what?")], FailureClass::Rejected),
         (&[("EXAMINE", "# NO no such folder")], FailureClass::Rejected),
         (&[("EXAMINE", "* 1 EXISTS\n# OK in")], FailureClass::Rejected),
-    ] {
+    ];
+    for (answers, expected) in cases {
         let server = Mailbox::of(&[(1, HI)]).answering(answers).serve().await;
         assert_eq!(class(World::of(&server, json!({})).fetch(Some(0)).await).0, expected, "{answers:?}");
     }
@@ -270,7 +271,7 @@ async fn starttls_encrypts_before_the_login_and_never_falls_back() {
     assert_eq!(world.fetch(Some(0)).await.unwrap().letters.len(), 1);
     assert_eq!(
         server.heard()[..4],
-        ["P1 CAPABILITY", "P2 STARTTLS", "P3 CAPABILITY", &format!("P4 LOGIN \"me@example.org\" \"{PASSWORD}\"")]
+        ["P1 CAPABILITY", "P2 STARTTLS", "P3 CAPABILITY", format!("P4 LOGIN \"me@example.org\" \"{PASSWORD}\"").as_str()]
     );
     let without = Mailbox::of(&[]).serve().await;
     assert_eq!(

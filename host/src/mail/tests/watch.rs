@@ -82,7 +82,7 @@ impl Desk {
 }
 
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..200 {
+    for _ in 0..400 {
         if is_so().await {
             return;
         }
