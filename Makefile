@@ -6,7 +6,7 @@
 .PHONY: run demo test lint plugins bench install
 
 CHANNEL_PLUGINS := $(addprefix plugins/,telegram whatsapp-cloud messenger instagram \
-	whatsapp-lite sms shrinkit-push tiktok linkedin shopify-inbox)
+	whatsapp-lite sms shrinkit-push tiktok linkedin shopify-inbox email web-push)
 PATCHBAY := target/release/patchbay
 
 run: install $(PATCHBAY) plugins

@@ -1,6 +1,6 @@
 //! From a configuration to a running gateway: the only room that builds the real things.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{Router, middleware};
@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::{
     app::App,
     blobs::{BlobError, Blobs, S3Settings},
+    browser,
     clock::{Clock, SystemClock},
     config::Config,
     domain::{key::Scope, node::Role},
@@ -18,6 +19,7 @@ use crate::{
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
     logbook::Logbook,
+    mail::{self, Mail, MailSettings},
     media::{self, Links},
     memory::Memory,
     metrics::Metrics,
@@ -143,28 +145,37 @@ impl Gateway {
             config.logs.level,
             metrics.log_entries_lost.clone(),
         ));
+        let keyring = Arc::new(open_keyring(&config, &db).await?);
+        let blobs = open_blobs(&config).context("blobs")?;
         let inbox = Inbox::start(
             db.clone(),
             Arc::clone(&clock) as Arc<_>,
             Arc::clone(&ids),
+            Arc::clone(&keyring),
             Arc::clone(&plugins),
             wake.clone(),
             Arc::clone(&logbook),
             Arc::clone(&metrics),
+            blobs.clone(),
         );
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
             live: config.sandbox.hot_instances,
             ..SandboxSettings::default()
         })?;
-        let keyring = open_keyring(&config, &db).await?;
         let app = Arc::new(App {
             links: Links::new(&keyring, &public_url, Duration::from_secs(config.media.url_ttl_s))?,
             keyring,
             egress: open_egress(&config)?,
+            mail: Mail::new(MailSettings {
+                max_connections: config.mail.max_connections,
+                max_watchers: config.mail.max_watchers,
+                idle: Duration::from_secs(config.mail.idle_s),
+            }),
             nats: Nats::new(config.nats.clone()),
-            blobs: open_blobs(&config).context("blobs")?,
+            blobs,
             plugins,
+            browser_calls: browser::Calls::new(config.http.browser_calls_per_min),
             config,
             node,
             public_url,
@@ -203,6 +214,7 @@ impl Gateway {
         app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
+        app.tasks.spawn(mail::run(Arc::clone(&app)));
         if app.db.is_postgres() {
             app.tasks.spawn(plugins::follow(Arc::clone(&app)));
         }
@@ -214,13 +226,15 @@ impl Gateway {
         }
         let tasks = app.tasks.clone();
         let drain = Duration::from_millis(app.config.http.drain_ms);
-        let serving = axum::serve(self.listener, router(&app)).with_graceful_shutdown(async move {
-            stop.await;
-            tracing::info!("shutting down");
-            tasks.drain();
-            tokio::time::sleep(drain).await;
-            tasks.stop();
-        });
+        let serving = axum::serve(self.listener, router(&app).into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(
+            async move {
+                stop.await;
+                tracing::info!("shutting down");
+                tasks.drain();
+                tokio::time::sleep(drain).await;
+                tasks.stop();
+            },
+        );
         let ended = async {
             serving.await?;
             app.tasks.join().await;
@@ -250,8 +264,11 @@ impl Gateway {
 }
 
 fn router(app: &Arc<App>) -> Router {
-    let doors =
-        if app.node.has(Role::Web) { webhooks::router().merge(oauth::router()).merge(rest::router(app)) } else { rest::status_router() };
+    let doors = if app.node.has(Role::Web) {
+        webhooks::router().merge(browser::router(app)).merge(oauth::router()).merge(rest::router(app))
+    } else {
+        rest::status_router()
+    };
     doors.layer(middleware::from_fn_with_state((), rest::answer_panics)).with_state(Arc::clone(app))
 }
 

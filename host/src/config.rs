@@ -31,6 +31,7 @@ pub struct Config {
     pub outbox: Outbox,
     pub webhooks: Webhooks,
     pub media: Media,
+    pub mail: Mail,
     pub blobs: Blobs,
     pub retention: Retention,
     pub endpoints: Endpoints,
@@ -55,6 +56,8 @@ pub struct Http {
     pub public_url: String,
     pub max_body_kb: usize,
     pub drain_ms: u64,
+    pub client_ip_header: String,
+    pub browser_calls_per_min: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -130,6 +133,14 @@ pub struct Media {
     pub retry_s: Vec<u64>,
     pub give_up_s: u64,
     pub unused_days: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    pub max_connections: usize,
+    pub max_watchers: usize,
+    pub idle_s: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -296,6 +307,9 @@ impl Config {
                     .push(format!("http.public_url: “{}” is no http(s) URL, like https://gateway.example.com", self.http.public_url)),
             }
         }
+        if !self.http.client_ip_header.is_empty() && HeaderName::try_from(&self.http.client_ip_header).is_err() {
+            problems.push(format!("http.client_ip_header: “{}” is no header, like x-forwarded-for", self.http.client_ip_header));
+        }
         if !self.database.url.is_empty() && !self.database.url.starts_with("postgres://") && !self.database.url.starts_with("postgresql://")
         {
             problems.push("database.url: write postgres://user:password@host/database, or leave it empty for SQLite".to_owned());
@@ -305,13 +319,18 @@ impl Config {
         }
         for (host, base) in &self.egress.redirect {
             if Url::parse(base).is_err() {
-                problems.push(format!("egress.redirect.\"{host}\": “{base}” is no URL, like http://127.0.0.1:9101"));
+                problems.push(format!(
+                    "egress.redirect.\"{host}\": “{base}” is no URL, like http://127.0.0.1:9101, or of mail tcp://127.0.0.1:2525"
+                ));
             }
         }
         for net in &self.egress.allow {
             if net.parse::<ipnet::IpNet>().is_err() {
                 problems.push(format!("egress.allow: “{net}” is no network, like 10.1.0.0/16 or 127.0.0.1/32"));
             }
+        }
+        if self.mail.max_watchers >= self.mail.max_connections && self.mail.max_connections > 0 {
+            problems.push("mail.max_watchers: each has a connection, so it must be less than mail.max_connections".to_owned());
         }
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());
@@ -330,6 +349,7 @@ impl Config {
             ("outbox.breaker_s", self.outbox.breaker_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
+            ("mail.max_connections", self.mail.max_connections == 0),
             ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {

@@ -17,6 +17,7 @@ pub mod people;
 pub mod provider_app;
 pub mod sending;
 pub mod stats;
+pub mod subscription;
 pub mod webhook;
 
 /// Gives a closed set of words its text, both ways: the database, the JSON and the URL use the same.

@@ -25,13 +25,13 @@ use patchbay_sandbox::{
 
 use crate::{
     app::App,
+    browser,
     domain::{
         account::Account,
-        event::Fact,
-        failure::FailureClass,
+        failure::{Failure, FailureClass},
         webhook::{Fields, Request, Webhook, WebhookState},
     },
-    plugins::{Version, convert},
+    plugins::{self, Told, Version, convert},
     secrets::Secret,
     store::{StoreError, webhooks::Disposition},
 };
@@ -62,28 +62,74 @@ pub enum ReceiveError {
 /// # Errors
 /// The webhook is stored before every error but [`ReceiveError::Store`].
 pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BTreeMap<String, Secret>) -> Result<Reply, ReceiveError> {
-    let (disposition, facts, answer) = if account.is_active {
+    let (disposition, told, answer) = if account.is_active {
         match parse(app, account, &webhook, secrets).await {
-            Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(reply)),
-            Err(Unparsed { cause, disposition }) => {
+            Ok(Parsed { told, reply, disposition }) => (disposition, told, Ok(reply)),
+            Err(Unparsed { cause, disposition, .. }) => {
                 let reason = disposition.reason.clone().unwrap_or_default();
                 tracing::warn!(account.id = %account.id, %reason, "a webhook was kept for later");
                 let answer = match cause {
                     Cause::Unreadable => Ok(Reply::default()),
                     Cause::Faulted | Cause::NotRun => Err(ReceiveError::Plugin(reason)),
                 };
-                (disposition, Vec::new(), answer)
+                (disposition, Told::default(), answer)
             }
         }
     } else {
-        (held(), Vec::new(), Ok(Reply::default()))
+        (held(), Told::default(), Ok(Reply::default()))
     };
-    app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
+    app.inbox
+        .commit(Ingest::webhook(account, webhook, disposition, told.facts).with_files(told.files))
+        .await
+        .map_err(ReceiveError::Store)?;
+    answer
+}
+
+/// What became of a browser's call.
+#[derive(Debug)]
+pub enum Called {
+    Answered(Reply),
+    /// The account is inactive.
+    Held,
+    /// The plugin read it, and won't have it.
+    Refused(Failure),
+}
+
+/// Takes a call of a browser in; `secrets` are the account's.
+///
+/// Unlike a provider, a browser is told what the plugin has against it, and then the call isn't kept: nobody vouches for it, and
+/// whoever likes could fill the store with such ones.
+///
+/// # Errors
+/// The call is stored before every error but [`ReceiveError::Store`].
+pub async fn receive_call(
+    app: &App,
+    account: &Account,
+    webhook: Webhook,
+    secrets: BTreeMap<String, Secret>,
+) -> Result<Called, ReceiveError> {
+    let (disposition, told, answer) = if account.is_active {
+        match parse(app, account, &webhook, secrets).await {
+            Ok(Parsed { told, reply, disposition }) => (disposition, told, Ok(Called::Answered(reply))),
+            Err(Unparsed { cause: Cause::Unreadable, failure: Some(failure), .. }) => return Ok(Called::Refused(failure)),
+            Err(Unparsed { disposition, .. }) => {
+                let reason = disposition.reason.clone().unwrap_or_default();
+                tracing::warn!(account.id = %account.id, %reason, "a browser's call was kept for later");
+                (disposition, Told::default(), Err(ReceiveError::Plugin(reason)))
+            }
+        }
+    } else {
+        (held(), Told::default(), Ok(Called::Held))
+    };
+    app.inbox
+        .commit(Ingest::webhook(account, webhook, disposition, told.facts).with_files(told.files))
+        .await
+        .map_err(ReceiveError::Store)?;
     answer
 }
 
 struct Parsed {
-    facts: Vec<Fact>,
+    told: Told,
     reply: Reply,
     disposition: Disposition,
 }
@@ -101,12 +147,18 @@ enum Cause {
 
 struct Unparsed {
     cause: Cause,
+    /// What the plugin answered, where it did.
+    failure: Option<Failure>,
     disposition: Disposition,
 }
 
 impl Unparsed {
     fn because(cause: Cause, reason: String, plugin_digest: Option<String>) -> Unparsed {
-        Unparsed { cause, disposition: Disposition { state: WebhookState::Failed, reason: Some(reason), plugin_digest, events: 0 } }
+        Unparsed {
+            cause,
+            failure: None,
+            disposition: Disposition { state: WebhookState::Failed, reason: Some(reason), plugin_digest, events: 0 },
+        }
     }
 }
 
@@ -117,7 +169,8 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
     };
     let digest = Some(version.digest.clone());
     let asked = webhook_out(account, &version, &webhook.request, webhook.verified_by.clone());
-    let answer = match version.parse(app, account, secrets, asked).await {
+    let (answer, blobs) = version.parse(app, account, secrets, asked).await;
+    let answer = match answer {
         Ok(answer) => answer,
         // The version has nothing to do with it.
         Err(fault @ Fault::Busy(_)) => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
@@ -128,11 +181,20 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
             let events = match apps::events_of(app, account, &version, parsed.events).await {
                 Ok(events) => events,
                 // Nobody knows whose they are until the database answers.
-                Err(error) => return Err(Unparsed::because(Cause::NotRun, error.to_string(), None)),
+                Err(error) => {
+                    blobs.drop_all(&app.blobs).await;
+                    return Err(Unparsed::because(Cause::NotRun, error.to_string(), None));
+                }
             };
-            let facts: Vec<Fact> = events.into_iter().map(convert::fact_in).collect();
-            let disposition = processed(facts.len(), digest);
-            Ok(Parsed { facts, reply: parsed.reply.map(reply_in).unwrap_or_default(), disposition })
+            let told = match plugins::told(app, account, &blobs, events).await {
+                Ok(told) => told,
+                Err(failure) => {
+                    let cause = if failure.class == FailureClass::Fault { Cause::Faulted } else { Cause::NotRun };
+                    return Err(Unparsed::because(cause, failure.message, digest));
+                }
+            };
+            let disposition = processed(told.facts.len(), digest);
+            Ok(Parsed { told, reply: parsed.reply.map(reply_in).unwrap_or_default(), disposition })
         }
         Err(failure) => Err(unread(failure, digest)),
     }
@@ -154,14 +216,15 @@ fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
         FailureClass::Limited | FailureClass::Unavailable | FailureClass::Uncertain | FailureClass::Fault => Cause::Faulted,
         _ => Cause::Unreadable,
     };
-    Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest)
+    let unparsed = Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest);
+    Unparsed { failure: Some(failure), ..unparsed }
 }
 
 fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
     wit::Webhook {
         account: Some(version.account_out(account)),
         method: request.method.clone(),
-        path: request.path.clone(),
+        path: browser::call_of(&account.id, &request.path).unwrap_or(&request.path).to_owned(),
         query: convert::list_out(&request.query),
         headers: convert::list_out(&request.headers),
         body: request.body.clone(),

@@ -1,14 +1,16 @@
 //! What a plugin says of itself: who it is, which settings and secrets it needs, where it may go, what it can carry.
 //!
-//! An author writes `plugin.toml`, a JSON Schema of the settings and an icon; the three travel inside the component as
+//! An author writes `plugin.toml`, a JSON Schema of the settings, an icon and files for browsers; they travel inside the component as
 //! one custom section, so that one file is the plugin and one digest covers it all. Reading it runs no code.
 //!
 //! Touches: the folder that [`Manifest::from_folder`] is given. Start at [`Manifest`], then `check.rs`, which says what
 //! a manifest may hold.
 
+mod browser;
 mod capabilities;
 mod check;
 mod component;
+mod mail;
 mod oauth;
 mod pattern;
 mod settings;
@@ -21,8 +23,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use browser::{BrowserFile, BrowserSpec, Piece, Slot};
 pub use capabilities::{Capabilities, ContentLimits, Limits, Rates};
 pub use component::{SECTION, embed};
+pub use mail::{MailAuth, MailProtocol, MailSecurity, MailTarget};
 pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, TokenBody, When};
 pub use pattern::{Pattern, Placeholder, PlaceholderSource};
 pub use settings::FieldProblem;
@@ -64,8 +68,14 @@ pub struct Manifest {
     /// Where the plugin may go. A request names one of these.
     #[serde(default)]
     pub egress: BTreeMap<String, Target>,
+    /// The account's mail servers that the plugin may use. A call names one of these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mail: BTreeMap<String, MailTarget>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSpec>,
+    /// What pages in browsers may ask of an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<BrowserSpec>,
     /// How accounts are authorised; the first that fits an account's settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub oauth: Vec<OauthRecipe>,
@@ -91,6 +101,9 @@ pub struct SecretSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     pub from: SecretSource,
+    /// What it is: of use for `generated` and `typed`.
+    #[serde(default, skip_serializing_if = "SecretKind::is_text")]
+    pub kind: SecretKind,
     /// The account can't connect without it. Of use for `typed`.
     #[serde(default)]
     pub required: bool,
@@ -143,6 +156,24 @@ impl SecretSpec {
     }
 }
 
+/// What a secret is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretKind {
+    #[default]
+    Text,
+    /// A private key of P-256, for `crypto.sign` and `crypto.public-key`. Typed in as PEM (PKCS#8 or SEC 1), or as the base64url of
+    /// its 32 bytes.
+    Es256,
+}
+
+impl SecretKind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_text(&self) -> bool {
+        *self == SecretKind::Text
+    }
+}
+
 /// Where a secret's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -172,6 +203,9 @@ pub struct Polling {
     pub equals: Option<serde_json::Value>,
     /// Milliseconds from the end of one poll to the next, 100 to 3,600,000.
     pub interval_ms: u32,
+    /// A setting with the seconds, in place of `interval_ms` where it is set. The schema bounds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_setting: Option<String>,
 }
 
 impl Polling {
@@ -254,6 +288,11 @@ impl Manifest {
             && let Some(path) = file_named(manifest.icon.as_deref(), "icon", &mut problems)
         {
             manifest.icon = Some(read(&folder.join(path))?);
+        }
+        for (name, file) in manifest.browser.iter_mut().flat_map(|browser| &mut browser.files) {
+            if let Some(path) = file_named(Some(&file.file), &format!("browser.files.{name}.file"), &mut problems) {
+                file.file = read(&folder.join(path))?;
+            }
         }
         if !problems.is_empty() {
             return Err(ManifestError::Invalid(problems));

@@ -19,6 +19,7 @@ mod pairing;
 mod people;
 mod plugins;
 mod status;
+mod subscriptions;
 mod webhook_deliveries;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(messages::router())
         .merge(dead_letters::router())
         .merge(people::router())
+        .merge(subscriptions::router())
         .merge(events::router())
         .merge(event_types::router())
         .merge(endpoints::router())
@@ -93,7 +95,7 @@ async fn wrong_method(request: Request) -> ApiError {
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, media, events, event_types, endpoints.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

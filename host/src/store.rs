@@ -33,6 +33,8 @@ pub mod routes;
 pub mod secrets;
 pub mod sending;
 pub mod stats;
+pub mod subscriptions;
+pub mod threads;
 pub mod webhooks;
 
 pub use db::{Db, Record, Row, Run, Statement, Tx, sql};

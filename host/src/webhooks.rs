@@ -281,7 +281,7 @@ fn webhook_spec(app: &App, account: &Account) -> Result<WebhookSpec, ApiError> {
         .ok_or_else(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no_webhooks", format!("{} takes no webhooks.", account.channel_type)))
 }
 
-async fn bounded(body: Body, headers: &HeaderMap, most: usize) -> Result<Bytes, ApiError> {
+pub(crate) async fn bounded(body: Body, headers: &HeaderMap, most: usize) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::too_large(format!("The body is larger than {} KiB, the channel's bound.", most / 1024));
     let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
     if told.is_some_and(|length| length > most) {
@@ -306,17 +306,17 @@ fn refuse(app: &App, account: &Account, recipe: &Verify, refusal: Refusal) -> Ap
     }
 }
 
-fn later(error: &store::StoreError) -> ApiError {
+pub(crate) fn later(error: &store::StoreError) -> ApiError {
     tracing::error!(%error, "a webhook could not be stored");
     retry_after(ApiError::unavailable("database", "The webhook could not be stored.").hint("Deliver it again."))
 }
 
-fn retry_after(mut error: ApiError) -> ApiError {
+pub(crate) fn retry_after(mut error: ApiError) -> ApiError {
     error.headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
     error
 }
 
-fn query_fields(uri: &Uri) -> Fields {
+pub(crate) fn query_fields(uri: &Uri) -> Fields {
     url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }
 

@@ -28,5 +28,6 @@ mod stream;
 mod survival;
 mod tiktok;
 mod traces;
+mod web_push;
 mod whatsapp;
 mod whatsapp_lite;

@@ -19,9 +19,9 @@ use crate::{
         failure::{Failure, FailureClass},
     },
     error::ApiError,
-    manifest::{Manifest, SecretSource},
+    manifest::{Manifest, SecretKind, SecretSource, SecretSpec},
     outbox,
-    plugins::Version,
+    plugins::{Version, es256},
     secrets::{Secret, generate},
     store::{self, Tx, people::Owner},
 };
@@ -188,6 +188,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         for name in &split.removed {
             store::secrets::remove(&mut tx, &account.id, name).await?;
         }
+        change_keys(app, &mut tx, &account, split, now).await?;
     }
     if let Some(stood) = stood.filter(|stood| stood.is_active != change.is_active.unwrap_or(stood.is_active)) {
         match (updated.is_active, stood.standing.connection.is_connected()) {
@@ -261,6 +262,7 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     outbox::cancel_waiting(app, &mut tx, account, &failure, now).await?;
     store::secrets::remove_all(&mut tx, &account.id).await?;
     store::routes::remove_all(&mut tx, &account.id).await?;
+    store::subscriptions::remove_all(&mut tx, &account.id).await?;
     store::oauth::settle_all(&mut tx, &account.id, "account_deleted", now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     store::accounts::delete(&mut tx, &account.id, now).await?;
@@ -302,6 +304,31 @@ fn merged(standing: &Map<String, Value>, given: &Map<String, Value>) -> Map<Stri
     merged
 }
 
+/// A key that signs is never missing: one that is taken away has a new one in its place. What subscribed did so by the old one, and takes
+/// nothing that another has signed.
+async fn change_keys(app: &App, tx: &mut Tx, account: &Account, split: &settings::Split, now: At) -> Result<(), ApiError> {
+    let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(()) };
+    let is_key = |name: &String| manifest.secrets.get(name).filter(|spec| spec.kind == SecretKind::Es256);
+    let mut made = Vec::new();
+    for (name, spec) in split.removed.iter().filter_map(|name| Some((name, is_key(name)?))) {
+        if spec.from == SecretSource::Generated {
+            made.push((name.clone(), generated(spec)?));
+        }
+    }
+    if split.given.iter().map(|(name, _)| name).chain(&split.removed).any(|name| is_key(name).is_some()) {
+        store::subscriptions::remove_all(tx, &account.id).await?;
+    }
+    Ok(vault::seal(app, tx, account, &made, now).await?)
+}
+
+fn generated(spec: &SecretSpec) -> Result<Secret, ApiError> {
+    let made = match spec.kind {
+        SecretKind::Text => generate(spec.generated_length()),
+        SecretKind::Es256 => es256::generate(),
+    };
+    made.map_err(|error| ApiError::internal(&error))
+}
+
 /// Makes the secrets that the gateway chooses itself.
 async fn generate_secrets(
     app: &App,
@@ -314,7 +341,7 @@ async fn generate_secrets(
     let mut made: Vec<(String, Secret)> = Vec::new();
     for (name, spec) in &manifest.secrets {
         if spec.from == SecretSource::Generated && !given.iter().any(|(typed, _)| typed == name) {
-            made.push((name.clone(), generate(spec.generated_length()).map_err(|error| ApiError::internal(&error))?));
+            made.push((name.clone(), generated(spec)?));
         }
     }
     Ok(vault::seal(app, tx, account, &made, now).await?)

@@ -6,8 +6,8 @@ use crate::{
     app::App,
     domain::{account::Account, failure::FieldProblem, provider_app::ProviderApp},
     error::ApiError,
-    manifest::{Manifest, SecretSource},
-    plugins::{CallServices, Version, convert},
+    manifest::{Manifest, SecretKind, SecretSource},
+    plugins::{CallServices, Version, convert, es256},
     secrets::Secret,
 };
 
@@ -63,6 +63,10 @@ pub(super) fn split(manifest: &Manifest, settings: &Map<String, Value>) -> Resul
             continue;
         }
         match value {
+            Value::String(text) if spec.kind == SecretKind::Es256 => match es256::import(&text) {
+                Some(key) => split.given.push((name.clone(), key)),
+                None => problems.push(FieldProblem::new(pointer, es256::FORMS)),
+            },
             Value::String(text) => split.given.push((name.clone(), Secret::new(text.trim().to_owned()))),
             Value::Null => split.removed.push(name.clone()),
             Value::Object(hint) if hint.contains_key("set") => {}
@@ -79,9 +83,13 @@ pub(super) async fn judge(app: &App, version: &Version, split: &Split, kept: &[S
     let mut plain = Value::Object(split.plain.clone());
     version.manifest.fill_defaults(&mut plain);
     let mut whole = plain.as_object().cloned().unwrap_or_default();
-    whole.extend(split.given.iter().map(|(name, secret)| (name.clone(), json!(secret.expose()))));
+    // A key was judged already, and is kept in another form than the one that was typed in.
+    let is_key = |name: &str| version.manifest.secrets.get(name).is_some_and(|spec| spec.kind == SecretKind::Es256);
+    let judged = split.given.iter().filter(|(name, _)| !is_key(name));
+    whole.extend(judged.map(|(name, secret)| (name.clone(), json!(secret.expose()))));
     let whole = Value::Object(whole);
-    let kept_pointers: Vec<String> = kept.iter().map(|name| format!("/{name}")).collect();
+    let keys = split.given.iter().map(|(name, _)| name).filter(|name| is_key(name));
+    let kept_pointers: Vec<String> = kept.iter().chain(keys).map(|name| format!("/{name}")).collect();
     let mut problems: Vec<FieldProblem> =
         version.manifest.validate_settings(&whole).into_iter().filter(|problem| !kept_pointers.contains(&problem.pointer)).collect();
     problems.extend(missing_secrets(&version.manifest, split, kept, &problems));

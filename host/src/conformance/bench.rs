@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use patchbay_sandbox::{
     CallLimits, Plugin, Sandbox, SandboxSettings, compile,
-    contract::types::{Account, Call, Field},
+    contract::{
+        messages::Subscription,
+        types::{Account, Call, Field},
+    },
 };
 use serde_json::{Map, Value, json};
 
 use super::{
     provider::Provider,
-    suite::{AppScript, Script, Scripted, SuiteError},
+    suite::{AppScript, Script, Scripted, SubscriptionScript, SuiteError},
 };
 use crate::{
     accounts,
@@ -111,6 +114,18 @@ impl Bench {
         let of_app = self.provider_app.iter().flat_map(ProviderApp::values);
         extras.extend(of_app.map(|(name, value)| field(&format!("app.{name}"), value)));
         Call { account: self.account(), attempt: 1, deadline_ms: 10_000.0, extras }
+    }
+
+    /// The devices that a message goes to.
+    pub(super) fn subscriptions(&self) -> Vec<Subscription> {
+        let subscription = |device: &SubscriptionScript| Subscription {
+            id: device.id.clone(),
+            endpoint: device.endpoint.clone(),
+            keys: device.keys.iter().map(|(name, value)| Field { name: name.clone(), value: value.clone() }).collect(),
+            active: true,
+            extras: Vec::new(),
+        };
+        self.script.account.subscriptions.iter().map(subscription).collect()
     }
 
     /// Where the provider sends what is the account's; nothing is listening there.

@@ -32,7 +32,7 @@ pub(super) async fn check(bench: &Bench, fixtures: &[Fixture], report: &mut Repo
         Webhook {
             account: (!of_app).then(|| bench.account()),
             method: fixture.and_then(|fixture| fixture.method.clone()).unwrap_or_else(|| "POST".to_owned()),
-            path: "/webhooks/x".to_owned(),
+            path: fixture.and_then(|fixture| fixture.path.clone()).unwrap_or_else(|| "/webhooks/x".to_owned()),
             query: fields(fixture.map(|fixture| &fixture.query)),
             headers: fields(fixture.map(|fixture| &fixture.headers)),
             body,

@@ -148,7 +148,7 @@ fn outbound(bench: &Bench, message: &Map<String, Value>) -> Result<Result<Outbou
         reply_to: request.reply_to,
         command: convert::command_out(&command),
         reply_context: None,
-        subscriptions: Vec::new(),
+        subscriptions: bench.subscriptions(),
         extras: convert::extras_out(&request.extras),
     }))
 }

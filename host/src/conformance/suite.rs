@@ -70,6 +70,19 @@ pub(super) struct AccountScript {
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) app: Option<AppScript>,
+    /// The recipient's devices, where the plugin's messages go to these.
+    #[serde(default)]
+    pub(super) subscriptions: Vec<SubscriptionScript>,
+}
+
+/// A device that takes notifications.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubscriptionScript {
+    pub(super) id: String,
+    pub(super) endpoint: String,
+    #[serde(default)]
+    pub(super) keys: BTreeMap<String, String>,
 }
 
 /// The account's app at the provider.
@@ -160,6 +173,8 @@ pub(super) struct Fixture {
     pub(super) name: String,
     pub(super) body: Value,
     pub(super) method: Option<String>,
+    /// Which of the calls of a page it is.
+    pub(super) path: Option<String>,
     #[serde(default)]
     pub(super) query: BTreeMap<String, String>,
     #[serde(default)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     content::{Content, Custom, Extras},
+    event::InteractionKind,
     failure::Failure,
     stats::Measures,
     words,
@@ -147,6 +148,18 @@ pub struct VoteMark {
     pub options: Vec<u32>,
 }
 
+/// What somebody did with a message that is a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InteractionMark {
+    pub kind: InteractionKind,
+    /// The id of the button that was pressed; none where it was the notification itself.
+    pub action: Option<String>,
+    pub url: Option<String>,
+    pub at: At,
+    /// None where nobody knows whose device it was.
+    pub contact_id: Option<String>,
+}
+
 /// One part that the provider took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
@@ -173,10 +186,14 @@ pub struct Message {
     pub content: Vec<Content>,
     pub origin: Option<String>,
     pub echo: bool,
+    /// Written by a machine: an absence note, a mailing list.
+    pub automatic: bool,
     /// The provider's id of the message answered.
     pub reply_to: Option<String>,
     pub reactions: Vec<ReactionMark>,
     pub votes: Vec<VoteMark>,
+    /// What was done with it where it is a notification; the earliest first, a hundred at most.
+    pub interactions: Vec<InteractionMark>,
     pub extras: Extras,
     /// What the channel tells of it: before it is sent, like the number of its parts, and with the provider's answer, like its price.
     pub facts: Map<String, Value>,
@@ -197,4 +214,11 @@ pub struct Message {
     pub created_at: At,
     #[serde(skip)]
     pub measures: Measures,
+}
+
+impl Message {
+    /// When somebody first did that with it.
+    pub fn first(&self, kind: InteractionKind) -> Option<At> {
+        self.interactions.iter().filter(|mark| mark.kind == kind).map(|mark| mark.at).min()
+    }
 }

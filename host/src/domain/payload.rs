@@ -13,6 +13,7 @@ use super::{
     media::MediaFile,
     message::{Message, Reaction},
     people::{ConversationKind, Identity},
+    subscription::SubscriptionView,
 };
 use crate::clock::At;
 
@@ -157,15 +158,24 @@ pub struct OptedOutView {
 pub struct OptedInView {}
 
 #[derive(JsonSchema)]
-pub struct SubscriptionView {
-    /// What the channel tells of it.
-    pub subscription: Value,
+pub struct SubscribedView {
+    pub subscription: SubscriptionView,
 }
 
+/// What somebody did with a notification.
 #[derive(JsonSchema)]
-pub struct OpenedView {
-    /// What was done with it.
-    pub interaction: Value,
+pub struct InteractionData {
+    /// The id of the button that was pressed; null where it was the notification itself.
+    pub action: Option<String>,
+    pub url: Option<String>,
+    /// The message as it stands now; absent where we don't have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Box<Message>>,
+    /// The provider's id of a message that we don't have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    pub conversation: Option<ConversationView>,
+    pub contact: Option<ContactView>,
 }
 
 #[derive(JsonSchema)]
@@ -287,6 +297,10 @@ pub fn entries() -> &'static [Entry] {
 fn entry(event_type: EventType) -> Entry {
     let (description, schema) = match event_type {
         EventType::MessageReceived => ("Somebody wrote.", schema::<MessageData>()),
+        EventType::MessageAutomatic => (
+            "A machine wrote: an absence note, a mailing list. It is told in place of `message.received`, and asks for no answer.",
+            schema::<MessageData>(),
+        ),
         EventType::MessageEcho => ("The business wrote elsewhere, in the provider's own app for instance.", schema::<MessageData>()),
         EventType::MessageEdited => ("The other side changed a message.", schema::<MessageData>()),
         EventType::MessageDeleted => ("The other side took a message back.", schema::<DeletedData>()),
@@ -304,8 +318,9 @@ fn entry(event_type: EventType) -> Entry {
         EventType::ConversationMoved => ("A conversation goes on under another id of the provider's.", schema::<MovedData>()),
         EventType::ContactOptedOut => ("A contact wants no more messages.", schema::<PlainData<OptedOutView>>()),
         EventType::ContactOptedIn => ("A contact wants messages again.", schema::<PlainData<OptedInView>>()),
-        EventType::ContactSubscription => ("A contact's subscription changed.", schema::<PlainData<SubscriptionView>>()),
-        EventType::NotificationOpened => ("Somebody opened a notification.", schema::<PlainData<OpenedView>>()),
+        EventType::ContactSubscription => ("A device takes notifications, or takes none any more.", schema::<PlainData<SubscribedView>>()),
+        EventType::NotificationOpened => ("Somebody opened a notification, or pressed one of its buttons.", schema::<InteractionData>()),
+        EventType::NotificationDismissed => ("Somebody put a notification away.", schema::<InteractionData>()),
         EventType::TemplateStatus => ("The provider judged a template.", schema::<PlainData<TemplateView>>()),
         EventType::AccountStatus => ("The provider told something about the account.", schema::<PlainData<StatusView>>()),
         EventType::AccountConnection => ("An account's connection changed.", schema::<ConnectionData>()),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    event::InteractionKind,
     failure::FailureClass,
     message::{Direction, Message, MessageState},
     words,
@@ -42,6 +43,10 @@ words! {
         /// The other side wrote first, after [`EPISODE_IDLE`] or for the first time.
         Episodes = "episodes",
         EpisodesAnswered = "episodes_answered",
+        /// Notifications, when somebody first opened them.
+        Opened = "opened",
+        /// Notifications, when somebody first put them away.
+        Dismissed = "dismissed",
         /// From the episode's begin to our first reply, at the reply; by bucket of duration.
         FirstResponse = "first_response",
         /// From the first message that waits to our reply, at the reply; by bucket of duration.
@@ -226,7 +231,7 @@ impl Message {
     pub fn enter(&mut self, conversation: &mut ConversationClock) -> Option<At> {
         let at = Facts::of(self)?.entered_at()?;
         self.measures.starts_conversation = conversation.last_active_at.is_none();
-        if self.direction == Direction::Outbound {
+        if self.direction == Direction::Outbound && !self.automatic {
             conversation.answered_at.get_or_insert(at);
         }
         match self.direction {
@@ -239,9 +244,10 @@ impl Message {
         Some(at)
     }
 
-    /// Sent by a client of ours or by a person elsewhere; what the gateway sends by itself has an origin.
+    /// Sent by a client of ours or by a person elsewhere; what the gateway sends by itself has an origin, and what a machine wrote
+    /// answers nobody.
     fn is_reply(&self) -> bool {
-        self.echo || self.origin.is_none()
+        !self.automatic && (self.echo || self.origin.is_none())
     }
 }
 
@@ -250,6 +256,7 @@ impl Message {
 pub struct Facts {
     pub direction: Direction,
     pub echo: bool,
+    pub automatic: bool,
     pub state: MessageState,
     pub failure: Option<FailureClass>,
     pub created_at: At,
@@ -258,6 +265,8 @@ pub struct Facts {
     pub read_at: Option<At>,
     pub failed_at: Option<At>,
     pub uncertain_at: Option<At>,
+    pub opened_at: Option<At>,
+    pub dismissed_at: Option<At>,
     pub starts_conversation: bool,
     pub opens_episode: bool,
     pub answers_since: Option<At>,
@@ -273,6 +282,7 @@ impl Facts {
             Facts {
                 direction: message.direction,
                 echo: message.echo,
+                automatic: message.automatic,
                 state: message.state,
                 failure: message.failure.as_ref().map(|failure| failure.class),
                 created_at: message.created_at,
@@ -281,6 +291,8 @@ impl Facts {
                 read_at,
                 failed_at: message.failed_at,
                 uncertain_at: message.measures.uncertain_at,
+                opened_at: message.first(InteractionKind::Opened),
+                dismissed_at: message.first(InteractionKind::Dismissed),
                 starts_conversation: message.measures.starts_conversation,
                 opens_episode: message.measures.opens_episode,
                 answers_since: message.measures.answers_since,
@@ -289,9 +301,10 @@ impl Facts {
         })
     }
 
-    /// When it became one of its conversation's messages.
+    /// When it became one of its conversation's messages. What a machine wrote to us begins nothing, and waits for nothing.
     pub fn entered_at(&self) -> Option<At> {
         match self.direction {
+            Direction::Inbound if self.automatic => None,
             Direction::Inbound => Some(self.created_at),
             Direction::Outbound => self.sent_at,
         }
@@ -328,7 +341,13 @@ impl Facts {
         if let Some(sent) = self.sent_at {
             self.count_sent(sent, add);
         }
-        for (at, metric) in [(self.delivered_at, Metric::Delivered), (self.read_at, Metric::Read), (self.uncertain(), Metric::Uncertain)] {
+        for (at, metric) in [
+            (self.delivered_at, Metric::Delivered),
+            (self.read_at, Metric::Read),
+            (self.uncertain(), Metric::Uncertain),
+            (self.opened_at, Metric::Opened),
+            (self.dismissed_at, Metric::Dismissed),
+        ] {
             if let Some(at) = at {
                 add(at, metric, Label::Whole, Amount::ONE);
             }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::{Host, Origin, Url};
 
 use super::Refused;
-use crate::manifest::{Target, TemplatePart};
+use crate::manifest::{Target, TemplatePart, host_matches};
 use crate::secrets::Secret;
 
 /// All but what may stand as it is in a path's segment (RFC 3986, `pchar`).
@@ -43,8 +43,8 @@ pub(super) struct Place {
 
 /// The target's base with the path behind it; or, where the target lists hosts, the whole URL that the path is.
 pub(super) fn place(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Place, Refused> {
-    if !target.hosts.is_empty() && path.starts_with("https://") {
-        let url = elsewhere(target, path)?;
+    if target.takes_urls() && (path.starts_with("https://") || path.starts_with("http://")) {
+        let url = elsewhere(target, settings, path)?;
         if target.trusted_hosts {
             return Ok(Place { home: url.origin(), url });
         }
@@ -60,19 +60,51 @@ pub(super) fn place(target: &Target, settings: &Value, secrets: &BTreeMap<String
     Ok(Place { home: url.origin(), url })
 }
 
-/// A URL that a provider gave to the plugin: https to a host that the target lists, at the usual port.
-fn elsewhere(target: &Target, text: &str) -> Result<Url, Refused> {
+/// A URL that a provider gave to the plugin: https to a host that the target lists, at the usual port, or to a place that the account's
+/// setting lists.
+fn elsewhere(target: &Target, settings: &Value, text: &str) -> Result<Url, Refused> {
     let wrong = |why: &str| Refused::new(Denial::NotGranted, why);
     let mut url = Url::parse(text).map_err(|_| wrong("the path begins as a URL and isn't one"))?;
-    if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
-        return Err(wrong("a whole URL must not name a user, a password or a port"));
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("a whole URL must not name a user or a password"));
     }
-    let listed = matches!(url.host(), Some(Host::Domain(host)) if target.allows_host(host));
-    if !listed {
-        return Err(wrong("the manifest's target doesn't list this host"));
+    let by_setting = || target.hosts_setting.as_deref().is_some_and(|name| places(settings, name).any(|place| is_at(&place, &url)));
+    let usual = url.scheme() == "https" && url.port().is_none();
+    let listed = usual && matches!(url.host(), Some(Host::Domain(host)) if target.allows_host(host));
+    if !listed && !by_setting() {
+        let way_out = target.hosts_setting.as_deref().map(|name| format!(", nor does the account's setting {name}"));
+        return Err(wrong(&format!("the manifest's target doesn't list this place{}", way_out.unwrap_or_default())));
     }
     url.set_fragment(None);
     Ok(url)
+}
+
+/// What a setting lists: an array of texts, or one text with commas or spaces between.
+fn places<'a>(settings: &'a Value, name: &str) -> impl Iterator<Item = String> + use<'a> {
+    let texts: Vec<&str> = match settings.get(name) {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let words = texts.into_iter().flat_map(|text| text.split(|c: char| c == ',' || c.is_whitespace()));
+    words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase)
+}
+
+/// Whether the URL is at the place: `host` and `host:port` are https, an origin is what it says. A host may begin with `*.`.
+fn is_at(place: &str, url: &Url) -> bool {
+    let (scheme, authority) = place.split_once("://").unwrap_or(("https", place));
+    let authority = authority.trim_end_matches('/');
+    // A port stands behind the last colon, unless that is an IPv6 address's own.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+        _ => (authority, if scheme == "http" { Some(80) } else { Some(443) }),
+    };
+    let named = match url.host() {
+        Some(Host::Domain(name)) => host_matches(host, name),
+        Some(_) => url.host_str() == Some(host),
+        None => false,
+    };
+    named && url.scheme() == scheme && port.is_some() && url.port_or_known_default() == port
 }
 
 fn url(target: &Target, settings: &Value, secrets: &BTreeMap<String, Secret>, path: &str) -> Result<Url, Refused> {
@@ -296,6 +328,52 @@ mod tests {
             assert!(placed(&target, wrong).is_err(), "{wrong}");
         }
         assert_eq!(placed(&target, "/a").unwrap().url.as_str(), "https://files.example.com/a");
+    }
+
+    #[test]
+    fn a_setting_lists_further_places_with_their_ports() {
+        let mut target = target("https://push.example.com");
+        target.hosts = vec!["*.push.example.net".to_owned()];
+        target.hosts_setting = Some("places".to_owned());
+        let list =
+            json!(["Own.example.org", "other.example.org:8443", "http://127.0.0.1:9109", "https://[fd00::1]:9/", "*.in.example.org"]);
+        let reached = |settings: &Value, path: &str| place(&target, settings, &secrets("12:Ab"), path).map(|place| String::from(place.url));
+        let settings = json!({ "places": list });
+        for right in [
+            "https://own.example.org/a?b=c",
+            "https://OTHER.example.org:8443/",
+            "http://127.0.0.1:9109/push/1",
+            "https://[fd00::1]:9/x",
+            "https://a.in.example.org/",
+            "https://a.push.example.net/x",
+        ] {
+            assert_eq!(reached(&settings, right).unwrap(), Url::parse(right).unwrap().as_str());
+        }
+        for wrong in [
+            "http://own.example.org/",
+            "https://own.example.org:8443/",
+            "https://own.example.org.evil.example/",
+            "https://sub.own.example.org/",
+            "https://other.example.org/",
+            "https://127.0.0.1:9109/",
+            "http://127.0.0.1:9110/",
+            "http://127.0.0.1/",
+            "http://[fd00::1]:9/",
+            "https://in.example.org/",
+            "https://a.in.example.org:8443/",
+            "https://a.push.example.net:8443/x",
+            "http://a.push.example.net/x",
+            "https://user@own.example.org/",
+        ] {
+            let refused = reached(&settings, wrong).unwrap_err();
+            assert_eq!(refused.denial, Denial::NotGranted, "{wrong}");
+        }
+        let refused = reached(&json!({}), "https://own.example.org/").unwrap_err();
+        assert!(refused.why.contains("setting places"), "{refused:?}");
+        assert!(reached(&json!({"places": "a.example.org, own.example.org"}), "https://own.example.org/").is_ok(), "one text will do");
+        for junk in [json!([""]), json!(["own.example.org:x"]), json!([7]), json!({}), json!(["://own.example.org"])] {
+            assert!(reached(&json!({ "places": junk }), "https://own.example.org/").is_err(), "{junk}");
+        }
     }
 
     #[test]

@@ -177,7 +177,8 @@ fn headers(target: &Target, request: &HttpRequest) -> Result<HeaderMap, Refused>
         let wrong = |why: &str| Refused::new(Denial::NotGranted, &format!("the header \"{name}\" {why}"));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("isn't one"))?;
         let of_target = target.header.keys().any(|own| own.eq_ignore_ascii_case(header.as_str()));
-        if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") || of_target {
+        let is_own = target.signed_by_plugin && header == AUTHORIZATION;
+        if (RESERVED.contains(&header.as_str()) && !is_own) || header.as_str().starts_with("proxy-") || of_target {
             return Err(wrong("is the gateway's to set"));
         }
         // The type of a form or multipart body is known here, with its boundary.

@@ -8,6 +8,7 @@ use crate::{
         message::Message,
         people::{Contact, Conversation, Identity},
         stats::ConversationClock,
+        subscription::{Endpoint, Subscriber},
     },
     store::messages::Reference,
 };
@@ -40,12 +41,22 @@ pub(super) struct Talk {
     /// What the plugin wants back with the next message out, where it said so now.
     pub(super) reply_context: Option<Vec<u8>>,
     pub(super) clock: ConversationClock,
+    /// Made here: nothing was said in it before.
+    pub(super) is_new: bool,
 }
 
 /// Whose an identity is.
 pub(super) struct Holder {
     pub(super) contact_id: String,
     pub(super) changed: bool,
+}
+
+/// A device that takes notifications.
+pub(super) struct Device {
+    /// None where it takes none any more.
+    pub(super) subscriber: Option<Subscriber>,
+    /// Where to push, where that was told now.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
 #[derive(Default)]
@@ -60,6 +71,8 @@ pub(super) struct Book {
     pub(super) messages: HashMap<String, Kept<Message>>,
     /// By the provider's id.
     pub(super) refs: HashMap<String, Kept<Reference>>,
+    /// Ids of messages that others name and that aren't there, with the conversation of those.
+    pub(super) mentions: HashMap<String, Kept<String>>,
     /// Facts that wait, by the provider's id of the message that they speak of.
     pub(super) parked: HashMap<String, Vec<Fact>>,
     /// Facts that wait no more: what they waited for, and their dedupe keys.
@@ -70,4 +83,6 @@ pub(super) struct Book {
     pub(super) in_flight: HashSet<String>,
     /// Ids of messages that perhaps arrived, by recipient.
     pub(super) uncertain: HashMap<String, Vec<String>>,
+    /// By the plugin's ids.
+    pub(super) devices: HashMap<String, Kept<Device>>,
 }

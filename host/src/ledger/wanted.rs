@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::devices::REPLACES;
+use super::threads::related;
 use crate::{
     clock::At,
     domain::{
@@ -21,12 +23,16 @@ pub struct Wanted<'a> {
     pub(super) refs: BTreeSet<(&'a str, &'a str)>,
     /// Provider's ids that messages will have: facts may wait for them.
     pub(super) new_refs: BTreeSet<(&'a str, &'a str)>,
+    /// Provider's ids of messages that others may have named before they came.
+    pub(super) mentions: BTreeSet<(&'a str, &'a str)>,
     /// Conversations that an echo came from.
     pub(super) echoes: BTreeSet<(&'a str, &'a str)>,
     /// All of our messages in the conversation of that external id up to then.
     pub(super) watermarks: BTreeSet<(&'a str, &'a str, At)>,
     /// Our ids of messages.
     pub(super) messages: BTreeSet<(&'a str, &'a str)>,
+    /// Plugins' ids of subscriptions.
+    pub(super) devices: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Wanted<'a> {
@@ -45,13 +51,18 @@ impl<'a> Wanted<'a> {
             Happening::Reacted(reaction) => self.reference(account_id, &reaction.target),
             Happening::Voted { poll, .. } => self.reference(account_id, poll),
             Happening::Receipt(receipt) => self.receipt(account_id, fact, receipt),
+            Happening::Interacted(interaction) => self.reference(account_id, &interaction.target),
+            Happening::Subscription(subscription) => {
+                self.subscription(account_id, &subscription.id);
+                if let Some(replaced) = subscription.extras.get(REPLACES) {
+                    self.subscription(account_id, replaced);
+                }
+            }
             Happening::Moved(to) => {
                 self.conversations.insert((account_id, to));
             }
             Happening::Chose(_)
             | Happening::Typing(_)
-            | Happening::Subscription(_)
-            | Happening::Interacted(_)
             | Happening::OptedOut { .. }
             | Happening::OptedIn
             | Happening::Template(_)
@@ -81,6 +92,11 @@ impl<'a> Wanted<'a> {
         self.new_refs.insert((account_id, reference));
     }
 
+    /// A device that takes notifications, by the plugin's id.
+    pub fn subscription(&mut self, account_id: &'a str, id: &'a str) {
+        self.devices.insert((account_id, id));
+    }
+
     fn party(&mut self, account_id: &'a str, party: &'a Party) {
         self.identities.extend(party.identities.iter().map(|identity| (account_id, identity)));
     }
@@ -88,6 +104,11 @@ impl<'a> Wanted<'a> {
     fn inbound(&mut self, account_id: &'a str, inbound: &'a Inbound) {
         self.conversations.insert((account_id, &inbound.conversation.external_id));
         self.new_reference(account_id, &inbound.external_id);
+        self.mentions.insert((account_id, &inbound.external_id));
+        for id in related(inbound) {
+            self.reference(account_id, id);
+            self.mentions.insert((account_id, id));
+        }
         if inbound.echo {
             self.echoes.insert((account_id, &inbound.conversation.external_id));
             if let Some(ours) = inbound.our_id() {

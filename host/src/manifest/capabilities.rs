@@ -15,6 +15,9 @@ pub struct Capabilities {
     /// marks it (`message_request` in the place of `direct`).
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub message_requests: bool,
+    /// Messages go to devices that have subscribed: the gateway keeps them, and hands those of the recipient over with each message.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub subscriptions: bool,
     /// The states that the provider reports: `sent`, `delivered`, `read`, `played`, `failed`.
     #[serde(default)]
     pub receipts: Vec<String>,

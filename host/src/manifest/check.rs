@@ -5,10 +5,12 @@ use url::Url;
 
 use super::settings::properties;
 use super::{
-    CONTRACT, Capabilities, Challenge, HmacRecipe, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretSource, SecretSpec,
-    Target, TemplatePart, Verify, WebhookMethod, WebhookScope, WebhookSpec,
+    CONTRACT, Capabilities, Challenge, HmacRecipe, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretKind, SecretSource,
+    SecretSpec, Target, TemplatePart, Verify, WebhookMethod, WebhookScope, WebhookSpec,
 };
 
+mod browser;
+mod mail;
 mod oauth;
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -68,8 +70,14 @@ pub(super) fn problems(manifest: &Manifest) -> Vec<Problem> {
     for (name, target) in &manifest.egress {
         egress(manifest, name, target, &mut problems);
     }
+    for (name, target) in &manifest.mail {
+        mail::target(manifest, name, target, &mut problems);
+    }
     if let Some(spec) = &manifest.webhook {
         webhook(manifest, spec, &mut problems);
+    }
+    if let Some(spec) = &manifest.browser {
+        browser::browser(manifest, spec, &mut problems);
     }
     oauth::recipes(manifest, &mut problems);
     if let Some(spec) = &manifest.signed_callbacks {
@@ -179,6 +187,11 @@ fn secret(manifest: &Manifest, name: &str, spec: &SecretSpec, problems: &mut Pro
         (Some(_), _) => problems.add(format!("{path}.field"), "is for `from = \"app\"`"),
         (None, _) => {}
     }
+    if spec.kind == SecretKind::Es256 {
+        let right = matches!(spec.from, SecretSource::Generated | SecretSource::Typed);
+        problems.check(right, format!("{path}.kind"), "\"es256\" is for `from = \"generated\"` and `from = \"typed\"`");
+        problems.check(spec.length.is_none(), format!("{path}.length"), "is for text: a key of P-256 has its own length");
+    }
     derived(manifest, spec, &path, problems);
     if let Some(length) = spec.length {
         problems.check(spec.from == SecretSource::Generated, format!("{path}.length"), "is for `from = \"generated\"`");
@@ -257,6 +270,11 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
         let right = rule.starts_with('/') && !rule.trim_end_matches('*').contains(['*', '?', '#', '\\']) && !rule.contains("..");
         problems.check(right, format!("{path}.paths"), format!("\"{rule}\" isn't of the form /exact or /beneath/*"));
     }
+    if let Some(setting) = &target.hosts_setting
+        && properties(&manifest.settings_schema).is_none_or(|properties| !properties.contains_key(setting))
+    {
+        problems.add(format!("{path}.hosts_setting"), format!("names the setting \"{setting}\", which the schema doesn't have"));
+    }
     for host in &target.hosts {
         problems.check(
             is_host_pattern(host),
@@ -264,7 +282,10 @@ fn egress(manifest: &Manifest, name: &str, target: &Target, problems: &mut Probl
             format!("\"{host}\" isn't of the form a.example.com or *.example.com"),
         );
     }
-    problems.check(!target.trusted_hosts || !target.hosts.is_empty(), format!("{path}.trusted_hosts"), "needs `hosts`");
+    problems.check(!target.trusted_hosts || target.takes_urls(), format!("{path}.trusted_hosts"), "needs `hosts`");
+    if target.signed_by_plugin {
+        problems.check(target.secrets().is_empty(), format!("{path}.signed_by_plugin"), "is for a target without credentials");
+    }
     if !target.json.is_empty() {
         problems.check(target.form.is_empty(), format!("{path}.json"), "and `form` exclude each other: a body is one or the other");
         problems.check(!target.json.contains_key(""), format!("{path}.json"), "has a member without a name");
@@ -441,6 +462,16 @@ fn polling(manifest: &Manifest, spec: &Polling, problems: &mut Problems) {
         && properties(&manifest.settings_schema).is_none_or(|properties| !properties.contains_key(setting))
     {
         problems.add("polling.setting", format!("names the setting \"{setting}\", which the schema doesn't have"));
+    }
+    if let Some(setting) = &spec.interval_setting {
+        let path = "polling.interval_setting";
+        match properties(&manifest.settings_schema).and_then(|properties| properties.get(setting)) {
+            None => problems.add(path, format!("names the setting \"{setting}\", which the schema doesn't have")),
+            Some(property) => {
+                let bounded = property.get("minimum").and_then(Value::as_u64).is_some_and(|least| least >= 1);
+                problems.check(bounded, path, format!("needs a `minimum` of 1 second at least in the schema's \"{setting}\""));
+            }
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use super::{Manifest, ManifestError};
 /// Name of the custom section.
 pub const SECTION: &str = "patchbay:manifest";
 
-/// Bytes: more than a schema and an icon at their own bounds.
-const SECTION_MAX: usize = 256 * 1024;
+/// Bytes: more than a schema, an icon and files for browsers at their own bounds.
+const SECTION_MAX: usize = 1024 * 1024;
 
 /// Magic, then version 13 of layer 1: a component. A core module has version 1 of layer 0.
 /// <https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>

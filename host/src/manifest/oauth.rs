@@ -142,7 +142,10 @@ impl Manifest {
     /// The settings that say to which host credentials go. Those of an account with an app are the app's: they would tell
     /// where the operator's secret goes.
     pub fn base_settings(&self) -> impl Iterator<Item = &str> {
-        let targets = self.egress.values().flat_map(|target| target.base_setting.as_deref().into_iter().chain(target.base.settings()));
+        let targets = self.egress.values().flat_map(|target| {
+            let trusted = target.hosts_setting.as_deref().filter(|_| target.trusted_hosts);
+            target.base_setting.as_deref().into_iter().chain(target.base.settings()).chain(trusted)
+        });
         let recipes = self.oauth.iter().flat_map(|recipe| [&recipe.authorize_base_setting, &recipe.token_base_setting]);
         targets.chain(recipes.filter_map(|setting| setting.as_deref()))
     }

@@ -37,9 +37,16 @@ pub struct Target {
     /// then. Credentials go to the base's own origin alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// A setting with further hosts: a list of `host`, `host:port` or `http(s)://host[:port]`. The addresses behind them are guarded like
+    /// all others: what is private, and plain http, needs the operator's `[egress] allow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts_setting: Option<String>,
     /// Credentials go to the host of `hosts` that a request names too, and not on to where that one redirects.
     #[serde(default, skip_serializing_if = "is_false")]
     pub trusted_hosts: bool,
+    /// The plugin writes `Authorization` itself: a token that it had signed for this very request. The target has no credential then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub signed_by_plugin: bool,
     /// Query parameter to a secret's name; with a `?` behind it, it is left out while the secret isn't there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
@@ -88,6 +95,11 @@ impl Target {
     /// Each member of a JSON body with its secret, and whether it may be left out.
     pub fn json_secrets(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         optional(&self.json)
+    }
+
+    /// May a request's path be a whole URL?
+    pub fn takes_urls(&self) -> bool {
+        !self.hosts.is_empty() || self.hosts_setting.is_some()
     }
 
     /// May a request name this host itself?

@@ -69,6 +69,6 @@ async fn set_cancelled(
         page.tell_message(EventType::MessageFailed, &message, None, &About::default(), None);
         cancelled.push(message);
     }
-    ledger.save(tx).await?;
+    ledger.save(tx, &app.keyring).await?;
     Ok(cancelled)
 }

@@ -114,7 +114,7 @@ async fn requeue(app: &App, tx: &mut Tx, account: &Account, message: Message, pr
     let lane = lane(&account.id, message.to.as_deref().unwrap_or(&message.id));
     queue_behind(&mut page, message.clone(), lane, priority, parked);
     page.tell_message(EventType::MessageQueued, &message, None, &About::default(), None);
-    ledger.save(tx).await?;
+    ledger.save(tx, &app.keyring).await?;
     store::outbox::continue_attempts(tx, &message.id).await?;
     Ok(message)
 }
@@ -229,7 +229,7 @@ pub async fn resolve(app: &App, message: &Message, verdict: Verdict) -> Result<M
     };
     page.save(message.clone());
     page.tell_message(event, &message, None, &About::default(), None);
-    ledger.save(&mut tx).await?;
+    ledger.save(&mut tx, &app.keyring).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Events);
     Ok(message)

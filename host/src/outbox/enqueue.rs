@@ -36,6 +36,7 @@ use crate::{
         outbox::lane,
         people::Owner,
     },
+    subscriptions,
     wake::Topic,
 };
 
@@ -182,7 +183,10 @@ pub async fn prepare(app: &App, account: &Account, request: SendRequest) -> Resu
     if !problems.is_empty() {
         return Err(ApiError::invalid(problems));
     }
-    let destination = destination(app, account, &request).await?;
+    let mut destination = destination(app, account, &request).await?;
+    if manifest.capabilities.subscriptions && matches!(command, Command::Message(_)) {
+        destination.contact_id = subscriber(app, account, &destination).await?;
+    }
     let reply_to = match &request.reply_to {
         Some(reference) => Some(external_id(app, account, reference).await?),
         None => None,
@@ -283,7 +287,7 @@ async fn write(app: &App, tx: &mut Tx, prepared: &Prepared, answer: Option<&Kept
     let message = Message { conversation_id: conversation.map(|conversation| conversation.id.clone()), ..message.clone() };
     page.tell_message(EventType::MessageQueued, &message, None, &About::default(), None);
     queue_behind(&mut page, message, lane.clone(), *priority, parked);
-    ledger.save(tx).await?;
+    ledger.save(tx, &app.keyring).await?;
     Ok(Stored::Queued)
 }
 
@@ -453,6 +457,21 @@ async fn media_file(app: &App, account: &Account, id: &str, pointer: &str) -> Re
         Some(file) if file.organization_id == account.organization_id => Ok(file),
         _ => Err(ApiError::invalid_field(pointer, format!("there is no media “{id}”: upload it with POST /rest/v1/media"))),
     }
+}
+
+/// The contact whose devices a message goes to; none where they are nobody's, or several persons'.
+async fn subscriber(app: &App, account: &Account, destination: &Destination) -> Result<Option<String>, ApiError> {
+    let devices = subscriptions::reached_by(app, &account.id, &destination.to).await?;
+    let Some(first) = devices.first() else {
+        let why = format!(
+            "nobody has subscribed as “{}”: give a subscription's id, a contact's, or one of a contact's own ids; \
+             GET /rest/v1/subscriptions?channel_account_id={} lists them",
+            destination.to, account.id
+        );
+        return Err(ApiError::invalid_field("/to", why));
+    };
+    let same = devices.iter().all(|device| device.contact_id == first.contact_id);
+    Ok(first.contact_id.clone().filter(|_| same))
 }
 
 async fn destination(app: &App, account: &Account, request: &SendRequest) -> Result<Destination, ApiError> {

@@ -10,11 +10,12 @@ use crate::{
     domain::{
         content::{Content, Source},
         message::{Command, Message},
+        subscription::{Endpoint, Subscriber},
     },
     manifest::Capabilities,
     media::Links,
     plugins::convert,
-    store,
+    store, subscriptions,
 };
 
 /// How long a provider may fetch a file by its link: it takes the message at once, and may come for the file later.
@@ -35,9 +36,23 @@ pub(super) async fn outbound(app: &App, capabilities: &Capabilities, message: &M
         reply_to: message.reply_to.clone(),
         command: convert::command_out(&command),
         reply_context,
-        subscriptions: Vec::new(),
+        subscriptions: if capabilities.subscriptions { devices(app, message).await? } else { Vec::new() },
         extras: convert::extras_out(&message.extras),
     })
+}
+
+/// Where the recipient's devices are now: some may have come or gone since the message was queued.
+async fn devices(app: &App, message: &Message) -> store::Result<Vec<wit::Subscription>> {
+    let to = message.to.as_deref().unwrap_or_default();
+    let opened = subscriptions::opened(app, &message.channel_account_id, to).await?;
+    let device = |(subscriber, endpoint): (Subscriber, Endpoint)| wit::Subscription {
+        id: subscriber.id,
+        endpoint: endpoint.endpoint,
+        keys: convert::extras_out(&endpoint.keys),
+        active: true,
+        extras: convert::extras_out(&subscriber.extras),
+    };
+    Ok(opened.into_iter().map(device).collect())
 }
 
 /// Puts a link in the place of each file of the gateway's, where the provider fetches by URL.

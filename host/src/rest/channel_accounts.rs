@@ -20,6 +20,7 @@ use super::{
 use crate::{
     accounts::{self, AccountChange, ConnectStep, NewAccount, TemplateList},
     app::App,
+    browser,
     domain::{
         account::{Account, HealthReport, SecretHint},
         content::{Content, Text, TextFormat},
@@ -230,6 +231,8 @@ fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>, sendin
         "oauth_expires_at": account.oauth_expires_at,
         "oauth_refresh_expires_at": account.oauth_refresh_expires_at,
         "webhook_url": app.webhook_url(account),
+        // Where pages in browsers find the account; null where its type has nothing for them.
+        "browser_url": browser::url(app, &account.id, &account.channel_type),
         "webhook_refusals": account.webhook_refusals,
         "last_refused_at": account.last_refused_at,
         "prompt": account.connect_prompt,

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
+    browser,
     clock::At,
     domain::{
         account::Account,
@@ -85,6 +86,11 @@ async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String
     if delivery.shared && !caller.sees_all() {
         // What it says of other accounts is others' business.
         request.body = Vec::new();
+    }
+    if let Some(account_id) = &delivery.channel_account_id
+        && browser::call_of(account_id, &delivery.path).is_some()
+    {
+        request.body = browser::shown(&app, account_id, request.body).await?;
     }
     let (body, body_encoding) = match String::from_utf8(request.body) {
         Ok(text) => (text, "utf-8"),

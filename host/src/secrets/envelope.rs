@@ -55,7 +55,7 @@ pub(super) fn cipher(key: &[u8]) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
 }
 
-/// A random nonce of 96 bits: safe for 2^32 seals with one key, and an account's key seals a few a day.
+/// A random nonce of 96 bits: safe for 2^32 seals with one key; an account's seals its secrets, and each device that subscribes.
 pub(super) fn seal(key: &LessSafeKey, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SecretError> {
     let mut nonce = [0; NONCE_LEN];
     SystemRandom::new().fill(&mut nonce).map_err(|_| SecretError::NoRandomness)?;

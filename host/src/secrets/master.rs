@@ -99,6 +99,11 @@ impl fmt::Debug for MasterKey {
 pub struct Keyring(Vec<MasterKey>);
 
 impl Keyring {
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Keyring {
+        Keyring(vec![MasterKey::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap()])
+    }
+
     /// # Errors
     /// There is none.
     pub fn new(keys: Vec<MasterKey>) -> Result<Self, SecretError> {

@@ -74,6 +74,10 @@ pub struct Figures {
     pub delivered: Option<i64>,
     /// None where the channel never tells.
     pub read: Option<i64>,
+    /// Notifications that somebody first opened then.
+    pub opened: i64,
+    /// Notifications that somebody first put away then.
+    pub dismissed: i64,
     pub failed: Failed,
     pub uncertain: i64,
     pub conversations_new: i64,
@@ -174,6 +178,8 @@ impl Sums {
             messages_attempted: attempted,
             delivered: receipts.delivered.then(|| count(Metric::Delivered)),
             read: receipts.read.then(|| count(Metric::Read)),
+            opened: count(Metric::Opened),
+            dismissed: count(Metric::Dismissed),
             failed: Failed::of(self.failed),
             uncertain: count(Metric::Uncertain),
             conversations_new: count(Metric::ConversationsNew),

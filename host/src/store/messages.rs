@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::At,
-    domain::{message::Message, stats::Measures},
+    domain::{event::InteractionKind, message::Message, stats::Measures},
 };
 
 impl Record for Message {
@@ -29,9 +29,11 @@ impl Record for Message {
             content: row.json("content")?,
             origin: row.get("origin")?,
             echo: row.get("echo")?,
+            automatic: row.get("automatic")?,
             reply_to: row.get("reply_to")?,
             reactions: row.json("reactions")?,
             votes: row.json("votes")?,
+            interactions: row.json("interactions")?,
             extras: row.json("extras")?,
             facts: row.json("facts")?,
             state: row.word("state")?,
@@ -59,7 +61,8 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
        (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
         content, origin, echo, reply_to, reactions, votes, extras, state, failure, attempts, provider_at, send_at, expires_at, sent_at,
         delivered_at, read_at, played_at, failed_at, edited_at, deleted_at, created_at,
-        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since, facts)";
+        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since, facts, automatic,
+        interactions, opened_at, dismissed_at)";
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        conversation_id = excluded.conversation_id, contact_id = excluded.contact_id, external_id = excluded.external_id,
        content = excluded.content, reactions = excluded.reactions, votes = excluded.votes, extras = excluded.extras,
@@ -68,7 +71,8 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
        failed_at = excluded.failed_at, edited_at = excluded.edited_at, deleted_at = excluded.deleted_at,
        plugin_digest = excluded.plugin_digest, uncertain_at = excluded.uncertain_at,
        starts_conversation = excluded.starts_conversation, opens_episode = excluded.opens_episode,
-       answers_since = excluded.answers_since, responds_since = excluded.responds_since, facts = excluded.facts";
+       answers_since = excluded.answers_since, responds_since = excluded.responds_since, facts = excluded.facts,
+       interactions = excluded.interactions, opened_at = excluded.opened_at, dismissed_at = excluded.dismissed_at";
     bulk::write(tx, PUT, messages.iter().map(|message| values_of(message)).collect(), AGAIN).await?;
     Ok(())
 }
@@ -113,6 +117,10 @@ fn values_of(message: &Message) -> Values {
         message.measures.answers_since,
         message.measures.responds_since,
         written(&message.facts),
+        message.automatic,
+        written(&message.interactions),
+        message.first(InteractionKind::Opened),
+        message.first(InteractionKind::Dismissed),
     ]
 }
 

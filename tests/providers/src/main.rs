@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::{
-    Appgain, LinkedIn, Mail, Meta, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, mail, meta, shopify, telegram,
-    tiktok, victorylink,
+    Appgain, LinkedIn, Mail, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, mail, meta, push, shopify,
+    telegram, tiktok, victorylink,
 };
 
 /// Stand-ins of the messaging providers.
@@ -35,8 +35,11 @@ struct Arguments {
     /// Serve VictoryLink's SMS gateway there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9107")]
     victorylink: SocketAddr,
-    /// Serve the strings of the mail server there, and the logins that hand out tokens for it
+    /// Serve a push service for browsers there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9111")]
+    push: SocketAddr,
+    /// Serve the strings of the mail server there, and the logins that hand out tokens for it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9109")]
     mail: SocketAddr,
     /// Take letters by SMTP there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9108")]
@@ -118,6 +121,13 @@ async fn main() -> std::io::Result<()> {
     let _shopify = serve!(arguments, shopify, Shopify, shopify, "/admin/api/<version>/graphql.json");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
+    let _push = Push::start_with(push::Options {
+        address: arguments.push,
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: arguments.record.into(),
+    })
+    .await
+    .inspect(|push| announce("Push", &push.url(), "/wpush/<subscription>", push::HOSTS))?;
     let _mail = Mail::start_with(mail::Options {
         address: arguments.mail,
         smtp: arguments.mail_smtp,

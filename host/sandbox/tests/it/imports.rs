@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use patchbay_sandbox::services::{Denial, HttpBody, LogLevel, PartContent};
+use patchbay_sandbox::services::{Denial, HttpBody, LogLevel, PartContent, Stretch};
 use patchbay_sandbox::{CallLimits, Fault};
 
 use crate::guest::Guest;
@@ -174,4 +174,42 @@ async fn what_a_guest_prints_is_in_the_log_even_if_it_then_traps() {
     let notes = Notes::default();
     assert!(matches!(configure(&guest, &notes).await, Err(Fault::Trap(_))));
     assert_eq!(notes.record().logs, [(LogLevel::Debug, "Traceback".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_file_in_a_letter_arrives_as_its_id() {
+    // To the target "abc" of nobody to nobody; one stretch at 8192: case 1, a string of 3 bytes.
+    let body = format!(
+        "(i32.store8 (i32.const 8192) (i32.const 1))
+         (i32.store offset=4 (i32.const 8192) (i32.const 20480))
+         (i32.store offset=8 (i32.const 8192) (i32.const 3))
+         (call $mail.submit (i32.const 20480) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+           (i32.const 8192) (i32.const 1) (i32.const 4096)) {}",
+        answer("(i32.const 0)", "(i32.const 0)")
+    );
+    let notes = Notes::default();
+    let guest = Guest { hooks: &[("configure", &body)], items: r#"(data (i32.const 20480) "abc")"#, ..Guest::default() };
+    configure(&guest, &notes).await.unwrap();
+    let (target, envelope, letter) = notes.record().letters[0].clone();
+    assert_eq!((target.as_str(), envelope.sender, letter), ("abc", None, vec![Stretch::File("abc".to_owned())]));
+}
+
+#[tokio::test]
+async fn letters_count_among_the_requests() {
+    let submit = "(call $mail.submit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+           (i32.const 0) (i32.const 0) (i32.const 4096))";
+    let guest = Guest { hooks: &[("configure", &format!("{submit}{submit}(i32.const 0)"))], ..Guest::default() };
+    let limits = CallLimits { http_requests: 1, ..CallLimits::default() };
+    let fault = load(&guest.component()).configure(limits, Notes::default().services(), "{}").await.unwrap_err();
+    assert!(matches!(fault, Fault::HttpRequests(1)), "{fault:?}");
+}
+
+#[tokio::test]
+async fn random_bytes_are_bounded() {
+    let body = format!(
+        "(call $crypto.random (i32.const 1000000) (i32.const 4096)) {}",
+        answer("(i32.load (i32.const 4096))", "(i32.load offset=4 (i32.const 4096))")
+    );
+    let random = configure(&Guest { hooks: &[("configure", &body)], ..Guest::default() }, &Notes::default()).await.unwrap();
+    assert_eq!(random.len(), 1024);
 }

@@ -52,6 +52,56 @@ async fn a_trusted_host_gets_the_credentials_and_where_it_redirects_does_not() {
     assert!(last.starts_with("GET /there?sig=x HTTP") && last.contains("host: b.cdn.example.net") && !last.contains("s3cret"), "{last}");
 }
 
+/// A target whose places are the account's to list, and whose requests the plugin signs.
+fn pushing(mut world: World, places: &[&str]) -> World {
+    let push = json!({ "base": "https://push.example.com", "methods": ["POST"], "hosts": ["push.example.com"], "hosts_setting": "places",
+        "trusted_hosts": true, "signed_by_plugin": true });
+    world.manifest.egress.insert("push".to_owned(), serde_json::from_value(push).unwrap());
+    world.settings = json!({ "places": places });
+    world
+}
+
+#[tokio::test]
+async fn a_place_that_the_account_lists_is_reached_with_its_port_and_what_the_plugin_signed() {
+    let server = Server::answering(|_| ok("there"));
+    let world = pushing(World::at(&server.base()), &[&server.base()]);
+    let mut request = post("push", &format!("{}/p/1?a=b", server.base()), "bytes");
+    request.headers.push(Field { name: "Authorization".to_owned(), value: "vapid t=a.b.c, k=d".to_owned() });
+    request.headers.push(Field { name: "ttl".to_owned(), value: "60".to_owned() });
+    world.call(request).await.unwrap();
+    let seen = server.seen();
+    assert!(seen[0].starts_with("POST /p/1?a=b HTTP") && seen[0].ends_with("bytes"), "{}", seen[0]);
+    assert!(seen[0].contains("authorization: vapid t=a.b.c, k=d\r\n") && seen[0].contains("ttl: 60\r\n"), "{}", seen[0]);
+    assert!(!seen[0].contains("s3cret"), "{}", seen[0]);
+}
+
+#[tokio::test]
+async fn a_place_that_the_account_lists_is_guarded_like_any_other() {
+    let server = Server::answering(|_| ok("there"));
+    // Nothing private is let through here.
+    let world = World::with(EgressSettings::default(), "");
+    let port = server.base().rsplit_once(':').unwrap().1.to_owned();
+    let world = pushing(world, &[&server.base(), &format!("localhost:{port}"), "http://push.example.org", "https://10.0.0.1:8443"]);
+    for url in [format!("{}/p", server.base()), "https://10.0.0.1:8443/p".to_owned(), format!("https://localhost:{port}/p")] {
+        assert_eq!(world.call(post("push", &url, "x")).await.map(|_| ()), denied(Denial::BlockedAddress), "{url}");
+    }
+    let plain = world.call(post("push", "http://push.example.org/p", "x")).await;
+    assert!(plain.is_err(), "plain http goes to nets of [egress] allow alone");
+    assert_eq!(world.call(post("push", "https://elsewhere.example.org/p", "x")).await.map(|_| ()), denied(Denial::NotGranted));
+    assert_eq!(server.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn nobody_else_writes_the_header_of_credentials() {
+    let server = Server::answering(|_| ok("there"));
+    let mut world = pushing(World::at(&server.base()), &[&server.base()]);
+    world.manifest.egress.get_mut("push").unwrap().signed_by_plugin = false;
+    let mut request = post("push", &format!("{}/p/1", server.base()), "bytes");
+    request.headers.push(Field { name: "authorization".to_owned(), value: "Bearer x".to_owned() });
+    assert_eq!(world.call(request).await.map(|_| ()), denied(Denial::NotGranted));
+    assert_eq!(server.seen().len(), 0);
+}
+
 #[tokio::test]
 async fn a_setting_that_is_the_host_is_redirected_by_its_value() {
     let server = Server::answering(|_| ok("there"));

@@ -1,5 +1,7 @@
 //! The order in which facts come, how often, and how they are cut into transactions doesn't matter.
 
+mod letters;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
@@ -16,6 +18,7 @@ use crate::{
     },
     ids::Ids,
     ledger::{Ledger, Wanted},
+    secrets::Keyring,
     store::{self, Db, Page as Span, people::Owner},
 };
 
@@ -141,7 +144,7 @@ async fn database(folder: &std::path::Path) -> Db {
         let blank = outbox::blank_message(id.into(), OWNER, Direction::Outbound, MessageState::Queued, seconds(0));
         page.save(Message { content: text(id), to: Some("talk".into()), ..blank });
     }
-    ledger.save(&mut tx).await.unwrap();
+    ledger.save(&mut tx, &Keyring::for_tests()).await.unwrap();
     tx.commit().await.unwrap();
     db
 }
@@ -187,7 +190,7 @@ async fn commit(db: &Db, ids: &Arc<Ids>, group: &[Step]) {
             }
         }
     }
-    ledger.save(&mut tx).await.unwrap();
+    ledger.save(&mut tx, &Keyring::for_tests()).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     domain::{
         content::{Choice, Extras},
-        event::{Fact, Happening, Inbound, Receipt, ReceiptState, ReceiptTarget},
+        event::{Fact, Happening, Inbound, Interaction, InteractionKind, Receipt, ReceiptState, ReceiptTarget},
         failure::{Failure, FailureClass},
         message::{Direction, Message, MessageState},
         people::{ConversationKind, ConversationRef, Identity, Party},
@@ -17,6 +17,7 @@ use crate::{
     inbox,
     ledger::{Ledger, Wanted},
     outbox::blank_message,
+    secrets::Keyring,
     store::{Run, Tx, people::Owner, sql},
 };
 
@@ -36,6 +37,7 @@ enum Step {
     Receipt { number: u8, state: ReceiptState, minutes_ago: i64, delivery: u8 },
     ReadUpTo { conversation: u8, minutes_ago: i64, delivery: u8 },
     Echo { number: u8, delivery: u8 },
+    Interact { number: u8, kind: InteractionKind, minutes_ago: i64, delivery: u8 },
     Move { from: u8, to: u8, delivery: u8 },
 }
 
@@ -72,7 +74,11 @@ fn step() -> impl Strategy<Value = Step> {
             minutes_ago,
             delivery
         }),
-        (number, delivery.clone()).prop_map(|(number, delivery)| Step::Echo { number, delivery }),
+        (number.clone(), delivery.clone()).prop_map(|(number, delivery)| Step::Echo { number, delivery }),
+        (number, prop::bool::ANY, 0..90_i64, delivery.clone()).prop_map(|(number, opened, minutes_ago, delivery)| {
+            let kind = if opened { InteractionKind::Opened } else { InteractionKind::Dismissed };
+            Step::Interact { number, kind, minutes_ago, delivery }
+        }),
         (conversation.clone(), conversation, delivery).prop_map(|(from, to, delivery)| Step::Move { from, to, delivery }),
     ]
 }
@@ -117,7 +123,10 @@ impl World {
         match step {
             Step::Pass { minutes } => self.now = At::from_micros(self.now.micros() + minutes * MINUTE),
             Step::Receive { conversation, number, delivery } => {
-                let inbound = inbound(*conversation, &format!("in-{conversation}-{number}"), false, None);
+                let mut inbound = inbound(*conversation, &format!("in-{conversation}-{number}"), false, None);
+                // Some are of machines, and some of a thread that began elsewhere.
+                inbound.automatic = *number == 5;
+                inbound.related = if *number >= 4 { vec![format!("in-{}-0", (conversation + 1) % 3)] } else { Vec::new() };
                 self.tell(tx, format!("in-{conversation}-{number}/{delivery}"), Happening::Message(Box::new(inbound))).await;
             }
             Step::Native { conversation, number, minutes_ago } => {
@@ -156,6 +165,12 @@ impl World {
                 let inbound = inbound(0, &format!("out-{number}"), true, Some(self.now));
                 self.tell(tx, format!("echo-{number}/{delivery}"), Happening::Message(Box::new(inbound))).await;
             }
+            Step::Interact { number, kind, minutes_ago, delivery } => {
+                let what = Interaction { target: format!("out-{number}"), kind: *kind, action: None, url: None };
+                let key = format!("did-{number}-{kind}/{delivery}");
+                let fact = Fact { at: Some(self.ago(*minutes_ago)), ..self.fact(key, Happening::Interacted(what)) };
+                self.apply(tx, &fact).await;
+            }
             Step::Move { from, to, delivery } => {
                 let moved = self.fact(format!("move-{from}-{to}/{delivery}"), Happening::Moved(format!("c{to}")));
                 let fact = Fact { conversation: Some(reference(*from)), ..moved };
@@ -183,7 +198,7 @@ impl World {
         wanted.fact("a", fact);
         let mut ledger = self.ledger(tx, &wanted).await;
         inbox::apply(&mut ledger.page(OWNER, true, Some("in")), fact);
-        ledger.save(tx).await.unwrap();
+        ledger.save(tx, &Keyring::for_tests()).await.unwrap();
     }
 
     async fn queue(&self, tx: &mut Tx, conversation: Option<u8>, number: u8) {
@@ -202,7 +217,7 @@ impl World {
         let conversation_id = conversation.and_then(|conversation| page.converse(&conversation, None).map(|it| it.id.clone()));
         let blank = blank_message(id.clone(), OWNER, Direction::Outbound, MessageState::Queued, self.now);
         page.save(Message { conversation_id, ..blank });
-        ledger.save(tx).await.unwrap();
+        ledger.save(tx, &Keyring::for_tests()).await.unwrap();
     }
 
     /// As the outbox does it: once for each message.
@@ -226,7 +241,7 @@ impl World {
         page.save(message);
         page.name(&external_id, &id, 0);
         inbox::apply_freed(&mut page);
-        ledger.save(tx).await.unwrap();
+        ledger.save(tx, &Keyring::for_tests()).await.unwrap();
     }
 
     async fn count(&self, condition: &str) -> i64 {
@@ -274,6 +289,8 @@ async fn check(world: &World) {
         ("read", "direction = 'outbound' AND (read_at IS NOT NULL OR played_at IS NOT NULL)"),
         ("failed", "state IN ('failed', 'expired')"),
         ("uncertain", "state = 'uncertain'"),
+        ("opened", "direction = 'outbound' AND opened_at IS NOT NULL"),
+        ("dismissed", "direction = 'outbound' AND dismissed_at IS NOT NULL"),
         ("episodes_answered", "responds_since IS NOT NULL"),
         ("reply_time", "answers_since IS NOT NULL"),
     ] {

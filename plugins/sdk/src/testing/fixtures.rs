@@ -1,6 +1,6 @@
 //! Webhook bodies of a provider with the events expected of them, one file each:
 //! `{"about": "…", "body": …, "expected": [event, …]}`. A body that is a string is taken as it is, any other as JSON. Where the
-//! webhook is no plain POST, the file says so: `method`, `query` and `headers` (objects; a list of strings for what repeats).
+//! webhook is no plain POST, the file says so: `method`, `path`, `query` and `headers` (objects; a list of strings for what repeats).
 //! Fields that are null or empty are left out of `expected`.
 
 use std::path::Path;
@@ -53,6 +53,9 @@ fn received(account: &Account, fixture: &Value) -> Webhook {
     let mut received = webhook(account.clone(), body);
     if let Some(method) = fixture["method"].as_str() {
         method.clone_into(&mut received.method);
+    }
+    if let Some(path) = fixture["path"].as_str() {
+        path.clone_into(&mut received.path);
     }
     received.query = fields(&fixture["query"]);
     received.headers = fields(&fixture["headers"]);
@@ -118,7 +121,10 @@ mod tests {
             let listed =
                 |fields: &[Field]| fields.iter().map(|field| format!("{}={}", field.name, field.value)).collect::<Vec<_>>().join("&");
             let body = String::from_utf8_lossy(&webhook.body).into_owned();
-            Err(Failure::rejected(webhook.method, format!("{} {} {body}", listed(&webhook.query), listed(&webhook.headers))))
+            Err(Failure::rejected(
+                webhook.method + &webhook.path,
+                format!("{} {} {body}", listed(&webhook.query), listed(&webhook.headers)),
+            ))
         }
     }
 
@@ -128,7 +134,7 @@ mod tests {
         fs::create_dir_all(&folder)?;
         let get = json!({"about": "a", "method": "GET", "query": {"to": ["1", "2"]}, "headers": {"x-n": 3}, "body": "a=%20b",
             "expected": {"failure": "GET: to=1&to=2 x-n=3 a=%20b"}});
-        let post = json!({"about": "b", "body": {"n": 1}, "expected": {"failure": "POST:   {\"n\":1}"}});
+        let post = json!({"about": "b", "path": "/n", "body": {"n": 1}, "expected": {"failure": "POST/n:   {\"n\":1}"}});
         fs::write(folder.join("1.json"), get.to_string())?;
         fs::write(folder.join("2.json"), post.to_string())?;
         assert_eq!(check::<Echo>(&folder, &testing::account(None, &json!({})))?, 2);

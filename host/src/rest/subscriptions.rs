@@ -1,0 +1,61 @@
+//! `/rest/v1/subscriptions`: devices and browsers that take notifications.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::get,
+};
+
+use super::{auth::Caller, extract::ListQuery, to_the_end};
+use crate::{
+    app::App,
+    domain::{key::Scope, subscription::Subscriber},
+    error::ApiError,
+    store::{self, Page, subscriptions::Filter},
+    subscriptions,
+};
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new().route("/subscriptions", get(list)).route("/subscriptions/{id}", get(show).delete(remove))
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Subscriber>>, ApiError> {
+    caller.may(Scope::Read)?;
+    let filter = Filter {
+        organization_id: caller.narrow(query.take("organization_id"))?,
+        account_id: query.take("channel_account_id"),
+        contact_id: query.take("contact_id"),
+        id: None,
+    };
+    let page = query.finish("organization_id, channel_account_id, contact_id")?;
+    Ok(Json(store::subscriptions::list(&app.db, &filter, &page).await?))
+}
+
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<Json<Subscriber>, ApiError> {
+    caller.may(Scope::Read)?;
+    Ok(Json(find(&app, &caller, id, query).await?))
+}
+
+/// The device takes nothing any more, until its page subscribes it again.
+async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<StatusCode, ApiError> {
+    caller.may(Scope::Manage)?;
+    let subscriber = find(&app, &caller, id, query).await?;
+    to_the_end(&app, |app| async move { Ok(subscriptions::forget(&app, &subscriber).await?) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The plugin makes the ids, so that two accounts may have the same one: then the query has to name the account.
+async fn find(app: &App, caller: &Caller, id: String, mut query: ListQuery) -> Result<Subscriber, ApiError> {
+    let organization_id = caller.narrow(query.take("organization_id"))?;
+    let filter = Filter { organization_id, account_id: query.take("channel_account_id"), contact_id: None, id: Some(id.clone()) };
+    query.finish("organization_id, channel_account_id")?;
+    let mut found = store::subscriptions::list(&app.db, &filter, &Page { limit: 2, offset: 0 }).await?;
+    if found.len() > 1 {
+        return Err(ApiError::conflict("ambiguous", format!("Several accounts have a subscription “{id}”."))
+            .hint("Name the account in the query: ?channel_account_id=…"));
+    }
+    found.pop().ok_or_else(|| ApiError::not_found("subscription", &id))
+}
