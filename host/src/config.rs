@@ -86,10 +86,14 @@ pub struct Plugins {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sandbox {
-    pub memory_mb: usize,
-    pub cpu_ms: u64,
-    pub wall_ms: u64,
+    pub memory_mb: u32,
+    pub memory_most_mb: u32,
+    pub cpu_ms: u32,
+    pub cpu_most_ms: u32,
+    pub wall_ms: u32,
+    pub wall_most_ms: u32,
     pub host_calls: u32,
+    pub host_calls_most: u32,
     pub http_requests: u32,
     pub concurrency: u32,
     pub hot_instances: u32,

@@ -508,4 +508,5 @@ fn limits(manifest: &Manifest, problems: &mut Problems) {
     within(manifest.limits.memory_mb, 1, 256, "limits.memory_mb");
     within(manifest.limits.cpu_ms, 10, 2_000, "limits.cpu_ms");
     within(manifest.limits.wall_ms, 100, 60_000, "limits.wall_ms");
+    within(manifest.limits.host_calls, 10, 10_000, "limits.host_calls");
 }

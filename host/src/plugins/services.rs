@@ -186,9 +186,7 @@ impl CallServices {
     /// Notes blobs that the gateway makes for the call.
     fn made(&self) -> impl Fn(&str) + Send + Sync + use<> {
         let call_blobs = self.call_blobs.clone();
-        move |id| {
-            call_blobs.with(|scratch| scratch.made.insert(id.to_owned()));
-        }
+        move |id| call_blobs.note(id)
     }
 
     /// What the account's mail servers are asked with.
@@ -251,7 +249,13 @@ fn no_mail(target: &str) -> Failure {
     Failure::Fault(Detail { code: "not_granted".to_owned(), message, extras: Vec::new() })
 }
 
-fn unkept(error: &BlobError) -> Failure {
+fn unknown_file(id: &str) -> Failure {
+    let message = format!("the letter names the file {id}, which neither this call made nor the account's organisation has");
+    Failure::Fault(Detail { code: "unknown_file".to_owned(), message, extras: Vec::new() })
+}
+
+/// Files can't be read or looked up for now.
+fn unkept(error: &dyn std::fmt::Display) -> Failure {
     let detail = Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
     Failure::Unavailable(Retry { after_ms: None, detail })
 }
@@ -404,6 +408,13 @@ impl Services for CallServices {
 
     async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure> {
         self.call_blobs.finish_all().await.map_err(|error| unkept(&error))?;
+        for stretch in &letter {
+            if let Stretch::File(id) = stretch
+                && !self.may_use(id).await.map_err(|error| unkept(&error))?
+            {
+                return Err(unknown_file(id));
+            }
+        }
         let bytes = letter.iter().map(|stretch| if let Stretch::Bytes(bytes) = stretch { bytes.len() } else { 0 }).sum();
         let (made, traces) = (self.made(), self.traces.clone());
         let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };

@@ -276,19 +276,19 @@ async fn keep(app: &App, account: &Account, captured: &Captured) {
     }
 }
 
-/// What the operator allows, or the less that the manifest asks for.
+/// What the operator gives every call, or what the manifest asks for, up to what the operator allows.
 fn limits(manifest: &Manifest, config: &Config) -> CallLimits {
     const MIB: usize = 1024 * 1024;
-    let asked = &manifest.limits;
-    let less = |asked: Option<u32>, allowed: u64| asked.map_or(allowed, |asked| u64::from(asked).min(allowed));
-    let allowed_mb = u64::try_from(config.sandbox.memory_mb).unwrap_or(u64::MAX);
-    let memory_mb = usize::try_from(less(asked.memory_mb, allowed_mb)).unwrap_or(usize::MAX);
+    let (asked, sandbox) = (&manifest.limits, &config.sandbox);
+    let given = |asked: Option<u32>, usual: u32, most: u32| asked.map_or(usual, |asked| asked.min(most));
+    let millis = |ms: u32| Duration::from_millis(u64::from(ms));
+    let memory_mb = usize::try_from(given(asked.memory_mb, sandbox.memory_mb, sandbox.memory_most_mb)).unwrap_or(usize::MAX);
     let limits = CallLimits {
         memory_bytes: memory_mb.saturating_mul(MIB),
-        cpu: Duration::from_millis(less(asked.cpu_ms, config.sandbox.cpu_ms)),
-        wall: Duration::from_millis(less(asked.wall_ms, config.sandbox.wall_ms)),
-        host_calls: config.sandbox.host_calls,
-        http_requests: config.sandbox.http_requests,
+        cpu: millis(given(asked.cpu_ms, sandbox.cpu_ms, sandbox.cpu_most_ms)),
+        wall: millis(given(asked.wall_ms, sandbox.wall_ms, sandbox.wall_most_ms)),
+        host_calls: given(asked.host_calls, sandbox.host_calls, sandbox.host_calls_most),
+        http_requests: sandbox.http_requests,
         ..CallLimits::default()
     };
     limits.clamp()
