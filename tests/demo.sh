@@ -12,6 +12,9 @@ readonly linkedin="${LINKEDIN_STANDIN:-127.0.0.1:9104}"
 readonly shopify="${SHOPIFY_STANDIN:-127.0.0.1:9105}"
 readonly appgain="${APPGAIN_STANDIN:-127.0.0.1:9106}"
 readonly victorylink="${VICTORYLINK_STANDIN:-127.0.0.1:9107}"
+readonly mail="${MAIL_STANDIN:-127.0.0.1:9111}"
+readonly smtp="${SMTP_STANDIN:-127.0.0.1:9108}"
+readonly imap="${IMAP_STANDIN:-127.0.0.1:9110}"
 readonly data=target/demo
 rm -rf "$data" && mkdir -p "$data"
 
@@ -35,9 +38,14 @@ redirect "$linkedin" api.linkedin.com www.linkedin.com
 redirect "$shopify" "*.myshopify.com" inbox.example.com
 redirect "$appgain" notify.appgain.io api.appgain.io
 redirect "$victorylink" smsvas.vlserv.com
+cat >>"$data/patchbay.toml" <<TOML
+"mail.example.test:2525" = "tcp://$smtp"
+"mail.example.test:1143" = "tcp://$imap"
+TOML
 
 target/release/patchbay-providers --telegram "$telegram" --meta "$meta" --tiktok "$tiktok" --linkedin "$linkedin" \
-  --shopify "$shopify" --appgain "$appgain" --victorylink "$victorylink" >"$data/providers.log" 2>&1 &
+  --shopify "$shopify" --appgain "$appgain" --victorylink "$victorylink" \
+  --mail "$mail" --mail-smtp "$smtp" --mail-imap "$imap" >"$data/providers.log" 2>&1 &
 started+=($!)
 target/release/patchbay --config "$data/patchbay.toml" serve >"$data/announcement" 2>"$data/gateway.log" &
 gateway=$!
@@ -121,6 +129,11 @@ push="$(account SHRINKIT_PUSH 'Shop app' '{"suit_id": "5db9", "api_key": "appgai
 step "$push" '{}' >/dev/null
 standin "$appgain" webhook '{"kind": "push", "url": "'"$(hook "$push")"'"}'
 
+mailbox="$(account EMAIL 'Help desk by mail' '{"email_address": "support@acme.test", "display_name": "Acme", "password": "mail-standin-password",
+  "smtp_host": "mail.example.test", "smtp_port": 2525, "smtp_security": "none",
+  "imap_host": "mail.example.test", "imap_port": 1143, "imap_security": "none"}')"
+step "$mailbox" '{}' >/dev/null
+
 cat <<LINES
 
 TELEGRAM is connected to its stand-in on http://$telegram. In another terminal:
@@ -169,6 +182,14 @@ SMS ($sms) counts its parts before it sends; SHRINKIT_PUSH ($push) tells who ope
     -d '{"dry_run": true, "channel_account_id": "'$sms'", "to": "01001383533", "content": [{"type": "text", "text": "مرحبا"}]}'
   curl -H "apikey: \$KEY" -H 'content-type: application/json' $url/rest/v1/messages \\
     -d '{"channel_account_id": "'$push'", "to": "P1NX", "content": [{"type": "notification", "title": "Sale", "body": "Today"}]}'
+
+EMAIL ($mailbox) is support@acme.test:
+
+  curl "http://$mail/_standin/say" -d '{"from": "mona@example.test", "name": "Mona", "subject": "Size 42?", "text": "Is it in stock?"}'
+  curl -H "apikey: \$KEY" -H 'content-type: application/json' $url/rest/v1/messages \\
+    -d '{"channel_account_id": "'$mailbox'", "to": "mona@example.test", "content": [{"type": "email", "subject": "News", "text": "It is", "html": "<b>It is</b>"}]}'
+  curl "http://$mail/_standin/letters?address=mona@example.test"
+  curl "http://$mail/_standin/say" -d '{"from": "mona@example.test", "text": "Thanks", "reply": true}'      # in the same conversation
 
 Ctrl-C ends it. The gateway's log: $data/gateway.log
 LINES

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
@@ -20,6 +20,8 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 use patchbay_sandbox::services::BlobInfo;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
+
+use crate::clock::At;
 
 /// Bytes that a writer of a folder gathers before it writes them: what it holds of a file, whatever the file's size.
 const FOLDER_PART: usize = 256 * 1024;
@@ -172,6 +174,21 @@ impl Blobs {
     }
 }
 
+impl Blobs {
+    /// Ids of blobs, whole or not, of which nothing was written since then.
+    ///
+    /// # Errors
+    /// The store failed; it may fail later.
+    pub fn older_than(&self, then: At) -> BoxStream<'static, Result<String, BlobError>> {
+        let found = self.store.list(None).try_filter_map(move |object| async move {
+            let id = object.location.filename().map(|name| name.trim_end_matches(".json").to_owned());
+            let is_old = object.last_modified.timestamp_micros() < then.micros();
+            Ok(id.filter(|id| is_old && Keys::of(id).is_ok()))
+        });
+        found.map_err(BlobError::from).boxed()
+    }
+}
+
 /// A blob that is being written. Dropped before [`BlobWriter::finish`], it never was.
 pub struct BlobWriter {
     store: Arc<dyn ObjectStore>,
@@ -239,7 +256,6 @@ fn named(id: &str, error: object_store::Error) -> BlobError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::TryStreamExt as _;
 
     fn files(folder: &Path) -> usize {
         std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap().count()).sum()
@@ -300,6 +316,19 @@ mod tests {
         blobs.delete(&empty.id).await.unwrap();
         assert!(matches!(blobs.stream(&empty.id).await, Err(BlobError::NotFound(_))));
         assert_eq!(files(folder.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_old_is_found_whole_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::in_folder(folder.path()).unwrap();
+        let whole = blobs.create("text/plain", 4).unwrap().finish().await.unwrap().id;
+        let half = blobs.create("text/plain", 4).unwrap().finish().await.unwrap().id;
+        std::fs::remove_file(folder.path().join(&half[..2]).join(format!("{half}.json"))).unwrap();
+        std::fs::write(folder.path().join("note.txt"), "not ours").unwrap();
+        let found = |then: i64| blobs.older_than(At::from_micros(then)).try_collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(found(i64::MAX).await.unwrap(), [whole, half].into());
+        assert!(found(0).await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ use crate::{
     ids::Ids,
     inbox::{self, Inbox, TurnedAway},
     logbook::Logbook,
+    mail::{self, Mail, MailSettings},
     media::{self, Links},
     memory::Memory,
     metrics::Metrics,
@@ -145,6 +146,7 @@ impl Gateway {
             metrics.log_entries_lost.clone(),
         ));
         let keyring = Arc::new(open_keyring(&config, &db).await?);
+        let blobs = open_blobs(&config).context("blobs")?;
         let inbox = Inbox::start(
             db.clone(),
             Arc::clone(&clock) as Arc<_>,
@@ -154,6 +156,7 @@ impl Gateway {
             wake.clone(),
             Arc::clone(&logbook),
             Arc::clone(&metrics),
+            blobs.clone(),
         );
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
@@ -164,8 +167,13 @@ impl Gateway {
             links: Links::new(&keyring, &public_url, Duration::from_secs(config.media.url_ttl_s))?,
             keyring,
             egress: open_egress(&config)?,
+            mail: Mail::new(MailSettings {
+                max_connections: config.mail.max_connections,
+                max_watchers: config.mail.max_watchers,
+                idle: Duration::from_secs(config.mail.idle_s),
+            }),
             nats: Nats::new(config.nats.clone()),
-            blobs: open_blobs(&config).context("blobs")?,
+            blobs,
             plugins,
             browser_calls: browser::Calls::new(config.http.browser_calls_per_min),
             config,
@@ -206,6 +214,7 @@ impl Gateway {
         app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
+        app.tasks.spawn(mail::run(Arc::clone(&app)));
         if app.db.is_postgres() {
             app.tasks.spawn(plugins::follow(Arc::clone(&app)));
         }

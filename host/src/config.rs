@@ -31,6 +31,7 @@ pub struct Config {
     pub outbox: Outbox,
     pub webhooks: Webhooks,
     pub media: Media,
+    pub mail: Mail,
     pub blobs: Blobs,
     pub retention: Retention,
     pub endpoints: Endpoints,
@@ -85,10 +86,14 @@ pub struct Plugins {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sandbox {
-    pub memory_mb: usize,
-    pub cpu_ms: u64,
-    pub wall_ms: u64,
+    pub memory_mb: u32,
+    pub memory_most_mb: u32,
+    pub cpu_ms: u32,
+    pub cpu_most_ms: u32,
+    pub wall_ms: u32,
+    pub wall_most_ms: u32,
     pub host_calls: u32,
+    pub host_calls_most: u32,
     pub http_requests: u32,
     pub concurrency: u32,
     pub hot_instances: u32,
@@ -132,6 +137,14 @@ pub struct Media {
     pub retry_s: Vec<u64>,
     pub give_up_s: u64,
     pub unused_days: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    pub max_connections: usize,
+    pub max_watchers: usize,
+    pub idle_s: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -310,13 +323,18 @@ impl Config {
         }
         for (host, base) in &self.egress.redirect {
             if Url::parse(base).is_err() {
-                problems.push(format!("egress.redirect.\"{host}\": “{base}” is no URL, like http://127.0.0.1:9101"));
+                problems.push(format!(
+                    "egress.redirect.\"{host}\": “{base}” is no URL, like http://127.0.0.1:9101, or of mail tcp://127.0.0.1:2525"
+                ));
             }
         }
         for net in &self.egress.allow {
             if net.parse::<ipnet::IpNet>().is_err() {
                 problems.push(format!("egress.allow: “{net}” is no network, like 10.1.0.0/16 or 127.0.0.1/32"));
             }
+        }
+        if self.mail.max_watchers >= self.mail.max_connections && self.mail.max_connections > 0 {
+            problems.push("mail.max_watchers: each has a connection, so it must be less than mail.max_connections".to_owned());
         }
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());
@@ -335,6 +353,7 @@ impl Config {
             ("outbox.breaker_s", self.outbox.breaker_s == 0),
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
+            ("mail.max_connections", self.mail.max_connections == 0),
             ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {

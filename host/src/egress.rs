@@ -1,4 +1,4 @@
-//! The one way out: every HTTP request that a plugin asks for leaves here, and no other does.
+//! The one way out: every HTTP request that a plugin asks for leaves here, and no other does. `mail.rs` dials here too.
 //!
 //! A request names a target of the manifest. This room builds the URL, adds the credentials, which the plugin never sees,
 //! dials public addresses alone, bounds sizes and times, and tells apart what surely wasn't sent from what perhaps was:
@@ -10,6 +10,7 @@ mod address;
 mod ask;
 mod body;
 mod capture;
+mod dial;
 mod exchange;
 mod fetch;
 mod guard;
@@ -36,6 +37,7 @@ use crate::blobs::Blobs;
 use crate::manifest::{Manifest, SecretSource};
 use crate::secrets::Secret;
 pub use ask::AskError;
+pub use dial::DialError;
 use exchange::Exchange;
 pub use fetch::FetchError;
 use guard::Gate;
@@ -49,8 +51,8 @@ const POOL_IDLE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone)]
 pub struct EgressSettings {
-    /// A host, or `*.` and a domain for all beneath, to the address that takes its place: scheme, host and port, no path. For
-    /// demonstrations and tests.
+    /// A host, or `*.` and a domain for all beneath, to the address that takes its place: scheme, host and port, no path. For mail, a
+    /// host and a port to `tcp://host:port`. For demonstrations and tests.
     pub redirect: BTreeMap<String, Url>,
     /// Private nets that plugins may reach all the same, and the only ones they reach by plain http.
     pub allow: Vec<IpNet>,
@@ -140,6 +142,9 @@ pub struct Egress {
     open: Client,
     /// For what a client or a stranger names by URL: `allow` was meant for plugins.
     public: Client,
+    /// The machine's.
+    roots: RootCertStore,
+    tls: Arc<ClientConfig>,
 }
 
 impl Egress {
@@ -147,13 +152,19 @@ impl Egress {
     /// A redirect isn't an origin, or TLS can't be set up.
     pub fn new(settings: EgressSettings) -> Result<Self, EgressError> {
         for (host, to) in &settings.redirect {
+            if dial::is_port_redirect(host, to) {
+                continue;
+            }
             let origin = matches!(to.scheme(), "http" | "https") && to.host().is_some() && to.path() == "/" && to.query().is_none();
             if !origin || !to.username().is_empty() || to.password().is_some() {
-                return Err(EgressError(format!("redirect.\"{host}\" must be http(s)://host[:port] and no more")));
+                return Err(EgressError(format!(
+                    "redirect.\"{host}\" must be http(s)://host[:port] and no more, or for host:port tcp://host:port"
+                )));
             }
         }
         let allow: Arc<[IpNet]> = settings.allow.clone().into();
-        let tls = tls()?;
+        let roots = native_roots();
+        let tls = tls_trusting(roots.clone())?;
         Ok(Self {
             guarded: client(&settings, &tls, Gate::Guarded(Arc::clone(&allow)))?,
             listed: client(&settings, &tls, Gate::Listed(Arc::clone(&allow)))?,
@@ -161,6 +172,8 @@ impl Egress {
             public: client(&settings, &tls, Gate::Guarded(Arc::default()))?,
             allow,
             settings,
+            roots,
+            tls: Arc::new(tls),
         })
     }
 
@@ -240,10 +253,10 @@ struct Most {
 /// TLS can't be set up.
 #[cfg(feature = "s3")]
 pub(crate) fn trusted_client() -> Result<Client, EgressError> {
-    client(&EgressSettings::default(), &tls()?, Gate::Open)
+    client(&EgressSettings::default(), &tls_trusting(native_roots())?, Gate::Open)
 }
 
-fn tls() -> Result<ClientConfig, EgressError> {
+fn native_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
@@ -251,6 +264,10 @@ fn tls() -> Result<ClientConfig, EgressError> {
         // The gateway starts all the same: with redirects alone, as in a demonstration, it needs none.
         tracing::warn!("the machine has no CA certificates, so no provider can be reached by https: install ca-certificates");
     }
+    roots
+}
+
+fn tls_trusting(roots: RootCertStore) -> Result<ClientConfig, EgressError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| EgressError(format!("TLS can't be set up: {error}")))?;
@@ -264,7 +281,7 @@ fn tls() -> Result<ClientConfig, EgressError> {
 #[expect(clippy::disallowed_methods, reason = "this is the room that guards addresses, sizes and times")]
 pub fn operators_client(timeout: Duration) -> Result<Client, EgressError> {
     Client::builder()
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls_trusting(native_roots())?)
         .redirect(redirect::Policy::none())
         .no_proxy()
         .referer(false)

@@ -28,11 +28,10 @@ use crate::{
     browser,
     domain::{
         account::Account,
-        event::Fact,
         failure::{Failure, FailureClass},
         webhook::{Fields, Request, Webhook, WebhookState},
     },
-    plugins::{Version, convert},
+    plugins::{self, Told, Version, convert},
     secrets::Secret,
     store::{StoreError, webhooks::Disposition},
 };
@@ -63,9 +62,9 @@ pub enum ReceiveError {
 /// # Errors
 /// The webhook is stored before every error but [`ReceiveError::Store`].
 pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BTreeMap<String, Secret>) -> Result<Reply, ReceiveError> {
-    let (disposition, facts, answer) = if account.is_active {
+    let (disposition, told, answer) = if account.is_active {
         match parse(app, account, &webhook, secrets).await {
-            Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(reply)),
+            Ok(Parsed { told, reply, disposition }) => (disposition, told, Ok(reply)),
             Err(Unparsed { cause, disposition, .. }) => {
                 let reason = disposition.reason.clone().unwrap_or_default();
                 tracing::warn!(account.id = %account.id, %reason, "a webhook was kept for later");
@@ -73,13 +72,16 @@ pub async fn receive(app: &App, account: &Account, webhook: Webhook, secrets: BT
                     Cause::Unreadable => Ok(Reply::default()),
                     Cause::Faulted | Cause::NotRun => Err(ReceiveError::Plugin(reason)),
                 };
-                (disposition, Vec::new(), answer)
+                (disposition, Told::default(), answer)
             }
         }
     } else {
-        (held(), Vec::new(), Ok(Reply::default()))
+        (held(), Told::default(), Ok(Reply::default()))
     };
-    app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
+    app.inbox
+        .commit(Ingest::webhook(account, webhook, disposition, told.facts).with_files(told.files))
+        .await
+        .map_err(ReceiveError::Store)?;
     answer
 }
 
@@ -106,25 +108,28 @@ pub async fn receive_call(
     webhook: Webhook,
     secrets: BTreeMap<String, Secret>,
 ) -> Result<Called, ReceiveError> {
-    let (disposition, facts, answer) = if account.is_active {
+    let (disposition, told, answer) = if account.is_active {
         match parse(app, account, &webhook, secrets).await {
-            Ok(Parsed { facts, reply, disposition }) => (disposition, facts, Ok(Called::Answered(reply))),
+            Ok(Parsed { told, reply, disposition }) => (disposition, told, Ok(Called::Answered(reply))),
             Err(Unparsed { cause: Cause::Unreadable, failure: Some(failure), .. }) => return Ok(Called::Refused(failure)),
             Err(Unparsed { disposition, .. }) => {
                 let reason = disposition.reason.clone().unwrap_or_default();
                 tracing::warn!(account.id = %account.id, %reason, "a browser's call was kept for later");
-                (disposition, Vec::new(), Err(ReceiveError::Plugin(reason)))
+                (disposition, Told::default(), Err(ReceiveError::Plugin(reason)))
             }
         }
     } else {
-        (held(), Vec::new(), Ok(Called::Held))
+        (held(), Told::default(), Ok(Called::Held))
     };
-    app.inbox.commit(Ingest::webhook(account, webhook, disposition, facts)).await.map_err(ReceiveError::Store)?;
+    app.inbox
+        .commit(Ingest::webhook(account, webhook, disposition, told.facts).with_files(told.files))
+        .await
+        .map_err(ReceiveError::Store)?;
     answer
 }
 
 struct Parsed {
-    facts: Vec<Fact>,
+    told: Told,
     reply: Reply,
     disposition: Disposition,
 }
@@ -164,7 +169,8 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
     };
     let digest = Some(version.digest.clone());
     let asked = webhook_out(account, &version, &webhook.request, webhook.verified_by.clone());
-    let answer = match version.parse(app, account, secrets, asked).await {
+    let (answer, blobs) = version.parse(app, account, secrets, asked).await;
+    let answer = match answer {
         Ok(answer) => answer,
         // The version has nothing to do with it.
         Err(fault @ Fault::Busy(_)) => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
@@ -175,11 +181,20 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
             let events = match apps::events_of(app, account, &version, parsed.events).await {
                 Ok(events) => events,
                 // Nobody knows whose they are until the database answers.
-                Err(error) => return Err(Unparsed::because(Cause::NotRun, error.to_string(), None)),
+                Err(error) => {
+                    blobs.drop_all(&app.blobs).await;
+                    return Err(Unparsed::because(Cause::NotRun, error.to_string(), None));
+                }
             };
-            let facts: Vec<Fact> = events.into_iter().map(convert::fact_in).collect();
-            let disposition = processed(facts.len(), digest);
-            Ok(Parsed { facts, reply: parsed.reply.map(reply_in).unwrap_or_default(), disposition })
+            let told = match plugins::told(app, account, &blobs, events).await {
+                Ok(told) => told,
+                Err(failure) => {
+                    let cause = if failure.class == FailureClass::Fault { Cause::Faulted } else { Cause::NotRun };
+                    return Err(Unparsed::because(cause, failure.message, digest));
+                }
+            };
+            let disposition = processed(told.facts.len(), digest);
+            Ok(Parsed { told, reply: parsed.reply.map(reply_in).unwrap_or_default(), disposition })
         }
         Err(failure) => Err(unread(failure, digest)),
     }

@@ -10,9 +10,13 @@ mod devices;
 mod load;
 mod page;
 mod save;
+mod threads;
 mod wanted;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use book::Book;
 pub use devices::SubscriptionData;
@@ -22,7 +26,11 @@ pub use wanted::Wanted;
 
 use crate::{
     clock::At,
-    domain::{account::Standing, media::WantedFile, message::Message},
+    domain::{
+        account::Standing,
+        media::{MediaFile, WantedFile},
+        message::Message,
+    },
     ids::Ids,
     stats::Tally,
     store::{events::Told, outbox::Queued, parked::ParkedFact, people::Owner},
@@ -48,6 +56,12 @@ struct Changes {
     facts: Vec<(String, Map<String, Value>)>,
     merges: Vec<Merge>,
     files: Vec<WantedFile>,
+    /// Files of the plugin's that messages hold, and until when they are needed at least.
+    kept: BTreeMap<String, (MediaFile, At)>,
+    /// Contacts whom the provider said not to be there, and why.
+    unreachable: BTreeMap<String, String>,
+    /// Contacts whom something reached.
+    reached: BTreeSet<String>,
     tally: Tally,
 }
 
@@ -64,6 +78,8 @@ pub struct Applied {
     pub queued: usize,
     /// Files to fetch.
     pub files: u64,
+    /// Ids of files of the plugin's that messages hold.
+    pub kept: BTreeSet<String>,
     /// Accounts that stand otherwise.
     pub stood: Vec<String>,
 }
@@ -78,7 +94,17 @@ impl Ledger {
     /// `plugin_digest` is the version of the plugin at work.
     pub fn page<'a>(&'a mut self, owner: Owner<'a>, inbox: bool, plugin_digest: Option<&'a str>) -> Page<'a> {
         let book = self.books.entry(owner.account_id.to_owned()).or_default();
-        Page { book, changes: &mut self.changes, ids: &self.ids, now: self.now, owner, inbox, marks_requests: false, plugin_digest }
+        Page {
+            book,
+            changes: &mut self.changes,
+            ids: &self.ids,
+            now: self.now,
+            owner,
+            inbox,
+            marks_requests: false,
+            plugin_digest,
+            made: &[],
+        }
     }
 
     pub fn message(&self, account_id: &str, id: &str) -> Option<&Message> {

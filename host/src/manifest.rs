@@ -10,6 +10,7 @@ mod browser;
 mod capabilities;
 mod check;
 mod component;
+mod mail;
 mod oauth;
 mod pattern;
 mod settings;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use browser::{BrowserFile, BrowserSpec, Piece, Slot};
 pub use capabilities::{Capabilities, ContentLimits, Limits, Rates};
 pub use component::{SECTION, embed};
+pub use mail::{MailAuth, MailProtocol, MailSecurity, MailTarget};
 pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, TokenBody, When};
 pub use pattern::{Pattern, Placeholder, PlaceholderSource};
 pub use settings::FieldProblem;
@@ -66,6 +68,9 @@ pub struct Manifest {
     /// Where the plugin may go. A request names one of these.
     #[serde(default)]
     pub egress: BTreeMap<String, Target>,
+    /// The account's mail servers that the plugin may use. A call names one of these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mail: BTreeMap<String, MailTarget>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSpec>,
     /// What pages in browsers may ask of an account.
@@ -198,6 +203,9 @@ pub struct Polling {
     pub equals: Option<serde_json::Value>,
     /// Milliseconds from the end of one poll to the next, 100 to 3,600,000.
     pub interval_ms: u32,
+    /// A setting with the seconds, in place of `interval_ms` where it is set. The schema bounds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_setting: Option<String>,
 }
 
 impl Polling {

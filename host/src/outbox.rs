@@ -60,6 +60,7 @@ pub fn blank_message(id: String, owner: Owner<'_>, direction: Direction, state: 
         content: Vec::new(),
         origin: None,
         echo: false,
+        automatic: false,
         reply_to: None,
         reactions: Vec::new(),
         votes: Vec::new(),

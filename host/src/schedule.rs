@@ -1,13 +1,24 @@
 //! What happens by the clock: jobs of accounts (polling, health, dialogues that wait), claimed with a lease so that one node does
 //! each; and the sweeping of what has expired.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use patchbay_sandbox::Fault;
+
+use serde_json::Value;
 
 use crate::{
     accounts::{self, CONNECT, ConnectStep, HEALTH, OAUTH_EXPIRE, OAUTH_REFRESH, POLL, RECONNECT, RELEASE, REPLAY},
     app::App,
     clock::At,
-    domain::account::{Account, Connection},
+    domain::{
+        account::{Account, Connection},
+        failure::{Failure, FailureClass},
+    },
     inbox::{self, Ingest, Progress, Source},
     logbook, oauth, outbox,
     plugins::{self, convert},
@@ -26,12 +37,35 @@ const SOON: Duration = Duration::from_secs(2);
 /// The wait after a job that failed.
 const PAUSE: Duration = Duration::from_secs(15);
 
+/// How many polls of each account ended in a fault, one after another: on this node, since it started.
+#[derive(Default)]
+struct PollFaults(Mutex<HashMap<String, u32>>);
+
+impl PollFaults {
+    /// The number of the account's next attempt.
+    fn attempt(&self, account_id: &str) -> u32 {
+        let faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.get(account_id).copied().unwrap_or_default().saturating_add(1)
+    }
+
+    fn note(&self, account_id: &str) {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = faults.entry(account_id.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn forget(&self, account_id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(account_id);
+    }
+}
+
 /// Runs until the gateway stops.
 pub async fn run(app: Arc<App>) {
+    let faults = Arc::new(PollFaults::default());
     app.tasks.spawn(retention::run(Arc::clone(&app)));
     let mut swept: Option<At> = None;
     while !app.tasks.is_stopping() {
-        if let Err(error) = start_due(&app).await {
+        if let Err(error) = start_due(&app, &faults).await {
             tracing::error!(%error, "jobs could not be read");
         }
         let now = app.clock.now();
@@ -53,6 +87,7 @@ async fn sweep(app: &App, now: At) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::kv::sweep(&mut tx, now).await?;
     store::pairings::drop_expired_codes(&mut tx, now).await?;
+    store::threads::sweep(&mut tx, now).await?;
     tx.commit().await?;
     inbox::tell_overdue(app).await?;
     inbox::release_apps(app).await?;
@@ -61,7 +96,7 @@ async fn sweep(app: &App, now: At) -> store::Result<()> {
     outbox::forget(app, now).await
 }
 
-async fn start_due(app: &Arc<App>) -> store::Result<()> {
+async fn start_due(app: &Arc<App>, faults: &Arc<PollFaults>) -> store::Result<()> {
     let now = app.clock.now();
     if !store::jobs::is_any_due(&app.db, now).await? {
         return Ok(());
@@ -70,11 +105,11 @@ async fn start_due(app: &Arc<App>) -> store::Result<()> {
     let due = store::jobs::claim(&mut tx, &app.node.id, now, now.plus(LEASE), CLAIM_MAX).await?;
     tx.commit().await?;
     for job in due {
-        let doing = Arc::clone(app);
+        let (doing, faults) = (Arc::clone(app), Arc::clone(faults));
         app.tasks.spawn(async move {
             let stopping = doing.tasks.clone();
             let next = tokio::select! {
-                next = run_job(&doing, &job) => next,
+                next = run_job(&doing, &job, &faults) => next,
                 // A long poll that is cut loses nothing: its cursor moves with what was stored. Other work is finished.
                 () = stopping.stopping(), if job.job == POLL => Some(Duration::ZERO),
             };
@@ -99,7 +134,7 @@ async fn settle(app: &App, job: &DueJob, next: Option<Duration>) -> store::Resul
 }
 
 /// Does the job; answers when it is due again, none for never.
-async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
+async fn run_job(app: &Arc<App>, job: &DueJob, faults: &PollFaults) -> Option<Duration> {
     let account = match store::accounts::find(&app.db, &job.account_id).await {
         Ok(account) => account?,
         Err(error) => {
@@ -108,7 +143,7 @@ async fn run_job(app: &Arc<App>, job: &DueJob) -> Option<Duration> {
         }
     };
     match job.job.as_str() {
-        POLL => Some(poll(app, &account, job).await),
+        POLL => Some(poll(app, &account, job, faults).await),
         HEALTH => Some(health(app, &account).await),
         RELEASE => release(app, &account).await,
         REPLAY => replay(app, &account).await,
@@ -175,44 +210,84 @@ async fn health(app: &Arc<App>, account: &Account) -> Duration {
 }
 
 /// Reads one page; an inactive account isn't polled, the provider keeps what comes in.
-async fn poll(app: &Arc<App>, account: &Account, job: &DueJob) -> Duration {
+async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaults) -> Duration {
     let Some(version) = app.plugins.get(&account.channel_type) else { return PAUSE };
     let Some(polling) = version.manifest.polling.as_ref() else { return PAUSE };
-    let interval = Duration::from_millis(u64::from(polling.interval_ms));
+    let mut settings = Value::Object(account.settings.clone());
+    version.manifest.fill_defaults(&mut settings);
+    let interval = polling.interval(&settings);
+    app.mail.end_watch(&account.id).await;
     if !account.is_active {
         return PAUSE.min(interval.max(IDLE));
     }
-    let page = match version.poll(app, account).await {
-        Ok(Ok(Ok(page))) => page,
-        Ok(Ok(Err(failure))) => {
-            let failure = convert::failure_in(failure);
-            tracing::warn!(account.id = %account.id, class = %failure.class, reason = %failure.message, "a poll failed");
-            let wait = failure.retry_after_ms.map_or(PAUSE, Duration::from_millis);
-            if let Err(error) = accounts::stand_after(app, account, &failure).await {
-                tracing::error!(account.id = %account.id, %error, "an account's standing could not be written");
-            }
-            return wait;
-        }
-        Ok(Err(fault)) => {
-            tracing::error!(account.id = %account.id, %fault, "a poll failed");
-            return PAUSE;
-        }
+    let (answer, blobs) = match version.poll(app, account, faults.attempt(&account.id)).await {
+        Ok(answer) => answer,
         Err(error) => {
             tracing::error!(account.id = %account.id, %error, "a poll could not begin");
             return PAUSE;
         }
     };
+    let page = match answer {
+        Ok(Ok(page)) => page,
+        Ok(Err(failure)) => return after_failed_poll(app, account, convert::failure_in(failure), faults).await,
+        Err(fault) => {
+            // Where there was no place for the call the plugin had no part in it.
+            if !matches!(fault, Fault::Busy(_)) {
+                faults.note(&account.id);
+            }
+            tracing::error!(account.id = %account.id, %fault, "a poll failed");
+            return PAUSE;
+        }
+    };
+    let (cursor, more) = (page.cursor, page.more);
+    let told = match plugins::told(app, account, &blobs, page.events).await {
+        Ok(told) => told,
+        Err(failure) => return after_failed_poll(app, account, failure, faults).await,
+    };
+    faults.forget(&account.id);
     // What an earlier poll found wrong is over; the checks say what else there is.
     if account.standing.connection == Connection::Degraded
         && let Err(error) = accounts::check(app, account).await
     {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }
-    let facts = page.events.into_iter().map(convert::fact_in).collect();
-    let source = Source::Poll { cursor: page.cursor, job: job.clone(), plugin_digest: version.digest.clone() };
-    if let Err(error) = app.inbox.commit(Ingest::of(account, source, facts)).await {
+    let source = Source::Poll { cursor, job: job.clone(), plugin_digest: version.digest.clone() };
+    if let Err(error) = app.inbox.commit(Ingest::of(account, source, told.facts).with_files(told.files)).await {
         tracing::error!(account.id = %account.id, %error, "a polled page could not be stored; it is read again");
         return PAUSE;
     }
-    if page.more { Duration::ZERO } else { interval }
+    if more {
+        return Duration::ZERO;
+    }
+    app.mail.watch(app, &account.id, interval);
+    interval
+}
+
+/// The wait after a poll that answered why it brought nothing.
+async fn after_failed_poll(app: &Arc<App>, account: &Account, failure: Failure, faults: &PollFaults) -> Duration {
+    // A server that is away in between says nothing of what the plugin doesn't survive: only a page ends the row.
+    if failure.class == FailureClass::Fault {
+        faults.note(&account.id);
+    }
+    tracing::warn!(account.id = %account.id, class = %failure.class, reason = %failure.message, "a poll failed");
+    let wait = failure.retry_after_ms.map_or(PAUSE, Duration::from_millis);
+    if let Err(error) = accounts::stand_after(app, account, &failure).await {
+        tracing::error!(account.id = %account.id, %error, "an account's standing could not be written");
+    }
+    wait
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_in_a_row_raise_the_attempt_of_their_account() {
+        let faults = PollFaults::default();
+        faults.note("a");
+        faults.note("a");
+        assert_eq!((faults.attempt("a"), faults.attempt("b")), (3, 1));
+        faults.forget("a");
+        assert_eq!(faults.attempt("a"), 1);
+    }
 }

@@ -34,6 +34,7 @@ pub mod secrets;
 pub mod sending;
 pub mod stats;
 pub mod subscriptions;
+pub mod threads;
 pub mod webhooks;
 
 pub use db::{Db, Record, Row, Run, Statement, Tx, sql};

@@ -66,7 +66,8 @@
     }
     const known = subscription?.endpoint ?? endpoint;
     if (known) {
-      await call("DELETE", { endpoint: known });
+      // The browser has ended it already: a gateway that doesn't hear of it learns it with the next push.
+      await call("DELETE", { endpoint: known }).catch((error) => console.warn("patchbay: the gateway wasn't told", error));
     }
   }
 

@@ -2,10 +2,12 @@
 //! provider's stand-in.
 
 mod browser;
+mod certificates;
 mod channel;
 mod chromium;
 pub(crate) mod database;
 mod desktop;
+mod dovecot;
 pub(crate) mod ece;
 mod events;
 mod gateway;
@@ -14,17 +16,21 @@ mod nats;
 mod nodes;
 mod receiver;
 mod site;
+mod smtp_server;
 
 pub(crate) use browser::{Browser, Shown};
+pub(crate) use certificates::Certificates;
 pub(crate) use channel::channel_type;
 pub(crate) use chromium::{Chromium, Target};
 pub(crate) use database::Database;
 pub(crate) use desktop::{Desktop, OnDesktop};
+pub(crate) use dovecot::{Dovecot, MAIL_PASSWORD};
 pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file};
 pub(crate) use nats::NatsServer;
 pub(crate) use nodes::Nodes;
 pub(crate) use receiver::{Received, Receiver, Reply};
 pub(crate) use site::Site;
+pub(crate) use smtp_server::SmtpServer;
 
 use std::{future::Future, time::Duration};
 

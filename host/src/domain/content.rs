@@ -343,8 +343,15 @@ pub struct Email {
     pub subject: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Of one that came in: made safe to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
+    /// As it came: never to be shown as a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html_original: Option<String>,
+    /// Images of `html` that stand elsewhere. Their addresses are in `data-src`, and nothing fetches them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_images: Option<u32>,
     #[serde(default)]
     pub cc: Vec<String>,
     #[serde(default)]

@@ -113,6 +113,25 @@ words! {
 }
 
 impl Fact {
+    /// All that is said in it, and in what follows from it.
+    pub fn content(&self) -> impl Iterator<Item = &Content> {
+        let said = match &self.what {
+            Happening::Message(inbound) | Happening::Edited(inbound) => inbound.content.as_slice(),
+            _ => &[],
+        };
+        let follows = match &self.follow_up {
+            Some(Command::Message(content)) => content.as_slice(),
+            Some(Command::Edit(edit)) => std::slice::from_ref(&edit.content),
+            _ => &[],
+        };
+        said.iter().chain(follows)
+    }
+
+    /// Whether a machine wrote it.
+    pub fn is_automatic(&self) -> bool {
+        matches!(&self.what, Happening::Message(inbound) | Happening::Edited(inbound) if inbound.automatic)
+    }
+
     /// With names that the database can keep: it has no NUL, and what is looked up has to be what was stored.
     #[must_use]
     pub fn with_storable_names(mut self) -> Fact {
@@ -217,6 +236,7 @@ words! {
     /// What is told to those who listen. The list is published: a word is added, never changed.
     pub enum EventType {
         MessageReceived = "message.received",
+        MessageAutomatic = "message.automatic",
         MessageEcho = "message.echo",
         MessageEdited = "message.edited",
         MessageDeleted = "message.deleted",

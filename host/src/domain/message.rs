@@ -186,6 +186,8 @@ pub struct Message {
     pub content: Vec<Content>,
     pub origin: Option<String>,
     pub echo: bool,
+    /// Written by a machine: an absence note, a mailing list.
+    pub automatic: bool,
     /// The provider's id of the message answered.
     pub reply_to: Option<String>,
     pub reactions: Vec<ReactionMark>,

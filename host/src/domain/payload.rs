@@ -297,6 +297,10 @@ pub fn entries() -> &'static [Entry] {
 fn entry(event_type: EventType) -> Entry {
     let (description, schema) = match event_type {
         EventType::MessageReceived => ("Somebody wrote.", schema::<MessageData>()),
+        EventType::MessageAutomatic => (
+            "A machine wrote: an absence note, a mailing list. It is told in place of `message.received`, and asks for no answer.",
+            schema::<MessageData>(),
+        ),
         EventType::MessageEcho => ("The business wrote elsewhere, in the provider's own app for instance.", schema::<MessageData>()),
         EventType::MessageEdited => ("The other side changed a message.", schema::<MessageData>()),
         EventType::MessageDeleted => ("The other side took a message back.", schema::<DeletedData>()),

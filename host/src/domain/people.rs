@@ -68,6 +68,9 @@ pub struct Contact {
     pub identities: Vec<Identity>,
     pub opted_out_at: Option<At>,
     pub opted_out_reason: Option<String>,
+    /// Since when the provider says that nobody is there; none again once they write, or something reaches them.
+    pub unreachable_at: Option<At>,
+    pub unreachable_reason: Option<String>,
     pub created_at: At,
     pub updated_at: At,
 }

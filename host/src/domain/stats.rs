@@ -231,7 +231,7 @@ impl Message {
     pub fn enter(&mut self, conversation: &mut ConversationClock) -> Option<At> {
         let at = Facts::of(self)?.entered_at()?;
         self.measures.starts_conversation = conversation.last_active_at.is_none();
-        if self.direction == Direction::Outbound {
+        if self.direction == Direction::Outbound && !self.automatic {
             conversation.answered_at.get_or_insert(at);
         }
         match self.direction {
@@ -244,9 +244,10 @@ impl Message {
         Some(at)
     }
 
-    /// Sent by a client of ours or by a person elsewhere; what the gateway sends by itself has an origin.
+    /// Sent by a client of ours or by a person elsewhere; what the gateway sends by itself has an origin, and what a machine wrote
+    /// answers nobody.
     fn is_reply(&self) -> bool {
-        self.echo || self.origin.is_none()
+        !self.automatic && (self.echo || self.origin.is_none())
     }
 }
 
@@ -255,6 +256,7 @@ impl Message {
 pub struct Facts {
     pub direction: Direction,
     pub echo: bool,
+    pub automatic: bool,
     pub state: MessageState,
     pub failure: Option<FailureClass>,
     pub created_at: At,
@@ -280,6 +282,7 @@ impl Facts {
             Facts {
                 direction: message.direction,
                 echo: message.echo,
+                automatic: message.automatic,
                 state: message.state,
                 failure: message.failure.as_ref().map(|failure| failure.class),
                 created_at: message.created_at,
@@ -298,9 +301,10 @@ impl Facts {
         })
     }
 
-    /// When it became one of its conversation's messages.
+    /// When it became one of its conversation's messages. What a machine wrote to us begins nothing, and waits for nothing.
     pub fn entered_at(&self) -> Option<At> {
         match self.direction {
+            Direction::Inbound if self.automatic => None,
             Direction::Inbound => Some(self.created_at),
             Direction::Outbound => self.sent_at,
         }

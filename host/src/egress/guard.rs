@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -59,15 +60,20 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// The host's addresses that may be dialled; none where it has some, and may be reached at none of them.
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        let permitted: Vec<SocketAddr> = found.iter().copied().filter(|address| self.permits(address.ip())).collect();
+        Ok((found.is_empty() || !permitted.is_empty()).then_some(permitted))
+    }
+}
+
 impl Resolve for Gate {
     fn resolve(&self, name: Name) -> Resolving {
         let gate = self.clone();
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let permitted: Vec<SocketAddr> = found.iter().copied().filter(|address| gate.permits(address.ip())).collect();
-            if permitted.is_empty() && !found.is_empty() {
-                return Err(Blocked.into());
-            }
+            let permitted = gate.addresses(name.as_str(), 0).await?.ok_or(Blocked)?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }

@@ -77,7 +77,9 @@ impl<'a> Applying<'a, '_> {
     fn run(&mut self) {
         self.happen();
         // What changed nothing was there before, and was answered then.
-        if let Some(command) = self.fact.follow_up.as_ref().filter(|_| self.told || self.waited) {
+        // A machine gets no answer: two of them would never end.
+        let answers = (self.told || self.waited) && !self.fact.is_automatic();
+        if let Some(command) = self.fact.follow_up.as_ref().filter(|_| answers) {
             self.follow_up(command);
         }
     }
@@ -153,6 +155,12 @@ impl<'a> Applying<'a, '_> {
     /// The ids of the conversation and the contact that the fact names, met or made.
     fn place(&mut self) -> (Option<String>, Option<String>) {
         let contact_id = self.actor();
+        // Its thread may have taken it elsewhere than where it says.
+        if let Happening::Message(inbound) | Happening::Edited(inbound) = &self.fact.what
+            && let Some(message) = self.page.message_by_ref(&inbound.external_id)
+        {
+            return (message.conversation_id.clone(), contact_id.or_else(|| message.contact_id.clone()));
+        }
         let conversation = self.fact.conversation.as_ref().and_then(|reference| self.page.converse(reference, contact_id.as_deref()));
         (conversation.map(|conversation| conversation.id.clone()), contact_id)
     }
@@ -180,15 +188,21 @@ impl<'a> Applying<'a, '_> {
         // Known: another road brought it before, a poll and a webhook.
         if self.page.message_by_ref(&inbound.external_id).is_none() {
             let message = self.insert_inbound(inbound);
-            self.tell_message(EventType::MessageReceived, &message, None);
+            let event = if inbound.automatic { EventType::MessageAutomatic } else { EventType::MessageReceived };
+            self.tell_message(event, &message, None);
         }
     }
 
     fn insert_inbound(&mut self, inbound: &Inbound) -> Message {
         let contact_id = if inbound.echo { None } else { self.page.meet(&inbound.sender) };
-        let conversation_id = self.page.converse(&inbound.conversation, contact_id.as_deref()).map(|conversation| conversation.id.clone());
-        if let Some(id) = &conversation_id {
-            self.page.touch(id, inbound.reply_context.clone());
+        let conversation_id = self.page.join(inbound, contact_id.as_deref());
+        match &conversation_id {
+            Some(id) if inbound.automatic => self.page.touch_by_machine(id, inbound.reply_context.clone()),
+            Some(id) => self.page.touch(id, inbound.reply_context.clone()),
+            None => {}
+        }
+        if let Some(id) = contact_id.as_deref().filter(|_| !inbound.automatic) {
+            self.page.set_reached(id);
         }
         let (direction, state) = match inbound.echo {
             true => (Direction::Outbound, MessageState::Sent),
@@ -204,6 +218,7 @@ impl<'a> Applying<'a, '_> {
             content: inbound.content.clone(),
             origin: Some(origin.to_owned()),
             echo: inbound.echo,
+            automatic: inbound.automatic,
             reply_to: inbound.reply_to.clone(),
             extras: inbound.extras.clone(),
             provider_at,
@@ -213,6 +228,7 @@ impl<'a> Applying<'a, '_> {
         self.page.save(message.clone());
         self.page.name(&inbound.external_id, &message.id, 0);
         self.page.fetch(wanted(&message));
+        self.page.keep(&message.content, self.page.now());
         message
     }
 
@@ -231,6 +247,7 @@ impl<'a> Applying<'a, '_> {
         };
         self.page.save(message.clone());
         self.page.fetch(wanted(&message));
+        self.page.keep(&message.content, self.page.now());
         self.tell_message(EventType::MessageEdited, &message, None);
     }
 
@@ -351,6 +368,7 @@ impl<'a> Applying<'a, '_> {
             ..self.blank_message(Direction::Outbound, MessageState::Queued)
         };
         let lane = format!("follow-up:{}", message.id);
+        self.page.keep(self.fact.content(), self.page.now());
         outbox::queue(self.page, message, lane, None);
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     app::App,
     domain::{
         account::Account,
+        content::{Content, Source as MediaSource},
         event::Fact,
         webhook::{AppWebhook, Named, Stray},
     },
@@ -27,7 +28,8 @@ const PAGE: u32 = 100;
 
 /// What a plugin read in a request to an app.
 struct Read {
-    events: Vec<messages::Event>,
+    /// Each with the provider's id of its account.
+    facts: Vec<(Option<String>, Fact)>,
     reply: Reply,
     digest: String,
 }
@@ -66,7 +68,7 @@ pub async fn replay_for_app(app: &App, webhook: &AppWebhook) -> store::Result<Re
     match read(app, webhook, found.secrets_of(&manifest)).await {
         Ok(read) => {
             let digest = read.digest.clone();
-            let events = read.events.len();
+            let events = read.facts.len();
             let (mut unit, told) = sort(app, webhook, read, false).await?;
             unit.settled = Some((webhook.id.clone(), processed(events, Some(digest))));
             app.inbox.commit(unit).await?;
@@ -117,7 +119,17 @@ async fn read(app: &App, webhook: &AppWebhook, secrets: BTreeMap<String, Secret>
         verified_by: webhook.verified_by.clone(),
     };
     match version.parse_for_app(app, secrets, &asked).await {
-        Ok(Ok(parsed)) => Ok(Read { events: parsed.events, reply: parsed.reply.map(reply_in).unwrap_or_default(), digest }),
+        Ok(Ok(parsed)) => {
+            let accounts: Vec<Option<String>> = parsed.events.iter().map(|event| event.account.clone()).collect();
+            let facts = convert::events_in(parsed.events).await;
+            if facts.iter().flat_map(Fact::content).flat_map(Content::files).any(|file| matches!(file, MediaSource::MediaId(_))) {
+                // Several organisations share the URL: nobody knows whose the file would be.
+                let reason = "an event names a file of the gateway's, and a webhook of many accounts has none".to_owned();
+                return Err(Unparsed::because(Cause::Faulted, reason, Some(digest)));
+            }
+            let facts = accounts.into_iter().zip(facts).collect();
+            Ok(Read { facts, reply: parsed.reply.map(reply_in).unwrap_or_default(), digest })
+        }
         Ok(Err(failure)) => Err(unread(failure, Some(digest))),
         // The version has nothing to do with it.
         Err(fault @ Fault::Busy(_)) => Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
@@ -128,16 +140,15 @@ async fn read(app: &App, webhook: &AppWebhook, secrets: BTreeMap<String, Secret>
 /// Sorts the events to their accounts. Answers what is to be stored, and how many facts go to active accounts. `keeps` says
 /// whether the request itself has no row yet.
 async fn sort(app: &App, webhook: &AppWebhook, read: Read, keeps: bool) -> store::Result<(Unit, usize)> {
-    let named: BTreeSet<&str> = read.events.iter().filter_map(|event| event.account.as_deref()).collect();
+    let named: BTreeSet<&str> = read.facts.iter().filter_map(|(name, _)| name.as_deref()).collect();
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, account_id) in store::accounts::find_named(&app.db, &webhook.channel_type, &named).await? {
         places.entry(name).or_default().push(account_id);
     }
     let unknown: Vec<String> = named.iter().filter(|name| !places.contains_key(**name)).map(|name| (*name).to_owned()).collect();
     let mut facts: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
-    for event in read.events {
-        let Some(ids) = event.account.as_ref().and_then(|name| places.get(name)) else { continue };
-        let fact = convert::fact_in(event);
+    for (name, fact) in read.facts {
+        let Some(ids) = name.and_then(|name| places.get(&name)) else { continue };
         for id in ids {
             facts.entry(id.clone()).or_default().push(fact.clone());
         }

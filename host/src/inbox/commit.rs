@@ -15,10 +15,12 @@ use super::{
 };
 use crate::{
     accounts::RELEASE,
+    blobs::Blobs,
     clock::{At, Clock},
     domain::{
         account::Account,
         event::Fact,
+        media::MediaFile,
         webhook::{AppWebhook, Stray, Webhook, WebhookState},
     },
     ids::Ids,
@@ -80,6 +82,8 @@ pub struct Ingest {
     pub channel_type: String,
     pub source: Source,
     pub facts: Vec<Fact>,
+    /// Files that the plugin made along with the facts. Those that nothing new names are removed after the commit.
+    pub files: Vec<MediaFile>,
 }
 
 impl Ingest {
@@ -94,7 +98,13 @@ impl Ingest {
             channel_type: account.channel_type.clone(),
             source,
             facts,
+            files: Vec::new(),
         }
+    }
+
+    #[must_use]
+    pub fn with_files(self, files: Vec<MediaFile>) -> Ingest {
+        Ingest { files, ..self }
     }
 
     fn owner(&self) -> Owner<'_> {
@@ -114,6 +124,14 @@ pub struct Unit {
     pub settled: Option<(String, Disposition)>,
 }
 
+impl Unit {
+    /// The ids of its files that nothing names which was stored.
+    fn unneeded(&self, applied: &Applied) -> Vec<String> {
+        let files = self.ingests.iter().flat_map(|ingest| &ingest.files);
+        files.map(|file| &file.id).filter(|id| !applied.kept.contains(*id)).cloned().collect()
+    }
+}
+
 impl From<Ingest> for Unit {
     fn from(ingest: Ingest) -> Unit {
         Unit { ingests: vec![ingest], ..Unit::default() }
@@ -122,7 +140,8 @@ impl From<Ingest> for Unit {
 
 struct Waiting {
     unit: Unit,
-    done: oneshot::Sender<Result<(), StoreError>>,
+    /// Told the ids of its files that nothing names.
+    done: oneshot::Sender<Result<Vec<String>, StoreError>>,
 }
 
 /// The way into the database for what comes in.
@@ -131,6 +150,7 @@ pub struct Inbox {
     closing: CancellationToken,
     committer: Tasks,
     logbook: Arc<Logbook>,
+    blobs: Blobs,
 }
 
 struct Committer {
@@ -155,9 +175,10 @@ impl Inbox {
         wake: Wake,
         logbook: Arc<Logbook>,
         metrics: Arc<Metrics>,
+        blobs: Blobs,
     ) -> Inbox {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
-        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default(), logbook };
+        let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default(), logbook, blobs };
         let committer = Committer { db, clock, ids, keyring, plugins, wake, metrics };
         inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
         inbox
@@ -179,7 +200,12 @@ impl Inbox {
             self.queue.send(Waiting { unit, done }).await.map_err(|_| stopped())?;
             answer.await.map_err(|_| stopped())?
         };
-        commit.instrument(traces::span!("commit")).await?;
+        let unneeded: Vec<String> = commit.instrument(traces::span!("commit")).await?;
+        for id in unneeded {
+            if let Err(error) = self.blobs.delete(&id).await {
+                tracing::warn!(%error, "a blob that nobody knows of stays in the store for now");
+            }
+        }
         for note in notes {
             self.logbook.note(note);
         }
@@ -213,7 +239,7 @@ impl Committer {
             self.tell(&applied);
             for waiting in group {
                 // A door that no longer waits has lost its connection; the work is stored all the same.
-                let _ = waiting.done.send(Ok(()));
+                let _ = waiting.done.send(Ok(waiting.unit.unneeded(&applied)));
             }
             return;
         }
@@ -223,7 +249,7 @@ impl Committer {
             if let Ok(applied) = &outcome {
                 self.tell(applied);
             }
-            let _ = waiting.done.send(outcome.map(|_| ()));
+            let _ = waiting.done.send(outcome.map(|applied| waiting.unit.unneeded(&applied)));
         }
     }
 
@@ -247,7 +273,8 @@ impl Committer {
             let manifest = self.plugins.manifest(&ingest.channel_type);
             let inbox = manifest.as_ref().is_none_or(|manifest| manifest.capabilities.inbox);
             let requests = manifest.is_some_and(|manifest| manifest.capabilities.message_requests);
-            let mut page = ledger.page(ingest.owner(), inbox, ingest.source.plugin_digest()).marking_requests(requests);
+            let mut page =
+                ledger.page(ingest.owner(), inbox, ingest.source.plugin_digest()).marking_requests(requests).with_files(&ingest.files);
             for fact in &ingest.facts {
                 match &ingest.source {
                     Source::Overdue(_) => apply_overdue(&mut page, fact),

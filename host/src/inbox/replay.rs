@@ -12,6 +12,7 @@ use crate::{
         event::Fact,
         webhook::{Webhook, WebhookState},
     },
+    plugins::Told,
     store::{self, webhooks::Filter},
     wake::Topic,
 };
@@ -160,17 +161,17 @@ pub async fn replay(app: &App, account: &Account, webhook: &Webhook) -> store::R
 
 async fn process(app: &App, account: &Account, webhook: &Webhook) -> store::Result<Replayed> {
     let secrets = accounts::open_secrets(app, account).await?;
-    let (disposition, facts, replayed) = match parse(app, account, webhook, secrets).await {
-        Ok(Parsed { facts, disposition, .. }) => {
-            let new = count_new(app, account, &facts).await?;
-            let known = facts.len().saturating_sub(new);
-            (disposition, facts, Replayed::Processed { new, known })
+    let (disposition, told, replayed) = match parse(app, account, webhook, secrets).await {
+        Ok(Parsed { told, disposition, .. }) => {
+            let new = count_new(app, account, &told.facts).await?;
+            let known = told.facts.len().saturating_sub(new);
+            (disposition, told, Replayed::Processed { new, known })
         }
         Err(Unparsed { cause: Cause::NotRun, .. }) => return Ok(Replayed::NotRun),
-        Err(Unparsed { disposition, .. }) => (disposition, Vec::new(), Replayed::Failed),
+        Err(Unparsed { disposition, .. }) => (disposition, Told::default(), Replayed::Failed),
     };
     let source = Source::Replay { webhook_id: webhook.id.clone(), disposition };
-    app.inbox.commit(Ingest::of(account, source, facts)).await?;
+    app.inbox.commit(Ingest::of(account, source, told.facts).with_files(told.files)).await?;
     Ok(replayed)
 }
 

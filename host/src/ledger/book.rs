@@ -41,6 +41,8 @@ pub(super) struct Talk {
     /// What the plugin wants back with the next message out, where it said so now.
     pub(super) reply_context: Option<Vec<u8>>,
     pub(super) clock: ConversationClock,
+    /// Made here: nothing was said in it before.
+    pub(super) is_new: bool,
 }
 
 /// Whose an identity is.
@@ -69,6 +71,8 @@ pub(super) struct Book {
     pub(super) messages: HashMap<String, Kept<Message>>,
     /// By the provider's id.
     pub(super) refs: HashMap<String, Kept<Reference>>,
+    /// Ids of messages that others name and that aren't there, with the conversation of those.
+    pub(super) mentions: HashMap<String, Kept<String>>,
     /// Facts that wait, by the provider's id of the message that they speak of.
     pub(super) parked: HashMap<String, Vec<Fact>>,
     /// Facts that wait no more: what they waited for, and their dedupe keys.

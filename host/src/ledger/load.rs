@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{message::Message, people::Conversation, stats::ConversationClock},
-    store::{Result, Tx, events, messages, outbox, parked, people, subscriptions},
+    store::{Result, Tx, events, messages, outbox, parked, people, subscriptions, threads},
 };
 
 impl Ledger {
@@ -42,6 +42,7 @@ impl Ledger {
         self.load_people(tx, wanted).await?;
         self.load_messages(tx, wanted).await?;
         self.load_devices(tx, wanted).await?;
+        self.load_mentions(tx, wanted).await?;
         self.load_watermarks(tx, wanted).await?;
         self.load_echoes(tx, wanted).await
     }
@@ -111,12 +112,31 @@ impl Ledger {
             of.extend(message.conversation_id.clone().filter(|id| !book.conversations.contains_key(id)));
             book.messages.entry(message.id.clone()).or_insert_with(|| Kept::loaded(message));
         }
-        if !of.is_empty() {
-            for (conversation, clock) in people::conversations_with_clocks(tx, &of).await? {
+        self.hold_conversations(tx, &of).await
+    }
+
+    async fn hold_conversations(&mut self, tx: &mut Tx, ids: &BTreeSet<String>) -> Result<()> {
+        if !ids.is_empty() {
+            for (conversation, clock) in people::conversations_with_clocks(tx, ids).await? {
                 self.book(&conversation.channel_account_id).hold_conversation(conversation, clock);
             }
         }
         Ok(())
+    }
+
+    async fn load_mentions(&mut self, tx: &mut Tx, wanted: &Wanted<'_>) -> Result<()> {
+        if wanted.mentions.is_empty() {
+            return Ok(());
+        }
+        let mut of = BTreeSet::new();
+        for mention in threads::find(tx, &wanted.mentions).await? {
+            let book = self.book(&mention.account_id);
+            if !book.conversations.contains_key(&mention.conversation_id) {
+                of.insert(mention.conversation_id.clone());
+            }
+            book.mentions.entry(mention.reference).or_insert_with(|| Kept::loaded(mention.conversation_id));
+        }
+        self.hold_conversations(tx, &of).await
     }
 
     async fn load_watermarks(&mut self, tx: &mut Tx, wanted: &Wanted<'_>) -> Result<()> {
@@ -153,7 +173,7 @@ impl Book {
         self.by_external_id.entry(conversation.external_id.clone()).or_insert_with(|| conversation.id.clone());
         self.conversations
             .entry(conversation.id.clone())
-            .or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock }));
+            .or_insert_with(|| Kept::loaded(Talk { conversation, reply_context: None, clock, is_new: false }));
     }
 }
 

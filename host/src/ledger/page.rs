@@ -1,5 +1,7 @@
 //! What may be done to one account's people and messages.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -11,8 +13,9 @@ use crate::{
     clock::At,
     domain::{
         account::Standing,
+        content::{Content, Source},
         event::{EventType, Fact},
-        media::WantedFile,
+        media::{MediaFile, WantedFile},
         message::{Direction, Message, MessageState},
         people::{Contact, Conversation, ConversationKind, ConversationRef, Identity, Party},
         stats::ConversationClock,
@@ -38,6 +41,8 @@ pub struct Page<'a> {
     pub(super) inbox: bool,
     pub(super) marks_requests: bool,
     pub(super) plugin_digest: Option<&'a str>,
+    /// Files that the plugin made along with the facts.
+    pub(super) made: &'a [MediaFile],
 }
 
 /// What an event is about.
@@ -50,7 +55,7 @@ pub struct About<'a> {
     pub dedupe_key: Option<&'a str>,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
     pub fn now(&self) -> At {
         self.now
     }
@@ -60,6 +65,12 @@ impl Page<'_> {
     pub fn marking_requests(mut self, marks: bool) -> Self {
         self.marks_requests = marks;
         self
+    }
+
+    /// What the facts name of these files is kept with them.
+    #[must_use]
+    pub fn with_files(self, made: &'a [MediaFile]) -> Self {
+        Page { made, ..self }
     }
 
     /// Whether nobody on our side has written in the conversation, where that makes what comes a request.
@@ -128,6 +139,8 @@ impl Page<'_> {
             identities: Vec::new(),
             opted_out_at: None,
             opted_out_reason: None,
+            unreachable_at: None,
+            unreachable_reason: None,
             created_at: self.now,
             updated_at: self.now,
         };
@@ -207,7 +220,7 @@ impl Page<'_> {
         self.book.by_external_id.insert(reference.external_id.clone(), id.clone());
         self.book
             .conversations
-            .insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default() }));
+            .insert(id.clone(), Kept::made(Talk { conversation, reply_context: None, clock: ConversationClock::default(), is_new: true }));
         id
     }
 
@@ -229,6 +242,13 @@ impl Page<'_> {
         }
     }
 
+    /// The same for what a machine wrote: it says where an answer goes only as long as nothing else does.
+    pub fn touch_by_machine(&mut self, conversation_id: &str, reply_context: Option<Vec<u8>>) {
+        let talk = self.book.conversations.get(conversation_id).map(|talk| &talk.now);
+        let is_new = talk.is_some_and(|talk| talk.is_new && talk.reply_context.is_none());
+        self.touch(conversation_id, reply_context.filter(|_| is_new));
+    }
+
     /// The conversation continues under another external id. Where both exist already, the one becomes part of the other.
     /// Answers the id of the conversation that stays.
     pub fn move_conversation(&mut self, from: &str, to: &str) -> Option<String> {
@@ -244,17 +264,7 @@ impl Page<'_> {
             self.book.by_external_id.insert(to.to_owned(), old.clone());
             return Some(old);
         };
-        for message in self.book.messages.values_mut().filter(|message| message.now.conversation_id.as_ref() == Some(&old)) {
-            message.now.conversation_id = Some(new.clone());
-        }
-        if let Some(gone) = self.book.conversations.remove(&old)
-            && let Some(talk) = self.book.conversations.get_mut(&new)
-        {
-            let talk = talk.change();
-            talk.clock = talk.clock.join(gone.now.clock);
-        }
-        let account_id = self.owner.account_id.to_owned();
-        self.changes.merges.push(Merge::Conversations { account_id, from: old, into: new.clone() });
+        self.merge_conversations(&old, &new);
         Some(new)
     }
 
@@ -267,6 +277,32 @@ impl Page<'_> {
             contact.opted_out_reason = reason.map(str::to_owned);
             contact.updated_at = now;
         }
+    }
+
+    /// The provider says that nobody is there.
+    pub fn set_unreachable(&mut self, contact_id: &str, reason: &str) {
+        self.changes.reached.remove(contact_id);
+        self.changes.unreachable.insert(contact_id.to_owned(), reason.to_owned());
+    }
+
+    /// Somebody is there: they wrote, or something reached them.
+    pub fn set_reached(&mut self, contact_id: &str) {
+        self.changes.unreachable.remove(contact_id);
+        // Where it is known who they are, it is known whether that is news.
+        if self.book.contacts.get(contact_id).is_none_or(|contact| contact.now.unreachable_at.is_some()) {
+            self.changes.reached.insert(contact_id.to_owned());
+        }
+    }
+
+    /// Who the message is between us and: its contact, or its conversation's.
+    pub fn contact_of(&self, message: &Message) -> Option<String> {
+        let of_conversation = || self.conversation(message.conversation_id.as_deref()?)?.contact_id.clone();
+        message.contact_id.clone().or_else(of_conversation)
+    }
+
+    /// The contact that the party is, where it is known.
+    pub fn known(&self, party: &Party) -> Option<String> {
+        party.identities.iter().find_map(|identity| self.book.identities.get(identity)).map(|holder| holder.contact_id.clone())
     }
 
     pub fn message(&self, id: &str) -> Option<&Message> {
@@ -374,8 +410,20 @@ impl Page<'_> {
     pub fn park(&mut self, fact: Fact, reference: &str, until: At) {
         let account_id = self.owner.account_id.to_owned();
         self.changes.parked.push(ParkedFact { account_id, reference: reference.to_owned(), until, fact: fact.clone() });
+        self.keep(fact.content(), self.now);
         // In the same group its message may come.
         self.book.parked.entry(reference.to_owned()).or_default().push(fact);
+    }
+
+    /// Keeps what the content names of the plugin's own files, at least until then.
+    pub fn keep<'c>(&mut self, content: impl IntoIterator<Item = &'c Content>, until: At) {
+        for source in content.into_iter().flat_map(Content::files) {
+            let Source::MediaId(id) = source else { continue };
+            if let Some(file) = self.made.iter().find(|file| file.id == *id) {
+                let (_, kept_until) = self.changes.kept.entry(id.clone()).or_insert_with(|| (file.clone(), until));
+                *kept_until = until.max(*kept_until);
+            }
+        }
     }
 
     /// Files to fetch in the background.
@@ -455,6 +503,21 @@ impl<'a> ContactView<'a> {
     }
 }
 
+/// The message without HTML as it came: events go to many places, and what may be shown of it is enough there.
+fn without_originals(message: &Message) -> Cow<'_, Message> {
+    let is_original = |content: &Content| matches!(content, Content::Email(email) if email.html_original.is_some());
+    if !message.content.iter().any(is_original) {
+        return Cow::Borrowed(message);
+    }
+    let mut told = message.clone();
+    for content in &mut told.content {
+        if let Content::Email(email) = content {
+            email.html_original = None;
+        }
+    }
+    Cow::Owned(told)
+}
+
 /// What an event about a message tells.
 #[derive(Serialize)]
 struct MessageData<'a> {
@@ -476,8 +539,9 @@ impl Page<'_> {
         more: Option<Value>,
     ) {
         let conversation = message.conversation_id.as_deref().and_then(|id| self.book.conversations.get(id));
+        let told = without_originals(message);
         let data = MessageData {
-            message,
+            message: &told,
             conversation: conversation.map(|talk| ConversationView::from(&talk.now.conversation)),
             contact: party.map(|party| ContactView::of(message.contact_id.as_deref(), party)),
             more,

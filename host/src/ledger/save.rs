@@ -7,12 +7,17 @@ use crate::{
     accounts::{CONNECT, HEALTH},
     domain::account::{Connection, Told},
     secrets::Keyring,
-    store::{self, Result, Tx, accounts, events, jobs, media, messages, outbox, parked, people, stats},
+    store::{
+        self, Result, Tx, accounts, events, jobs, media, messages, outbox, parked, people, stats,
+        threads::{self, Mention},
+    },
     subscriptions,
 };
 
 /// When an account that connects by itself is looked at.
 const CONNECTING: Duration = Duration::from_secs(15);
+/// How long a message that others name may take to come.
+const MENTIONED: Duration = Duration::from_secs(30 * 86_400);
 
 impl Ledger {
     /// Writes everything; what is kept sealed is sealed with keys of the keyring. Answers what it set in motion.
@@ -21,9 +26,14 @@ impl Ledger {
         self.save_people(tx).await?;
         self.save_devices(tx, keyring).await?;
         self.save_messages(tx).await?;
+        self.save_mentions(tx).await?;
+        for (file, used_until) in self.changes.kept.values() {
+            media::insert(tx, file, Some(*used_until)).await?;
+        }
         let files = media::enqueue(tx, &self.changes.files, now).await?;
         let stood = self.changes.standings.iter().map(|(account_id, _)| account_id.clone()).collect();
-        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len(), files, stood };
+        let kept = self.changes.kept.keys().cloned().collect();
+        let applied = Applied { events: self.changes.told.len(), queued: self.changes.queued.len(), files, kept, stood };
         // Before conversations merge, which takes what is counted of the one along.
         stats::add(tx, &self.changes.tally.into_rows()).await?;
         for merge in &self.changes.merges {
@@ -35,6 +45,10 @@ impl Ledger {
                 }
             }
         }
+        for (contact_id, reason) in &self.changes.unreachable {
+            people::set_unreachable(tx, contact_id, reason, now).await?;
+        }
+        people::set_reached(tx, &self.changes.reached, now).await?;
         parked::insert(tx, &self.changes.parked).await?;
         for (account_id, book) in &self.books {
             for (reference, dedupe_key) in &book.unparked {
@@ -106,6 +120,19 @@ impl Ledger {
         }
         stand.sort_by(|(one, _), (other, _)| (&one.channel_account_id, &one.id).cmp(&(&other.channel_account_id, &other.id)));
         subscriptions::put(tx, keyring, &stand).await
+    }
+
+    async fn save_mentions(&self, tx: &mut Tx) -> Result<()> {
+        let mut mentions = Vec::new();
+        for (account_id, book) in &self.books {
+            let noted = book.mentions.iter().filter(|(reference, mention)| mention.changed && !book.refs.contains_key(*reference));
+            mentions.extend(noted.map(|(reference, mention)| Mention {
+                account_id: account_id.clone(),
+                reference: reference.clone(),
+                conversation_id: mention.now.clone(),
+            }));
+        }
+        threads::put(tx, &mentions, self.now.plus(MENTIONED)).await
     }
 
     async fn save_messages(&self, tx: &mut Tx) -> Result<()> {

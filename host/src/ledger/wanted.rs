@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::devices::REPLACES;
+use super::threads::related;
 use crate::{
     clock::At,
     domain::{
@@ -22,6 +23,8 @@ pub struct Wanted<'a> {
     pub(super) refs: BTreeSet<(&'a str, &'a str)>,
     /// Provider's ids that messages will have: facts may wait for them.
     pub(super) new_refs: BTreeSet<(&'a str, &'a str)>,
+    /// Provider's ids of messages that others may have named before they came.
+    pub(super) mentions: BTreeSet<(&'a str, &'a str)>,
     /// Conversations that an echo came from.
     pub(super) echoes: BTreeSet<(&'a str, &'a str)>,
     /// All of our messages in the conversation of that external id up to then.
@@ -101,6 +104,11 @@ impl<'a> Wanted<'a> {
     fn inbound(&mut self, account_id: &'a str, inbound: &'a Inbound) {
         self.conversations.insert((account_id, &inbound.conversation.external_id));
         self.new_reference(account_id, &inbound.external_id);
+        self.mentions.insert((account_id, &inbound.external_id));
+        for id in related(inbound) {
+            self.reference(account_id, id);
+            self.mentions.insert((account_id, id));
+        }
         if inbound.echo {
             self.echoes.insert((account_id, &inbound.conversation.external_id));
             if let Some(ours) = inbound.our_id() {

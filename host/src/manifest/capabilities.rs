@@ -100,4 +100,7 @@ pub struct Limits {
     /// Milliseconds of wall clock: 100 to 60,000, default 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_ms: Option<u32>,
+    /// Calls of the gateway's functions, HTTP requests and reads of files among them: 10 to 10,000, default 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_calls: Option<u32>,
 }

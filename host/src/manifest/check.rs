@@ -10,6 +10,7 @@ use super::{
 };
 
 mod browser;
+mod mail;
 mod oauth;
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -68,6 +69,9 @@ pub(super) fn problems(manifest: &Manifest) -> Vec<Problem> {
     }
     for (name, target) in &manifest.egress {
         egress(manifest, name, target, &mut problems);
+    }
+    for (name, target) in &manifest.mail {
+        mail::target(manifest, name, target, &mut problems);
     }
     if let Some(spec) = &manifest.webhook {
         webhook(manifest, spec, &mut problems);
@@ -459,6 +463,16 @@ fn polling(manifest: &Manifest, spec: &Polling, problems: &mut Problems) {
     {
         problems.add("polling.setting", format!("names the setting \"{setting}\", which the schema doesn't have"));
     }
+    if let Some(setting) = &spec.interval_setting {
+        let path = "polling.interval_setting";
+        match properties(&manifest.settings_schema).and_then(|properties| properties.get(setting)) {
+            None => problems.add(path, format!("names the setting \"{setting}\", which the schema doesn't have")),
+            Some(property) => {
+                let bounded = property.get("minimum").and_then(Value::as_u64).is_some_and(|least| least >= 1);
+                problems.check(bounded, path, format!("needs a `minimum` of 1 second at least in the schema's \"{setting}\""));
+            }
+        }
+    }
 }
 
 fn capabilities(capabilities: &Capabilities, problems: &mut Problems) {
@@ -494,4 +508,5 @@ fn limits(manifest: &Manifest, problems: &mut Problems) {
     within(manifest.limits.memory_mb, 1, 256, "limits.memory_mb");
     within(manifest.limits.cpu_ms, 10, 2_000, "limits.cpu_ms");
     within(manifest.limits.wall_ms, 100, 60_000, "limits.wall_ms");
+    within(manifest.limits.host_calls, 10, 10_000, "limits.host_calls");
 }

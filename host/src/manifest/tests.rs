@@ -3,6 +3,7 @@ use serde_json::json;
 
 mod apps;
 mod browser;
+mod mail;
 mod webhook;
 
 const TELEGRAM: &str = include_str!("../../../plugins/telegram/plugin.toml");

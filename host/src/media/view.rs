@@ -12,6 +12,7 @@ use crate::{
         media::{FileState, InboundFile, MediaFile, key_of},
         message::{Direction, Message},
     },
+    html,
     media::Links,
     store,
 };
@@ -68,6 +69,9 @@ impl Known<'_> {
         let mut shown = serde_json::to_value(message).unwrap_or_default();
         if let Some(content) = shown.get_mut("content") {
             self.walk(message, content);
+            if came_in(message) {
+                content.as_array_mut().into_iter().flatten().for_each(place_images);
+            }
         }
         shown
     }
@@ -91,8 +95,8 @@ impl Known<'_> {
     fn tell(&self, message: &Message, source: &Source, fields: &mut Map<String, Value>) {
         if let Source::MediaId(id) = source {
             match self.kept.get(id) {
-                Some(file) => self.tell_stored(file, fields),
-                None => self.tell_state(FileState::Removed, fields),
+                Some(file) if file.organization_id == message.organization_id => self.tell_stored(file, fields),
+                _ => self.tell_state(FileState::Removed, fields),
             }
             return;
         }
@@ -125,6 +129,25 @@ impl Known<'_> {
     fn tell_state(&self, state: FileState, fields: &mut Map<String, Value>) {
         fields.insert("status".to_owned(), json!(state));
     }
+}
+
+/// Puts the images that an email brought along to where its HTML names them.
+fn place_images(content: &mut Value) {
+    if content.get("type") != Some(&json!("email")) {
+        return;
+    }
+    let Some(html) = content.get("html").and_then(Value::as_str) else { return };
+    let attachments = content.get("attachments").and_then(Value::as_array);
+    let placed = html::with_images(html, |id| {
+        let of_id = |file: &&Value| file.pointer("/extras/content_id").and_then(Value::as_str).is_some_and(|given| bare(given) == id);
+        attachments?.iter().find(of_id)?.get("url")?.as_str().map(str::to_owned)
+    });
+    content["html"] = json!(placed);
+}
+
+/// A content id without its angle brackets.
+fn bare(id: &str) -> &str {
+    id.trim().trim_start_matches('<').trim_end_matches('>')
 }
 
 /// An object that is a file: a button or a card has a `url` too, but neither a kind of media nor the type of a sticker.
@@ -180,7 +203,10 @@ mod tests {
                 inbound(Source::ProviderRef("gone".into()), FileState::Failed, Some(gone)),
                 inbound(Source::Url("https://cdn.example.com/1?token=x".into()), FileState::Stored, None),
             ]),
-            kept: BTreeMap::from([("kept".to_owned(), file("kept"))]),
+            kept: BTreeMap::from([
+                ("kept".to_owned(), file("kept")),
+                ("theirs".to_owned(), MediaFile { organization_id: "another".to_owned(), ..file("theirs") }),
+            ]),
             links: &Links::new(&keyring, "https://g.example", Duration::from_secs(60)).unwrap(),
             now,
         };
@@ -210,6 +236,27 @@ mod tests {
         assert_eq!((&content[1]["status"], &content[1]["reason"]["code"]), (&json!("failed"), &json!("gone")));
         assert!(content[2]["url"].as_str().unwrap().starts_with("https://g.example/"), "the provider's URL is shown: {content:#}");
         assert_eq!(content[3]["data"], json!({"provider_ref": "stored"}));
+    }
+
+    #[test]
+    fn images_of_an_email_are_shown_from_its_attachments() {
+        let email = json!([{"type": "email", "subject": "Hi", "html": "<img src=\"cid:logo@x\"><img src=\"cid:gone\">", "html_original": "<img src=cid:logo@x>",
+            "attachments": [{"kind": "image", "media_id": "kept", "extras": {"content_id": "<logo@x>"}}, {"kind": "image", "media_id": "other", "extras": {"content_id": "gone"}}]}]);
+        let content = shown(Direction::Inbound, email.clone());
+        let html = content[0]["html"].as_str().unwrap();
+        assert!(html.starts_with("<img src=\"https://g.example/media/kept?expires="), "{html}");
+        assert!(html.ends_with("<img data-src=\"cid:gone\">"), "{html}");
+        assert!(html.contains("&amp;signature="), "{html}");
+        assert_eq!(content[0]["html_original"], "<img src=cid:logo@x>");
+        let sent = shown(Direction::Outbound, email);
+        assert!(sent[0]["html"].as_str().unwrap().starts_with("<img src=\"cid:logo@x\">"), "{sent}");
+    }
+
+    #[test]
+    fn a_file_of_another_organisation_is_none() {
+        let mut message = json!([{"type": "media", "kind": "image", "media_id": "theirs"}]);
+        message = shown(Direction::Inbound, message);
+        assert_eq!((&message[0]["status"], message[0].get("url")), (&json!("removed"), None));
     }
 
     #[test]

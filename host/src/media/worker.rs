@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     fetch::{LEASE, attempt},
-    sweep::sweep,
+    sweep::{sweep, sweep_orphans},
 };
 use crate::{app::App, clock::At, store};
 
@@ -16,11 +16,13 @@ const CLAIM_MAX: usize = 32;
 const IDLE: Duration = Duration::from_secs(1);
 /// How often files that nobody needs any more are looked for; also at the start.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often blobs that nobody knows of are looked for, which lists all there are; also at the start, since a crash leaves them.
+const ORPHANS_EVERY: Duration = Duration::from_secs(86_400);
 
 /// Runs until the gateway stops; what is being fetched then is finished.
 pub async fn run(app: Arc<App>) {
     let slots = Arc::new(Semaphore::new(app.config.media.workers as usize));
-    let mut swept: Option<At> = None;
+    let (mut swept, mut listed): (Option<At>, Option<At>) = (None, None);
     while !app.tasks.is_stopping() {
         let now = app.clock.now();
         if swept.is_none_or(|swept| now.since(swept).is_none_or(|since| since >= SWEEP_EVERY)) {
@@ -28,6 +30,15 @@ pub async fn run(app: Arc<App>) {
             if let Err(error) = sweep(&app, now).await {
                 tracing::error!(%error, "files that nobody needs any more could not be looked for");
             }
+        }
+        if listed.is_none_or(|listed| now.since(listed).is_none_or(|since| since >= ORPHANS_EVERY)) {
+            listed = Some(now);
+            let sweeper = Arc::clone(&app);
+            app.tasks.spawn(async move {
+                if let Err(error) = sweep_orphans(&sweeper, now).await {
+                    tracing::error!(%error, "blobs that nobody knows of could not be looked for");
+                }
+            });
         }
         let wait = match claim(&app, &slots).await {
             Ok(true) => continue,

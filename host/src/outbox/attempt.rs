@@ -69,7 +69,7 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
         // Nothing was asked of the plugin yet.
         Err(error) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "database", error.to_string())),
         Ok(Ok(sent)) => {
-            let sent = convert::sent_in(sent);
+            let sent = convert::sent_in(sent).await;
             Outcome::Sent { accepted: sent.accepted, failure: sent.failed, facts: sent.facts }
         }
         Ok(Err(fault)) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),

@@ -39,8 +39,12 @@ const REF: &str = "ref";
 const CONVERSATION: &str = "conversation";
 /// An extra of an accepted part: `direct`, `group` or `broadcast`.
 const CONVERSATION_KIND: &str = "conversation_kind";
+/// An extra of an accepted part: what the plugin wants back with the next message to the conversation.
+const REPLY_CONTEXT: &str = "reply_context";
 /// The extras that mean something here; the others are facts of the message.
-const MEANT: [&str; 3] = [REF, CONVERSATION, CONVERSATION_KIND];
+const MEANT: [&str; 4] = [REF, CONVERSATION, CONVERSATION_KIND, REPLY_CONTEXT];
+/// The most that is kept of that, in bytes.
+const REPLY_CONTEXT_MAX: usize = 4096;
 
 /// How an attempt ended.
 pub(super) enum Outcome {
@@ -282,6 +286,12 @@ fn finish(page: &mut Page<'_>, message: &mut Message, accepted: &[Accepted], sta
     } else if state != MessageState::Uncertain {
         message.failed_at.get_or_insert(now);
     }
+    if state == MessageState::Failed
+        && let Some(failure) = failure.as_ref().filter(|failure| failure.class == FailureClass::Recipient)
+        && let Some(contact_id) = page.contact_of(message)
+    {
+        page.set_unreachable(&contact_id, &failure.message);
+    }
     // A receipt may have come first: it outranks the answer to the send.
     if state.rank() >= message.state.rank() {
         message.state = state;
@@ -331,8 +341,18 @@ pub(super) fn join_conversation(page: &mut Page<'_>, message: &mut Message, acce
         }
     }
     if let Some(id) = &message.conversation_id {
-        page.touch(id, None);
+        page.touch(id, reply_context(accepted));
     }
+}
+
+/// What the answer to the send says of how to go on. It is the newest word of the conversation: an earlier one's stays only without it.
+fn reply_context(accepted: &[Accepted]) -> Option<Vec<u8>> {
+    let told = accepted.iter().rev().find_map(|part| part.extras.get(REPLY_CONTEXT))?;
+    if told.len() > REPLY_CONTEXT_MAX {
+        tracing::warn!(bytes = told.len(), "a reply context is too large to be kept");
+        return None;
+    }
+    Some(told.clone().into_bytes())
 }
 
 /// What the failure means for the message.
@@ -400,6 +420,7 @@ mod tests {
                     ("ref", "r"),
                     ("conversation", "c"),
                     ("conversation_kind", "group"),
+                    ("reply_context", "{}"),
                     ("price", "0.05"),
                     ("currency", "EUR"),
                     ("parts", "2"),

@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::{egress::Answer, manifest::Manifest};
+use crate::{
+    domain::failure::{Failure, FailureClass},
+    egress::Answer,
+    mail,
+    manifest::Manifest,
+};
 
 /// A segment of a path with more digits than this is somebody's number or an id.
 const DIGITS_MAX: usize = 4;
@@ -36,7 +41,7 @@ pub(super) struct HttpTrace {
     /// As the plugin wrote it, with `…` for what may be somebody's.
     path: String,
     pub(super) status: Option<u16>,
-    /// Why there is no status: `denied`, `not_sent` or `broken`.
+    /// Why there is no status: `denied`, `not_sent` or `broken`; of mail `refused` too, which has numbers in SMTP alone.
     problem: Option<&'static str>,
     elapsed_ms: u64,
     /// Without files.
@@ -50,14 +55,55 @@ impl HttpTrace {
             target: request.target.clone(),
             method: request.method.clone(),
             host: host(manifest, settings, request),
-            path: without_ids(without_host(&request.path)),
+            path: shown_path(&request.method, &request.path),
             request_bytes: body_bytes(&request.body),
+            at: Instant::now(),
+        }
+    }
+
+    /// The same of what is asked of a mail server: the folder stands in the place of the path.
+    pub(super) fn begin_mail(errand: &mail::Errand<'_>, target: &str, method: &str, folder: &str, bytes: usize) -> Begun {
+        let setting = errand.manifest.mail.get(target).and_then(|target| errand.settings.get(&target.host)?.as_str());
+        Begun {
+            target: target.to_owned(),
+            method: method.to_owned(),
+            host: setting.unwrap_or_default().to_owned(),
+            path: without_ids(folder),
+            request_bytes: bytes,
             at: Instant::now(),
         }
     }
 }
 
 impl Begun {
+    /// What the server said, and the bytes that came of it.
+    pub(super) fn end_mail(self, answer: Result<(&str, u64), &Failure>) -> HttpTrace {
+        let (said, problem, response_bytes) = match answer {
+            Ok((said, bytes)) => (said, None, bytes),
+            Err(failure) => {
+                let problem = match failure.class {
+                    FailureClass::Fault => "denied",
+                    FailureClass::Uncertain => "broken",
+                    FailureClass::Unavailable => "not_sent",
+                    _ => "refused",
+                };
+                (failure.message.as_str(), Some(problem), 0)
+            }
+        };
+        let status: Option<u16> = said.split_whitespace().next().filter(|code| code.len() == 3).and_then(|code| code.parse().ok());
+        HttpTrace {
+            target: self.target,
+            method: self.method,
+            host: self.host,
+            path: self.path,
+            status,
+            problem: problem.filter(|_| status.is_none()),
+            elapsed_ms: u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX),
+            request_bytes: self.request_bytes,
+            response_bytes,
+        }
+    }
+
     pub(super) fn end(self, answer: &Result<Answer, HttpProblem>) -> HttpTrace {
         let (status, problem, response_bytes) = match answer {
             Ok(answer) => {
@@ -112,9 +158,15 @@ fn host(manifest: &Manifest, settings: &Value, request: &HttpRequest) -> String 
     Url::parse(&base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// A whole URL that is written to lets whoever has it write: nothing of its path is told.
+fn shown_path(method: &str, path: &str) -> String {
+    let own = without_host(path);
+    if own != path && !matches!(method, "GET" | "HEAD") { "/…".to_owned() } else { without_ids(own) }
+}
+
 /// The path of a whole URL; a path as it is.
 fn without_host(path: &str) -> &str {
-    let Some(rest) = path.strip_prefix("https://") else { return path };
+    let Some(rest) = path.strip_prefix("https://").or_else(|| path.strip_prefix("http://")) else { return path };
     rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
@@ -165,9 +217,40 @@ mod tests {
     }
 
     #[test]
+    fn what_a_mail_server_said_is_kept_by_its_number() {
+        let begun = || Begun {
+            target: "out".to_owned(),
+            method: "SUBMIT".to_owned(),
+            host: "mail.example.com".to_owned(),
+            path: String::new(),
+            request_bytes: 7,
+            at: Instant::now(),
+        };
+        let trace = begun().end_mail(Ok(("250 2.0.0 queued", 0)));
+        assert_eq!((trace.status, trace.problem), (Some(250), None));
+        let failed = |class, message: &str| {
+            let trace = begun().end_mail(Err(&Failure::new(class, "x", message)));
+            (trace.status, trace.problem)
+        };
+        assert_eq!(failed(FailureClass::Recipient, "550 5.1.1 gone"), (Some(550), None));
+        assert_eq!(failed(FailureClass::Unavailable, "mail.example.com: no answer in time"), (None, Some("not_sent")));
+        assert_eq!(failed(FailureClass::Uncertain, "mail.example.com: closed"), (None, Some("broken")));
+        assert_eq!(failed(FailureClass::Unauthorized, "NO [AUTHENTICATIONFAILED] no"), (None, Some("refused")));
+        assert_eq!(failed(FailureClass::Fault, "the manifest has no such target"), (None, Some("denied")));
+    }
+
+    #[test]
+    fn where_something_was_pushed_to_is_told_by_the_host_alone() {
+        assert_eq!(shown_path("POST", "https://push.example.com/wpush/v2/short"), "/…");
+        assert_eq!(shown_path("GET", "https://cdn.example.net/v/x.jpg"), "/v/x.jpg");
+        assert_eq!(shown_path("POST", "/messages"), "/messages");
+    }
+
+    #[test]
     fn of_a_whole_url_the_path_is_told_without_its_signature() {
         assert_eq!(without_ids(without_host("https://cdn.example.net/v/t39.30808-6/x.jpg?sig=abc")), "/v/…/x.jpg");
         assert_eq!(without_host("https://cdn.example.net"), "");
+        assert_eq!(without_host("http://127.0.0.1:9109/a"), "/a");
         assert_eq!(without_host("/a/b"), "/a/b");
     }
 }

@@ -1,18 +1,17 @@
 //! What one call may ask of the gateway: the sandbox's `Services` for one account and one version.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use patchbay_sandbox::{
-    contract::types::{Detail, Failure},
+    contract::types::{Detail, Failure, Retry},
     services::{
-        BlobInfo, CryptoProblem, Denial, Envelope, Folder, FolderQuery, HashAlgorithm, HttpProblem, HttpRequest, HttpResponse,
-        HttpResponseBody, KvEntry, KvProblem, LogLevel, Probed, Services, SignAlgorithm, Stretch, Submitted,
+        BlobInfo, CryptoProblem, Denial, Envelope, Folder, FolderQuery, HashAlgorithm, HttpBody, HttpProblem, HttpRequest, HttpResponse,
+        HttpResponseBody, KvEntry, KvProblem, LogLevel, PartContent, Probed, Refusal, Services, SignAlgorithm, Stretch, Submitted,
     },
 };
 use serde_json::Value;
@@ -20,13 +19,13 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    Version, crypto,
+    CallBlobs, Version, convert, crypto,
     http_trace::{HttpTrace, HttpTraces},
 };
 use crate::{
     accounts::{self, Opened},
     app::App,
-    blobs::{BlobError, BlobWriter, Blobs},
+    blobs::Blobs,
     clock::Clock,
     domain::{
         account::Account,
@@ -35,6 +34,7 @@ use crate::{
     },
     egress::{Dispatch, Errand, Scanner},
     logbook::Logbook,
+    mail,
     manifest::Manifest,
     secrets::Secret,
     store::{self, Db},
@@ -66,71 +66,6 @@ impl Captured {
     /// The same; nothing is left.
     pub fn take(&self) -> Vec<(String, Secret)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// The blobs of one call: after it, one is kept and the rest are removed.
-#[derive(Clone, Default)]
-pub struct CallBlobs(Arc<Mutex<Scratch>>);
-
-#[derive(Default)]
-struct Scratch {
-    /// Those that the plugin is writing.
-    writing: HashMap<String, BlobWriter>,
-    /// All that were made, by the plugin or for a response.
-    made: BTreeSet<String>,
-    /// A file was larger than the gateway keeps.
-    too_large: bool,
-}
-
-impl CallBlobs {
-    fn with<T>(&self, act: impl FnOnce(&mut Scratch) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub fn was_too_large(&self) -> bool {
-        self.with(|scratch| scratch.too_large)
-    }
-
-    /// A blob that the call wrote is finished when it is first needed.
-    async fn finish(&self, id: &str) -> Result<(), BlobError> {
-        let writer = self.with(|scratch| scratch.writing.remove(id));
-        match writer {
-            Some(writer) => writer.finish().await.map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    async fn finish_all(&self) -> Result<(), BlobError> {
-        let unfinished: Vec<String> = self.with(|scratch| scratch.writing.keys().cloned().collect());
-        for id in unfinished {
-            self.finish(&id).await?;
-        }
-        Ok(())
-    }
-
-    /// Finishes the blob to keep, where there is one, and removes the others.
-    ///
-    /// # Errors
-    /// The blob to keep can't be finished.
-    pub async fn settle(&self, blobs: &Blobs, kept: Option<&str>) -> Result<(), BlobError> {
-        if let Some(id) = kept {
-            self.finish(id).await?;
-        }
-        let (writing, made) = self.with(|scratch| (std::mem::take(&mut scratch.writing), std::mem::take(&mut scratch.made)));
-        for (_, writer) in writing {
-            report(writer.abort().await);
-        }
-        for id in made.iter().filter(|id| Some(id.as_str()) != kept) {
-            report(blobs.delete(id).await);
-        }
-        Ok(())
-    }
-}
-
-fn report(removed: Result<(), BlobError>) {
-    if let Err(error) = removed {
-        tracing::warn!(%error, "a blob that nobody knows of stays in the store");
     }
 }
 
@@ -248,6 +183,39 @@ impl CallServices {
         self.traces.clone()
     }
 
+    /// Notes blobs that the gateway makes for the call.
+    fn made(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let call_blobs = self.call_blobs.clone();
+        move |id| call_blobs.note(id)
+    }
+
+    /// What the account's mail servers are asked with.
+    fn mail_errand<'a>(&'a mut self, made: &'a (dyn Fn(&str) + Send + Sync)) -> Option<(&'a App, mail::Errand<'a>)> {
+        let Online { app, settings, dispatch } = self.online.as_mut()?;
+        let errand = mail::Errand {
+            egress: &app.egress,
+            account_id: &self.account_id,
+            manifest: &self.manifest,
+            settings,
+            secrets: &self.secrets,
+            blobs: &self.blobs,
+            blob_max: self.blob_max,
+            made,
+            deadline: Instant::now() + REQUEST_BOUND,
+            dispatch: dispatch.as_mut().map(|dispatch| dispatch.as_mut() as &mut dyn Dispatch),
+        };
+        Some((app, errand))
+    }
+
+    /// Whether the call may use the file: it made it, or its account's organisation has it. An id alone opens nothing.
+    pub(super) async fn may_use(&mut self, id: &str) -> store::Result<bool> {
+        if self.call_blobs.has(id) {
+            return Ok(true);
+        }
+        let known = store::media::find(&self.db, id).await?;
+        Ok(known.is_some_and(|file| file.organization_id == self.organization_id))
+    }
+
     /// What the plugin says, in its account's log: without the account's secrets, whatever it had of them.
     fn log_to_account(&self, level: log::LogLevel, message: &str, fields: &[(String, String)]) {
         if self.account_id.is_empty() {
@@ -261,9 +229,35 @@ impl CallServices {
     }
 }
 
+/// The files that a request's body names.
+fn files_of(body: &HttpBody) -> Vec<&str> {
+    match body {
+        HttpBody::Blob(id) | HttpBody::Piece { id, .. } => vec![id],
+        HttpBody::Multipart(parts) => parts
+            .iter()
+            .filter_map(|part| match &part.content {
+                PartContent::Blob(id) => Some(id.as_str()),
+                PartContent::Bytes(_) => None,
+            })
+            .collect(),
+        HttpBody::Empty | HttpBody::Bytes(_) | HttpBody::Form(_) => Vec::new(),
+    }
+}
+
 fn no_mail(target: &str) -> Failure {
-    let message = format!("the manifest has no mail target “{target}”");
-    Failure::Fault(Detail { code: "unknown_target".to_owned(), message, extras: Vec::new() })
+    let message = format!("the mail server “{target}” isn't there for a hook that only reads what it is given");
+    Failure::Fault(Detail { code: "not_granted".to_owned(), message, extras: Vec::new() })
+}
+
+fn unknown_file(id: &str) -> Failure {
+    let message = format!("the letter names the file {id}, which neither this call made nor the account's organisation has");
+    Failure::Fault(Detail { code: "unknown_file".to_owned(), message, extras: Vec::new() })
+}
+
+/// Files can't be read or looked up for now.
+fn unkept(error: &dyn std::fmt::Display) -> Failure {
+    let detail = Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
+    Failure::Unavailable(Retry { after_ms: None, detail })
 }
 
 #[async_trait]
@@ -344,6 +338,12 @@ impl Services for CallServices {
 
     async fn http(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpProblem> {
         self.call_blobs.finish_all().await.map_err(|error| HttpProblem::NotSent(error.to_string()))?;
+        for id in files_of(&request.body) {
+            if !self.may_use(id).await.map_err(|error| HttpProblem::NotSent(error.to_string()))? {
+                tracing::warn!(plugin = %self.manifest.id, account.id = %self.account_id, "a request names a file that is none of its account's");
+                return Err(HttpProblem::Denied(Denial::NotGranted));
+            }
+        }
         let Some(online) = &mut self.online else { return Err(HttpProblem::Denied(Denial::NotGranted)) };
         let Online { app, settings, dispatch } = online;
         let errand = Errand {
@@ -364,11 +364,11 @@ impl Services for CallServices {
         self.traces.push(trace);
         let answer = answer.inspect_err(|problem| {
             if *problem == HttpProblem::Denied(Denial::TooLarge) {
-                self.call_blobs.with(|scratch| scratch.too_large = true);
+                self.call_blobs.note_too_large();
             }
         })?;
         if let HttpResponseBody::Blob(info) = &answer.response.body {
-            self.call_blobs.with(|scratch| scratch.made.insert(info.id.clone()));
+            self.call_blobs.note(&info.id);
         }
         // What was captured is known from here on: later requests may carry it, and nothing may leak it.
         let has_captured = !answer.captured.is_empty();
@@ -406,42 +406,65 @@ impl Services for CallServices {
         crypto::random(length)
     }
 
-    async fn mail_submit(&mut self, target: &str, _: Envelope, _: Vec<Stretch>) -> Result<Submitted, Failure> {
-        Err(no_mail(target))
+    async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure> {
+        self.call_blobs.finish_all().await.map_err(|error| unkept(&error))?;
+        for stretch in &letter {
+            if let Stretch::File(id) = stretch
+                && !self.may_use(id).await.map_err(|error| unkept(&error))?
+            {
+                return Err(unknown_file(id));
+            }
+        }
+        let bytes = letter.iter().map(|stretch| if let Stretch::Bytes(bytes) = stretch { bytes.len() } else { 0 }).sum();
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "SUBMIT", "", bytes);
+        let span = traces::span!("mail", mail.request = "SUBMIT", server.address = %began.host);
+        let submitted = app.mail.submit(errand, target, &envelope, &letter).instrument(span).await;
+        traces.push(began.end_mail(submitted.as_ref().map(|submitted| (submitted.response.as_str(), 0))));
+        let submitted = submitted.map_err(convert::failure_out)?;
+        let refusal = |refusal: mail::Refusal| Refusal { recipient: refusal.recipient, failure: convert::failure_out(refusal.failure) };
+        Ok(Submitted { response: submitted.response, refused: submitted.refused.into_iter().map(refusal).collect() })
     }
 
-    async fn mail_fetch(&mut self, target: &str, _: FolderQuery) -> Result<Folder, Failure> {
-        Err(no_mail(target))
+    async fn mail_fetch(&mut self, target: &str, query: FolderQuery) -> Result<Folder, Failure> {
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "FETCH", &query.folder, 0);
+        let span = traces::span!("mail", mail.request = "FETCH", server.address = %began.host);
+        let folder = app.mail.fetch(errand, target, &query).instrument(span).await;
+        let bytes = |folder: &Folder| folder.letters.iter().map(|letter| u64::from(letter.content.size)).sum();
+        traces.push(began.end_mail(folder.as_ref().map(|folder| ("", bytes(folder)))));
+        folder.map_err(convert::failure_out)
     }
 
-    async fn mail_mark_seen(&mut self, target: &str, _: &str, _: u32, _: Vec<u32>) -> Result<(), Failure> {
-        Err(no_mail(target))
+    async fn mail_mark_seen(&mut self, target: &str, folder: &str, validity: u32, uids: Vec<u32>) -> Result<(), Failure> {
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "SEEN", folder, 0);
+        let span = traces::span!("mail", mail.request = "SEEN", server.address = %began.host);
+        let marked = app.mail.mark_seen(errand, target, folder, validity, &uids).instrument(span).await;
+        traces.push(began.end_mail(marked.as_ref().map(|()| ("", 0))));
+        marked.map_err(convert::failure_out)
     }
 
     async fn mail_probe(&mut self, target: &str) -> Result<Probed, Failure> {
-        Err(no_mail(target))
+        let (made, traces) = (self.made(), self.traces.clone());
+        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let began = HttpTrace::begin_mail(&errand, target, "PROBE", "", 0);
+        let span = traces::span!("mail", mail.request = "PROBE", server.address = %began.host);
+        let probed = app.mail.probe(errand, target).instrument(span).await;
+        traces.push(began.end_mail(probed.as_ref().map(|_| ("", 0))));
+        probed.map_err(convert::failure_out)
     }
 
     async fn blob_create(&mut self, mime_type: &str) -> Result<BlobInfo, String> {
         let writer = self.blobs.create(mime_type, self.blob_max).map_err(|error| error.to_string())?;
-        let info = writer.info().clone();
-        self.call_blobs.with(|scratch| {
-            scratch.made.insert(info.id.clone());
-            scratch.writing.insert(info.id.clone(), writer);
-        });
-        Ok(info)
+        Ok(self.call_blobs.begin(writer))
     }
 
     async fn blob_append(&mut self, id: &str, chunk: Vec<u8>) -> Result<(), String> {
-        // Nobody else has it: the guest makes one call at a time.
-        let writer = self.call_blobs.with(|scratch| scratch.writing.remove(id));
-        let mut writer = writer.ok_or("the blob is finished: only a new one can be written")?;
-        let appended = writer.append(Bytes::from(chunk)).await;
-        self.call_blobs.with(|scratch| {
-            scratch.too_large |= matches!(appended, Err(BlobError::TooLarge(_)));
-            scratch.writing.insert(id.to_owned(), writer);
-        });
-        appended.map_err(|error| error.to_string())
+        self.call_blobs.append(id, chunk).await
     }
 
     async fn blob_read(&mut self, id: &str, offset: u32, max: u32) -> Result<Vec<u8>, String> {

@@ -1,6 +1,10 @@
 //! One version of a plugin and what it is asked: the sandbox's hooks with the account's limits and services.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use patchbay_sandbox::{
     BlobInfo, CallLimits, Fault, Plugin,
@@ -10,7 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{CallServices, Captured, http_trace::HttpTraces, watch};
+use super::{CallBlobs, CallServices, Captured, http_trace::HttpTraces, watch};
 use crate::{
     accounts,
     app::App,
@@ -113,47 +117,56 @@ impl Version {
         input: &channel::Connecting,
     ) -> store::Result<(Answer<channel::Outcome>, Captured)> {
         let services = CallServices::for_account(app, self, account).await?;
-        let captured = services.captured();
+        let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
+        blobs.drop_all(&app.blobs).await;
         self.ended(app, account, "connect", began, traces).connected(matches!(input.step, channel::Step::Tick), &answer);
         Ok((answer, captured))
     }
 
+    /// The files that the call made are to be settled with its answer: see [`told`](super::told).
     pub async fn parse(
         &self,
         app: &App,
         account: &Account,
         secrets: BTreeMap<String, Secret>,
         webhook: channel::Webhook,
-    ) -> Answer<channel::Parsed> {
+    ) -> (Answer<channel::Parsed>, CallBlobs) {
         let services = CallServices::offline(app, self, account, secrets);
+        let blobs = services.call_blobs();
         let hot = self.hot.then_some(account.id.as_str());
         let (began, http) = (Instant::now(), services.traces());
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
         let answer = self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).instrument(span).await;
         self.ended(app, account, "parse", began, http).parsed(&answer);
-        answer
+        if !matches!(answer, Ok(Ok(_))) {
+            blobs.drop_all(&app.blobs).await;
+        }
+        (answer, blobs)
     }
 
-    /// Reads what came to an app's URL; `secrets` are the app's. The instance is always a fresh one: it sees several accounts.
+    /// Reads what came to an app's URL; `secrets` are the app's. The instance is always a fresh one: it sees several accounts. A file
+    /// that it makes would be nobody's: none is kept.
     pub async fn parse_for_app(&self, app: &App, secrets: BTreeMap<String, Secret>, webhook: &channel::Webhook) -> Answer<channel::Parsed> {
         let services = CallServices::for_app(app, self, secrets);
-        let began = Instant::now();
+        let (began, blobs) = (Instant::now(), services.call_blobs());
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
         let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).instrument(span).await;
         watch::parsed_for_app(app, self, began.elapsed(), &answer);
+        blobs.drop_all(&app.blobs).await;
         answer
     }
 
     /// Judges a message before it is queued; the JSON object is what the plugin tells of it. There is nothing that it could ask for.
     pub async fn preview(&self, app: &App, account: &Account, message: &messages::Outbound) -> Answer<String> {
         let services = CallServices::offline(app, self, account, BTreeMap::new()).without_store();
-        let (began, http) = (Instant::now(), services.traces());
+        let (began, http, blobs) = (Instant::now(), services.traces(), services.call_blobs());
         let span = traces::span!("preview", plugin.version = %self.manifest.version);
         let answer = self.plugin.preview(self.limits, Box::new(services), &self.account_out(account), message).instrument(span).await;
         self.ended(app, account, "preview", began, http).previewed(&answer);
+        blobs.drop_all(&app.blobs).await;
         answer
     }
 
@@ -166,24 +179,26 @@ impl Version {
         dispatch: Box<dyn Dispatch>,
     ) -> store::Result<Result<messages::Sent, Fault>> {
         let services = CallServices::for_account(app, self, account).await?.with_dispatch(dispatch);
-        let captured = services.captured();
+        let (captured, blobs) = (services.captured(), services.call_blobs());
         let limits = CallLimits { wall: Duration::from_millis(app.config.outbox.send_ms), ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, limits.wall);
         let (began, http) = (Instant::now(), services.traces());
         let span = traces::span!("send", plugin.version = %self.manifest.version);
         let answer = self.plugin.send(limits, Box::new(services), &call, message).instrument(span).await;
         self.ended(app, account, "send", began, http).sent(&message.id, attempt, &answer);
+        blobs.drop_all(&app.blobs).await;
         keep(app, account, &captured).await;
         Ok(answer)
     }
 
     pub async fn health(&self, app: &Arc<App>, account: &Account) -> store::Result<(Answer<channel::Report>, Captured)> {
         let services = CallServices::for_account(app, self, account).await?;
-        let captured = services.captured();
+        let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
         self.ended(app, account, "health", began, traces).checked(&answer);
+        blobs.drop_all(&app.blobs).await;
         Ok((answer, captured))
     }
 
@@ -195,25 +210,31 @@ impl Version {
         cursor: Option<&str>,
     ) -> store::Result<Answer<templates::TemplatePage>> {
         let services = CallServices::for_account(app, self, account).await?;
-        let captured = services.captured();
+        let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor).await;
         self.ended(app, account, "list_templates", began, traces).listed(&answer);
+        blobs.drop_all(&app.blobs).await;
         keep(app, account, &captured).await;
         Ok(answer)
     }
 
-    pub async fn poll(&self, app: &Arc<App>, account: &Account) -> store::Result<Answer<polling::Page>> {
+    /// `attempt`: one more for each poll in a row before it that the plugin didn't survive. The files that the call made are to be
+    /// settled with its answer: see [`told`](super::told).
+    pub async fn poll(&self, app: &Arc<App>, account: &Account, attempt: u32) -> store::Result<(Answer<polling::Page>, CallBlobs)> {
         let services = CallServices::for_account(app, self, account).await?;
-        let captured = services.captured();
+        let (captured, blobs) = (services.captured(), services.call_blobs());
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
-        let call = self.call_out(app, account, services.provider_app().as_ref(), 1, POLL_WALL);
+        let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, POLL_WALL);
         let (began, traces) = (Instant::now(), services.traces());
         let answer = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await;
         self.ended(app, account, "poll", began, traces).polled(&answer);
         keep(app, account, &captured).await;
-        Ok(answer)
+        if !matches!(answer, Ok(Ok(_))) {
+            blobs.drop_all(&app.blobs).await;
+        }
+        Ok((answer, blobs))
     }
 
     pub async fn download(&self, app: &Arc<App>, account: &Account, provider_ref: &str) -> store::Result<Download> {
@@ -225,7 +246,8 @@ impl Version {
         let (began, traces) = (Instant::now(), services.traces());
         let mut answer = self.plugin.download(limits, Box::new(services), &call, provider_ref).await;
         let kept = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|blob| blob.id.clone());
-        if let Err(error) = blobs.settle(&app.blobs, kept.as_deref()).await {
+        let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
+        if let Err(error) = blobs.settle(&app.blobs, &kept).await {
             let detail = types::Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
             answer = Ok(Err(types::Failure::Unavailable(types::Retry { after_ms: None, detail })));
         }
@@ -254,19 +276,19 @@ async fn keep(app: &App, account: &Account, captured: &Captured) {
     }
 }
 
-/// What the operator allows, or the less that the manifest asks for.
+/// What the operator gives every call, or what the manifest asks for, up to what the operator allows.
 fn limits(manifest: &Manifest, config: &Config) -> CallLimits {
     const MIB: usize = 1024 * 1024;
-    let asked = &manifest.limits;
-    let less = |asked: Option<u32>, allowed: u64| asked.map_or(allowed, |asked| u64::from(asked).min(allowed));
-    let allowed_mb = u64::try_from(config.sandbox.memory_mb).unwrap_or(u64::MAX);
-    let memory_mb = usize::try_from(less(asked.memory_mb, allowed_mb)).unwrap_or(usize::MAX);
+    let (asked, sandbox) = (&manifest.limits, &config.sandbox);
+    let given = |asked: Option<u32>, usual: u32, most: u32| asked.map_or(usual, |asked| asked.min(most));
+    let millis = |ms: u32| Duration::from_millis(u64::from(ms));
+    let memory_mb = usize::try_from(given(asked.memory_mb, sandbox.memory_mb, sandbox.memory_most_mb)).unwrap_or(usize::MAX);
     let limits = CallLimits {
         memory_bytes: memory_mb.saturating_mul(MIB),
-        cpu: Duration::from_millis(less(asked.cpu_ms, config.sandbox.cpu_ms)),
-        wall: Duration::from_millis(less(asked.wall_ms, config.sandbox.wall_ms)),
-        host_calls: config.sandbox.host_calls,
-        http_requests: config.sandbox.http_requests,
+        cpu: millis(given(asked.cpu_ms, sandbox.cpu_ms, sandbox.cpu_most_ms)),
+        wall: millis(given(asked.wall_ms, sandbox.wall_ms, sandbox.wall_most_ms)),
+        host_calls: given(asked.host_calls, sandbox.host_calls, sandbox.host_calls_most),
+        http_requests: sandbox.http_requests,
         ..CallLimits::default()
     };
     limits.clamp()

@@ -589,6 +589,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "answered", include_str!("../../../migrations/sqlite/0013_answered.sql")),
     (14, "tokens", include_str!("../../../migrations/sqlite/0014_tokens.sql")),
     (15, "facts and pairings", include_str!("../../../migrations/sqlite/0015_facts_and_pairings.sql")),
+    (16, "threads", include_str!("../../../migrations/sqlite/0016_threads.sql")),
     (17, "subscriptions", include_str!("../../../migrations/sqlite/0017_subscriptions.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -607,5 +608,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "answered", include_str!("../../../migrations/postgres/0013_answered.sql")),
     (14, "tokens", include_str!("../../../migrations/postgres/0014_tokens.sql")),
     (15, "facts and pairings", include_str!("../../../migrations/postgres/0015_facts_and_pairings.sql")),
+    (16, "threads", include_str!("../../../migrations/postgres/0016_threads.sql")),
     (17, "subscriptions", include_str!("../../../migrations/postgres/0017_subscriptions.sql")),
 ];

@@ -61,6 +61,15 @@ pub async fn list(mut db: impl Run + Send, ids: &BTreeSet<&str>) -> Result<Vec<M
     db.all(sql("SELECT * FROM media WHERE removed_at IS NULL AND id IN ").list(ids.iter().copied())).await
 }
 
+/// Those of the ids that are noted, also of files that are being removed.
+pub async fn known(mut db: impl Run + Send, ids: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = db.rows(sql("SELECT id FROM media WHERE id IN ").list(ids.iter().map(String::as_str))).await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
 /// Notes that a message needs the file until then. Answers false where the file is gone: then it can't be used.
 pub async fn use_until(tx: &mut Tx, id: &str, until: At) -> Result<bool> {
     let statement = sql("UPDATE media SET used_until = CASE WHEN used_until > $2 THEN used_until ELSE $2 END

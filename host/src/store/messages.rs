@@ -29,6 +29,7 @@ impl Record for Message {
             content: row.json("content")?,
             origin: row.get("origin")?,
             echo: row.get("echo")?,
+            automatic: row.get("automatic")?,
             reply_to: row.get("reply_to")?,
             reactions: row.json("reactions")?,
             votes: row.json("votes")?,
@@ -60,7 +61,7 @@ pub async fn put(tx: &mut Tx, messages: &[&Message]) -> Result<()> {
        (id, organization_id, account_id, conversation_id, contact_id, direction, kind, recipient, external_id, command,
         content, origin, echo, reply_to, reactions, votes, extras, state, failure, attempts, provider_at, send_at, expires_at, sent_at,
         delivered_at, read_at, played_at, failed_at, edited_at, deleted_at, created_at,
-        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since, facts,
+        plugin_digest, uncertain_at, starts_conversation, opens_episode, answers_since, responds_since, facts, automatic,
         interactions, opened_at, dismissed_at)";
     const AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET
        conversation_id = excluded.conversation_id, contact_id = excluded.contact_id, external_id = excluded.external_id,
@@ -116,6 +117,7 @@ fn values_of(message: &Message) -> Values {
         message.measures.answers_since,
         message.measures.responds_since,
         written(&message.facts),
+        message.automatic,
         written(&message.interactions),
         message.first(InteractionKind::Opened),
         message.first(InteractionKind::Dismissed),

@@ -41,6 +41,8 @@ impl Record for Contact {
             identities: Vec::new(),
             opted_out_at: row.at_option("opted_out_at")?,
             opted_out_reason: row.get("opted_out_reason")?,
+            unreachable_at: row.at_option("unreachable_at")?,
+            unreachable_reason: row.get("unreachable_reason")?,
             created_at: row.at("created_at")?,
             updated_at: row.at("updated_at")?,
         })
@@ -107,6 +109,25 @@ pub async fn put_identities(tx: &mut Tx, identities: &[(&str, &Identity, &str)])
     Ok(())
 }
 
+/// Notes that nobody is there, as the provider says.
+pub async fn set_unreachable(tx: &mut Tx, contact_id: &str, reason: &str, now: At) -> Result<()> {
+    let statement = sql("UPDATE contacts SET unreachable_at = $2, unreachable_reason = $3, updated_at = $2 WHERE id = $1");
+    tx.run(statement.bind(contact_id).bind(now).bind(reason)).await?;
+    Ok(())
+}
+
+/// They are there after all.
+pub async fn set_reached(tx: &mut Tx, contact_ids: &BTreeSet<String>, now: At) -> Result<()> {
+    if contact_ids.is_empty() {
+        return Ok(());
+    }
+    let statement = sql("UPDATE contacts SET unreachable_at = NULL, unreachable_reason = NULL, updated_at = $1
+             WHERE unreachable_at IS NOT NULL AND id IN ")
+    .bind(now);
+    tx.run(statement.list(contact_ids.iter().map(String::as_str))).await?;
+    Ok(())
+}
+
 /// Two contacts are one person: all that the one has becomes the other's, and the one only says so.
 pub async fn merge_contacts(tx: &mut Tx, account_id: &str, from: &str, into: &str, now: At) -> Result<()> {
     for table in ["contact_identities", "conversations", "messages", "subscriptions"] {
@@ -120,6 +141,7 @@ pub async fn merge_contacts(tx: &mut Tx, account_id: &str, from: &str, into: &st
 /// Two conversations are one: the messages of the one become the other's, and the one is gone.
 pub async fn merge_conversations(tx: &mut Tx, from: &str, into: &str) -> Result<()> {
     tx.run(sql("UPDATE messages SET conversation_id = $2 WHERE conversation_id = $1").bind(from).bind(into)).await?;
+    tx.run(sql("UPDATE thread_mentions SET conversation_id = $2 WHERE conversation_id = $1").bind(from).bind(into)).await?;
     tx.run(sql("DELETE FROM conversations WHERE id = $1").bind(from)).await?;
     Ok(())
 }

@@ -283,6 +283,7 @@ impl Record for Told {
             facts: Facts {
                 direction: row.word("direction")?,
                 echo: row.get("echo")?,
+                automatic: row.get("automatic")?,
                 state: row.word("state")?,
                 failure: row.json_option::<FailureKind>("failure")?.map(|failure| failure.class),
                 created_at: row.at("created_at")?,
@@ -305,7 +306,7 @@ impl Record for Told {
 /// The facts of an account's messages, some of which lie in the stretch: `limit` of them after that id.
 pub async fn facts(tx: &mut Tx, account_id: &str, (begins, ends): Stretch, after: &str, limit: u32) -> Result<Vec<Told>> {
     let mut statement =
-        sql("SELECT id, conversation_id, direction, echo, state, failure, created_at, sent_at, delivered_at, read_at, played_at,
+        sql("SELECT id, conversation_id, direction, echo, automatic, state, failure, created_at, sent_at, delivered_at, read_at, played_at,
                 failed_at, plugin_digest, uncertain_at, opened_at, dismissed_at, starts_conversation, opens_episode, answers_since, responds_since
              FROM messages WHERE account_id = $1 AND kind = 'message' AND id > $2 AND (")
         .bind(account_id)

@@ -72,7 +72,7 @@ fn normalise(address: &str) -> Result<String, String> {
     if address.len() > ADDRESS_MAX {
         return Err(format!("has more than {ADDRESS_MAX} bytes"));
     }
-    let options = Options { allow_display_text: false, allow_domain_literal: false, minimum_sub_domains: 1, ..Options::default() };
+    let options = Options::default().without_display_text().without_domain_literal().with_no_minimum_sub_domains();
     match EmailAddress::parse_with_options(&address, options) {
         // White space in quotes is allowed there, and no header can be folded around it.
         Ok(_) if !address.contains(char::is_whitespace) => Ok(address),

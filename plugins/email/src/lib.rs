@@ -36,8 +36,8 @@ impl Channel for Email {
         send::send(call, &message).into()
     }
 
-    fn parse_inbound(webhook: Webhook) -> Result<Parsed, Failure> {
-        receive::webhook(&webhook)
+    fn parse_inbound(_: Webhook) -> Result<Parsed, Failure> {
+        Err(Failure::rejected("mail_is_polled", "letters are fetched by IMAP: nothing is read from webhooks"))
     }
 
     fn health(call: &Call) -> Result<Report, Failure> {

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::letter;
 use crate::receive::{self, Meaning, Place};
 
-/// The manifest's `[mail.imap]`.
-const TARGET: &str = "imap";
+/// The manifest's `[mail.in]`.
+const TARGET: &str = "in";
 /// Letters that one request brings.
 const LETTERS_MAX: u32 = 12;
 /// Requests of one call: the gateway allows 16.
 const REQUESTS_MAX: usize = 12;
 /// Calls of the gateway in one call: it allows 200, and some are for the store and the cursor.
-const CALLS_MAX: usize = 190;
+const CALLS_MAX: usize = 590;
 /// Calls that a letter takes beside its bytes: its size, its name, threads, subjects.
 const CALLS_OF_LETTER: usize = 9;
 /// Bytes that one read of a blob brings.

@@ -50,12 +50,11 @@ pub(crate) fn events(place: &Place<'_>, raw: &[u8], reference: &dyn Fn() -> Medi
         return Ok(Meaning::Events(events));
     }
     let id = id(&letter, raw);
-    let by_us = letter.author().is_some_and(|author| author.is(place.own));
-    if by_us && thread::is_own_id(&id, place.own) {
-        // The gateway sent it, and knows it.
-        return Ok(Meaning::Events(Vec::new()));
-    }
     let bodies = letter.bodies();
+    if is_ours(place, &letter, &id) {
+        // The gateway sent it, and has its files.
+        return Ok(Meaning::Events(vec![message(place, &letter, id, bodies, Vec::new())?]));
+    }
     let files = letter.files(&bodies);
     if files.iter().map(letter::File::cost).sum::<usize>() > calls {
         return Ok(Meaning::TooMuch);
@@ -117,7 +116,8 @@ fn message(place: &Place<'_>, letter: &Letter<'_>, id: String, bodies: Bodies, a
     let others: Vec<Person> =
         ["to", "cc"].iter().flat_map(|name| letter.people(name)).filter(|person| !person.is(place.own)).take(PEOPLE_MAX).collect();
     // A form on a website writes as the business to the business, and means whoever is in Reply-To.
-    let echo = place.sent || (author.is(place.own) && !others.is_empty() && answer_to.iter().all(|person| person.is(place.own)));
+    let ours = is_ours(place, letter, &id);
+    let echo = place.sent || ours || (author.is(place.own) && !others.is_empty() && answer_to.iter().all(|person| person.is(place.own)));
     let origin = if echo { Origin::Direct } else { letter.origin() };
     let subject = letter.subject();
     let references = letter.references();
@@ -145,6 +145,10 @@ fn message(place: &Place<'_>, letter: &Letter<'_>, id: String, bodies: Bodies, a
     let sent_at_ms = letter.written_at_ms(place.received_at_ms).or(place.received_at_ms);
     let email = email(letter, subject, bodies, attachments);
     let mut extras = Vec::new();
+    if ours {
+        // Found again, it proves that it went out, also where the connection broke before the server said so.
+        extras.extend(id.split_once('@').map(|(message, _)| Field::new("message_id", message)));
+    }
     if echo {
         extras.extend(others.iter().map(|person| Field::new("recipient", &person.address)));
     }
@@ -180,6 +184,11 @@ fn email(letter: &Letter<'_>, subject: String, bodies: Bodies, attachments: Vec<
     // Half a page is none: it is a file then.
     let html = bodies.html.filter(|html| html.len() <= HTML_MAX);
     Email { subject, text, html, cc: addresses("cc"), bcc: addresses("bcc"), attachments, headers }
+}
+
+/// Whether the gateway sent the letter: its id alone could be anybody's.
+fn is_ours(place: &Place<'_>, letter: &Letter<'_>, id: &str) -> bool {
+    thread::is_own_id(id, place.own) && letter.author().is_some_and(|author| author.is(place.own))
 }
 
 /// The Message-ID; where a program wrote none, the hash of the header, which is the same wherever the letter is found again, whole or not.

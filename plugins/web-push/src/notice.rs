@@ -257,12 +257,8 @@ impl Checking<'_> {
         ];
         if let Some((largest, field)) = fields.into_iter().max() {
             let over = bytes - PLAINTEXT_MAX;
-            self.wrong(
-                field,
-                format!(
-                    "the notification has {bytes} bytes, and {PLAINTEXT_MAX} fit into a push: shorten this, its largest field ({largest} bytes), by {over}"
-                ),
-            );
+            let shorter = format!("shorten this, its largest field ({largest} bytes), by {over}");
+            self.wrong(field, format!("the notification has {bytes} bytes, and {PLAINTEXT_MAX} fit into a push: {shorter}"));
         }
     }
 }

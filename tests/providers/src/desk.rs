@@ -65,6 +65,10 @@ impl Desk {
         self.latency_ms.store(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    pub(crate) fn latency_ms(&self) -> u64 {
+        self.latency_ms.load(Ordering::Relaxed)
+    }
+
     /// A number that no other thing of this stand-in has: 1, 2, 3…
     pub(crate) fn next_number(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::Relaxed)
@@ -84,7 +88,7 @@ impl Desk {
             None => act.await,
             Some(failure) => fail(&failure, refuse, act).await,
         };
-        pause(self.latency_ms.load(Ordering::Relaxed)).await;
+        pause(self.latency_ms()).await;
         if let Some(entry) = entry
             && response.extensions().get::<HungUp>().is_none()
         {
@@ -276,7 +280,7 @@ struct Settings {
 
 async fn settings<S: AsRef<Desk>>(State(server): State<Arc<S>>) -> Json<Value> {
     let desk: &Desk = server.as_ref().as_ref();
-    Json(json!({"latency_ms": desk.latency_ms.load(Ordering::Relaxed), "recording": desk.recorder.recording()}))
+    Json(json!({"latency_ms": desk.latency_ms(), "recording": desk.recorder.recording()}))
 }
 
 async fn set_settings<S: AsRef<Desk>>(State(server): State<Arc<S>>, body: String) -> Pulled {

@@ -11,6 +11,7 @@ mod failures;
 #[cfg(test)]
 mod hook;
 pub mod linkedin;
+pub mod mail;
 pub mod meta;
 mod post;
 pub mod push;
@@ -24,6 +25,7 @@ pub mod victorylink;
 pub use appgain::Appgain;
 pub use failures::{Failure, Moment};
 pub use linkedin::LinkedIn;
+pub use mail::Mail;
 pub use meta::Meta;
 pub use push::Push;
 pub use recorded::{RecordedRequest, Recording};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::{
-    Appgain, LinkedIn, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, meta, push, shopify, telegram,
-    tiktok, victorylink,
+    Appgain, LinkedIn, Mail, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, mail, meta, push, shopify,
+    telegram, tiktok, victorylink,
 };
 
 /// Stand-ins of the messaging providers.
@@ -38,6 +38,15 @@ struct Arguments {
     /// Serve a push service for browsers there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9111")]
     push: SocketAddr,
+    /// Serve the strings of the mail server there, and the logins that hand out tokens for it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9109")]
+    mail: SocketAddr,
+    /// Take letters by SMTP there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9108")]
+    mail_smtp: SocketAddr,
+    /// Let mailboxes be read by IMAP there
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9110")]
+    mail_imap: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -119,5 +128,18 @@ async fn main() -> std::io::Result<()> {
     })
     .await
     .inspect(|push| announce("Push", &push.url(), "/wpush/<subscription>", push::HOSTS))?;
+    let _mail = Mail::start_with(mail::Options {
+        address: arguments.mail,
+        smtp: arguments.mail_smtp,
+        imap: arguments.mail_imap,
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: arguments.record.into(),
+        ..mail::Options::default()
+    })
+    .await
+    .inspect(|mail| {
+        announce("Mail", &mail.url(), "/_standin/say", mail::HOSTS);
+        println!("  letters          smtp {}, imap {}", mail.smtp(), mail.imap());
+    })?;
     tokio::signal::ctrl_c().await
 }

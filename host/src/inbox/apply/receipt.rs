@@ -8,7 +8,7 @@ use crate::{
     clock::At,
     domain::{
         event::{EventType, Fact, Happening, Receipt, ReceiptState, ReceiptTarget},
-        failure::Failure,
+        failure::{Failure, FailureClass},
         message::{Message, MessageState},
     },
 };
@@ -83,7 +83,25 @@ impl Applying<'_, '_> {
     pub(super) fn receive(&mut self, known: Message, state: ReceiptState, at: At, failure: Option<&Failure>) {
         if let Some(message) = after(known, state, at, failure) {
             self.page.save(message.clone());
+            self.note_reach(&message, state, failure);
             self.tell_message(event_type(state), &message, None);
+        }
+    }
+}
+
+impl Applying<'_, '_> {
+    /// Whether somebody is there: who the receipt names, where that is one of several recipients, else who the message is to.
+    fn note_reach(&mut self, message: &Message, state: ReceiptState, failure: Option<&Failure>) {
+        let reached = match (state, failure) {
+            (ReceiptState::Delivered | ReceiptState::Read | ReceiptState::Played, _) => true,
+            (ReceiptState::Failed, Some(failure)) if failure.class == FailureClass::Recipient => false,
+            _ => return,
+        };
+        let named = self.fact.actor.as_ref().and_then(|actor| self.page.known(actor));
+        let Some(contact_id) = named.or_else(|| self.page.contact_of(message)) else { return };
+        match failure.filter(|_| !reached) {
+            Some(failure) => self.page.set_unreachable(&contact_id, &failure.message),
+            None => self.page.set_reached(&contact_id),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The order in which facts come, how often, and how they are cut into transactions doesn't matter.
 
+mod letters;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;

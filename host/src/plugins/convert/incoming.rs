@@ -3,6 +3,7 @@
 use patchbay_sandbox::contract::{channel, messages as wit, types};
 use serde_json::{Map, Value};
 
+use super::events::events_in;
 use crate::{
     clock::At,
     domain::{
@@ -86,6 +87,8 @@ fn content_in(content: wit::Content) -> Content {
             subject: email.subject,
             text: email.text,
             html: email.html,
+            html_original: None,
+            remote_images: None,
             cc: email.cc,
             bcc: email.bcc,
             attachments: email.attachments.into_iter().map(media_in).collect(),
@@ -287,7 +290,7 @@ fn receipt_in(receipt: wit::Receipt) -> Receipt {
     }
 }
 
-pub fn fact_in(event: wit::Event) -> Fact {
+pub(super) fn fact_in(event: wit::Event) -> Fact {
     let what = match event.what {
         wit::Happening::Message(inbound) => Happening::Message(Box::new(inbound_in(inbound))),
         wit::Happening::Edited(inbound) => Happening::Edited(Box::new(inbound_in(inbound))),
@@ -348,7 +351,7 @@ pub struct Sent {
     pub facts: Vec<Fact>,
 }
 
-pub fn sent_in(sent: wit::Sent) -> Sent {
+pub async fn sent_in(sent: wit::Sent) -> Sent {
     Sent {
         accepted: sent
             .accepted
@@ -356,7 +359,7 @@ pub fn sent_in(sent: wit::Sent) -> Sent {
             .map(|accepted| Accepted { part: accepted.part, external_id: accepted.external_id, extras: extras_in(accepted.extras) })
             .collect(),
         failed: sent.failed.map(failure_in),
-        facts: sent.events.into_iter().map(fact_in).collect(),
+        facts: events_in(sent.events).await,
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::domain::{
     content::{Action, Button, Choices, Content, Custom, Extras, Location, Media, MediaKind, Row, Source, TemplateValue, TextFormat},
+    failure::{Failure, FailureClass, FieldProblem},
     message::Command,
     webhook::Fields,
 };
@@ -15,6 +16,30 @@ pub fn extras_out(extras: &Extras) -> Vec<types::Field> {
 
 pub fn list_out(fields: &Fields) -> Vec<types::Field> {
     fields.iter().map(|(name, value)| types::Field { name: name.clone(), value: value.clone() }).collect()
+}
+
+/// What the gateway itself has found out for a plugin that asked.
+pub fn failure_out(failure: Failure) -> types::Failure {
+    let Failure { class, code, message, fields, retry_after_ms, .. } = failure;
+    let detail = types::Detail { code, message, extras: Vec::new() };
+    let retry = |detail| types::Retry { after_ms: retry_after_ms.map(|ms| ms as f64), detail };
+    match class {
+        FailureClass::Invalid => {
+            let problem = |field: FieldProblem| types::FieldProblem { pointer: field.pointer, message: field.message };
+            types::Failure::Invalid(fields.into_iter().map(problem).collect())
+        }
+        FailureClass::Unauthorized => types::Failure::Unauthorized(detail),
+        FailureClass::Forbidden => types::Failure::Forbidden(detail),
+        FailureClass::Limited => types::Failure::Limited(retry(detail)),
+        FailureClass::Unavailable => types::Failure::Unavailable(retry(detail)),
+        FailureClass::Uncertain => types::Failure::Uncertain(detail),
+        FailureClass::Recipient => types::Failure::Recipient(detail),
+        FailureClass::WindowClosed => types::Failure::WindowClosed(detail),
+        // A plugin has no word for what only the outbox finds out.
+        FailureClass::Rejected | FailureClass::Expired | FailureClass::Cancelled => types::Failure::Rejected(detail),
+        FailureClass::Unsupported => types::Failure::Unsupported(detail),
+        FailureClass::Fault => types::Failure::Fault(detail),
+    }
 }
 
 pub fn command_out(command: &Command) -> wit::Command {

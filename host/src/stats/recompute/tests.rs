@@ -123,7 +123,10 @@ impl World {
         match step {
             Step::Pass { minutes } => self.now = At::from_micros(self.now.micros() + minutes * MINUTE),
             Step::Receive { conversation, number, delivery } => {
-                let inbound = inbound(*conversation, &format!("in-{conversation}-{number}"), false, None);
+                let mut inbound = inbound(*conversation, &format!("in-{conversation}-{number}"), false, None);
+                // Some are of machines, and some of a thread that began elsewhere.
+                inbound.automatic = *number == 5;
+                inbound.related = if *number >= 4 { vec![format!("in-{}-0", (conversation + 1) % 3)] } else { Vec::new() };
                 self.tell(tx, format!("in-{conversation}-{number}/{delivery}"), Happening::Message(Box::new(inbound))).await;
             }
             Step::Native { conversation, number, minutes_ago } => {

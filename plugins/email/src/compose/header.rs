@@ -25,9 +25,9 @@ impl Header {
         let mut line = Line::begin(&mut self.lines, name);
         let value = value.trim();
         if is_plain(value) {
-            line.words(value)
+            line.words(value);
         } else {
-            line.encoded(value, Q_TEXT)
+            line.encoded(value, Q_TEXT);
         }
         line.end();
     }

@@ -17,6 +17,7 @@ pub(super) fn decode(bytes: &[u8], charset: &str) -> Option<String> {
 /// The bytes of a part as its author had them: of text too, in its own charset.
 pub(super) fn original<'a>(part: &'a MessagePart<'_>, raw: &'a [u8]) -> Cow<'a, [u8]> {
     let body = match &part.body {
+        PartType::Text(text) | PartType::Html(text) if is_as_written(part, text) => return Cow::Borrowed(text.as_bytes()),
         PartType::Text(text) | PartType::Html(text) => text.as_bytes(),
         PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
             if !part.is_encoding_problem {
@@ -32,6 +33,14 @@ pub(super) fn original<'a>(part: &'a MessagePart<'_>, raw: &'a [u8]) -> Cow<'a, 
         "quoted-printable" => quoted_printable_decode(wire).map_or(Cow::Borrowed(body), Cow::Owned),
         _ => Cow::Borrowed(wire),
     }
+}
+
+/// Whether what the parser made of a text has the bytes that its author wrote.
+fn is_as_written(part: &MessagePart<'_>, text: &str) -> bool {
+    let charset = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or("utf-8");
+    let kept = (charset.eq_ignore_ascii_case("us-ascii") && text.is_ascii())
+        || (charset.eq_ignore_ascii_case("utf-8") && !text.contains(char::REPLACEMENT_CHARACTER));
+    kept && !part.is_encoding_problem
 }
 
 /// The text of a part that `mail-parser` gave up on.

@@ -92,7 +92,7 @@ fn hosts(object: &mut Map<String, Value>, problems: &mut Problems) {
                 object.insert(name.to_owned(), host.into());
             }
             None => {
-                problems.add(format!("/{name}"), "is the name of a server alone, such as mail.example.com: no scheme, no port, no path")
+                problems.add(format!("/{name}"), "is the name of a server alone, such as mail.example.com: no scheme, no port, no path");
             }
         }
     }

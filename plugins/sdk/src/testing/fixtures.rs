@@ -121,7 +121,10 @@ mod tests {
             let listed =
                 |fields: &[Field]| fields.iter().map(|field| format!("{}={}", field.name, field.value)).collect::<Vec<_>>().join("&");
             let body = String::from_utf8_lossy(&webhook.body).into_owned();
-            Err(Failure::rejected(webhook.method + &webhook.path, format!("{} {} {body}", listed(&webhook.query), listed(&webhook.headers))))
+            Err(Failure::rejected(
+                webhook.method + &webhook.path,
+                format!("{} {} {body}", listed(&webhook.query), listed(&webhook.headers)),
+            ))
         }
     }
 

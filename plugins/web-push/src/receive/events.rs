@@ -9,6 +9,8 @@ use super::{read, reply};
 use crate::address::is_link;
 use crate::token;
 
+/// Milliseconds since 1970 that a clock may tell: until 2100.
+const TIMES: std::ops::Range<f64> = 0.0..4_102_444_800_000.0;
 /// Characters of an id, an action, an address.
 const ID_MAX: usize = 100;
 const ACTION_MAX: usize = 64;
@@ -56,6 +58,10 @@ impl Told {
         })
     }
 
+    fn at_ms(&self) -> Option<f64> {
+        self.ts.filter(|ts| TIMES.contains(ts))
+    }
+
     /// The part of the message that went to that subscription.
     fn part(&self) -> String {
         format!("{}:{}", self.message_id, self.subscription_id)
@@ -63,7 +69,7 @@ impl Told {
 
     fn receipt(&self, state: ReceiptState) -> Event {
         let receipt =
-            Receipt { conversation: None, target: ReceiptTarget::Messages(vec![self.part()]), state, at_ms: self.ts, failure: None };
+            Receipt { conversation: None, target: ReceiptTarget::Messages(vec![self.part()]), state, at_ms: self.at_ms(), failure: None };
         let word = if state == ReceiptState::Delivered { "delivered" } else { "read" };
         self.event(word, Happening::Receipt(receipt))
     }
@@ -83,7 +89,7 @@ impl Told {
 
     fn event(&self, word: &str, what: Happening) -> Event {
         let mut event = Event::new(format!("{}:{word}", self.part()), what);
-        event.at_ms = self.ts;
+        event.at_ms = self.at_ms();
         event
     }
 }

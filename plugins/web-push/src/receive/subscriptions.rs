@@ -50,14 +50,11 @@ struct Making {
     old_endpoint: Option<String>,
     contact: Option<Contact>,
     meta: Option<Map<String, Value>>,
-    /// Milliseconds since 1970, by the browser's clock.
-    at: Option<f64>,
 }
 
 #[derive(Deserialize)]
 struct Ending {
     endpoint: String,
-    at: Option<f64>,
 }
 
 pub(super) fn made(webhook: &Webhook) -> Result<Parsed, Failure> {
@@ -70,9 +67,9 @@ pub(super) fn made(webhook: &Webhook) -> Result<Parsed, Failure> {
 pub(super) fn replaced(webhook: &Webhook) -> Result<Parsed, Failure> {
     let making: Making = read(webhook)?;
     let old = making.old_endpoint.as_deref().filter(|old| *old != making.subscription.endpoint);
-    let (id, event) = making.event(webhook, old.map(endpoint::id))?;
+    let (id, event) = making.event(webhook, old.map(endpoint::id).as_deref())?;
     let mut events = vec![event];
-    events.extend(old.map(|old| gone(webhook, old, "replaced", making.at)));
+    events.extend(old.map(|old| gone(webhook, old, "replaced")));
     Ok(Parsed { events, reply: reply(200, Some(&json!({"id": id}))) })
 }
 
@@ -82,20 +79,20 @@ pub(super) fn ended(webhook: &Webhook) -> Result<Parsed, Failure> {
     if ending.endpoint.is_empty() {
         return Err(Failure::invalid("/endpoint", "is the subscription's endpoint"));
     }
-    Ok(Parsed { events: vec![gone(webhook, &ending.endpoint, "unsubscribed", ending.at)], reply: reply(204, None) })
+    Ok(Parsed { events: vec![gone(webhook, &ending.endpoint, "unsubscribed")], reply: reply(204, None) })
 }
 
 impl Making {
-    fn event(&self, webhook: &Webhook, replaces: Option<String>) -> Result<(String, Event), Failure> {
+    fn event(&self, webhook: &Webhook, replaces: Option<&str>) -> Result<(String, Event), Failure> {
         let subscription = self.checked(webhook)?;
         let id = endpoint::id(&self.subscription.endpoint);
         let mut extras = self.meta();
         extras.extend(webhook.headers.header("user-agent").map(|agent| Field::new("user_agent", clipped(agent))));
-        extras.extend(replaces.iter().map(|old| Field::new("replaces", old)));
+        extras.extend(replaces.map(|old| Field::new("replaces", old)));
         let mut event =
             Event::new(key(webhook, &id), Happening::Subscription(Subscription { id: id.clone(), active: true, extras, ..subscription }));
-        event.actor = Some(Party { identities: self.identities(&id, replaces.as_deref())?, name: None });
-        event.at_ms = self.at;
+        let identities = self.identities(&id, replaces)?;
+        event.actor = Some(Party { identities, name: None }).filter(|actor| !actor.identities.is_empty());
         Ok((id, event))
     }
 
@@ -118,15 +115,14 @@ impl Making {
         Ok(Subscription { id: String::new(), endpoint: endpoint.clone(), keys, active: true, extras: Vec::new() })
     }
 
-    /// Who uses it; of a device whose user nobody knows the subscription itself.
+    /// Who uses it; of a device whose user nobody knows the subscription itself. Whoever had the one that it replaces keeps it.
     fn identities(&self, id: &str, replaces: Option<&str>) -> Result<Vec<Identity>, Failure> {
-        let Some(contact) = &self.contact else { return Ok(anonymous(id, replaces)) };
-        let known = contact.identities()?;
-        if known.is_empty() {
-            return Ok(anonymous(id, replaces));
+        let known = self.contact.as_ref().map_or_else(|| Ok(Vec::new()), Contact::identities)?;
+        if let Some(contact) = self.contact.as_ref().filter(|_| !known.is_empty()) {
+            contact.prove()?;
+            return Ok(known);
         }
-        contact.prove()?;
-        Ok(known)
+        Ok(if replaces.is_some() { known } else { vec![Identity::new("web_push", id)] })
     }
 
     fn meta(&self) -> Vec<Field> {
@@ -178,21 +174,15 @@ impl Contact {
     }
 }
 
-fn anonymous(id: &str, replaces: Option<&str>) -> Vec<Identity> {
-    std::iter::once(id).chain(replaces).map(|id| Identity::new("web_push", id)).collect()
-}
-
-fn gone(webhook: &Webhook, address: &str, reason: &str, at_ms: Option<f64>) -> Event {
+fn gone(webhook: &Webhook, address: &str, reason: &str) -> Event {
     let id = endpoint::id(address);
     let dedupe_key = key(webhook, &id);
     let extras = vec![Field::new("reason", reason)];
     let ended = Subscription { id, endpoint: address.to_owned(), keys: Vec::new(), active: false, extras };
-    let mut event = Event::new(dedupe_key, Happening::Subscription(ended));
-    event.at_ms = at_ms;
-    event
+    Event::new(dedupe_key, Happening::Subscription(ended))
 }
 
-/// A visit is another fact than the one before, which its time tells; the same body again is the same fact.
+/// A visit is another fact than the one before: the body's `at` tells, a time that nobody reads. The same body again is the same fact.
 fn key(webhook: &Webhook, id: &str) -> String {
     let body = hex::encode(digest(HmacAlgorithm::Sha256, &webhook.body));
     format!("subscription:{id}:{}:{}", webhook.method.to_ascii_lowercase(), body.chars().take(32).collect::<String>())

@@ -64,7 +64,9 @@ fn a_new_address_takes_over_from_the_old_one() {
     let [Happening::Subscription(new), Happening::Subscription(old)] = [&parsed.events[0].what, &parsed.events[1].what] else { panic!() };
     assert_eq!((new.active, new.endpoint.as_str(), new.extras.value("replaces")), (true, FIREFOX, Some(endpoint::id(CHROME).as_str())));
     assert_eq!((old.active, old.id.as_str(), old.keys.len()), (false, endpoint::id(CHROME).as_str(), 0));
-    assert_eq!(identities(&parsed), [("web_push", endpoint::id(FIREFOX).as_str()), ("web_push", endpoint::id(CHROME).as_str())]);
+    assert_eq!(parsed.events[0].actor, None, "whoever had the old one has the new one");
+    body["contact"] = json!({"external_id": "u1"});
+    assert_eq!(identities(&told("PUT", "subscriptions", &body).unwrap()), [("external_id", "u1")]);
     body["old_endpoint"] = FIREFOX.into();
     assert_eq!(told("PUT", "subscriptions", &body).unwrap().events.len(), 1, "one isn't replaced by itself");
 }
@@ -153,6 +155,12 @@ fn a_click_is_read_and_opened_and_counted_for_each_button() {
     let Happening::Interacted(opened) = &parsed.events[1].what else { panic!() };
     assert_eq!((opened.target.as_str(), opened.kind), (part.as_str(), InteractionKind::Opened));
     assert_eq!((opened.action.as_deref(), opened.url.as_deref()), (Some("buy"), Some("https://www.example.com/buy")));
+    let late = told("POST", "events", &event("dismiss", &json!({"ts": 1e300}))).unwrap();
+    assert_eq!(
+        (parsed.events[1].at_ms, late.events[0].at_ms),
+        (Some(1_764_000_000_000.0), None),
+        "a clock that tells no time isn't believed"
+    );
     let strange = told("POST", "events", &event("click", &json!({"action": "", "url": "javascript:alert(1)"}))).unwrap();
     let Happening::Interacted(opened) = &strange.events[1].what else { panic!() };
     assert_eq!((&opened.action, &opened.url), (&None, &None));
