@@ -124,15 +124,18 @@ impl Shop {
         rows.as_array().unwrap().iter().map(|row| row[name].as_i64().unwrap()).sum()
     }
 
-    /// Its pages, with the policy that a careful site has.
+    /// Its pages, with what plugins/web-push/README.md says that a policy has to let in, and nothing else.
     fn build_site(&self) {
         let (base, gateway) = (self.base(), &self.gateway.url);
         let page = |title: &str| format!("<!doctype html><title>{title}</title><script src=\"{base}/client.js\" defer></script>");
         for path in ["/", "/sale", "/buy"] {
             self.site.put(path, "text/html", &page(path));
         }
+        // Browsers ask for it by themselves.
+        self.site.put("/favicon.ico", "image/svg+xml", "<svg xmlns='http://www.w3.org/2000/svg'/>");
         self.site.put("/patchbay-sw.js", "text/javascript", &format!("importScripts(\"{base}/worker.js\");"));
-        let policy = format!("default-src 'none'; script-src {gateway}; connect-src {gateway}; worker-src 'self'");
+        let let_in = format!("script-src 'self' {gateway}; connect-src 'self' {gateway}; worker-src 'self'");
+        let policy = format!("default-src 'none'; img-src 'self'; {let_in}");
         self.site.set_policy(&policy);
     }
 
