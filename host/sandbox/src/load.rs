@@ -25,7 +25,7 @@ pub(crate) struct Linked {
 
 pub(crate) const PACKAGE: &str = "patchbay:channel";
 /// The interfaces that the host offers.
-const OFFERED: [&str; 6] = ["types", "messages", "log", "kv", "http", "crypto"];
+const OFFERED: [&str; 7] = ["types", "messages", "log", "kv", "http", "crypto", "mail"];
 
 pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linked, LoadError> {
     let imports: Vec<String> = component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();

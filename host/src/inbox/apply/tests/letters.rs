@@ -99,7 +99,7 @@ fn the_nearest_letter_that_is_known_decides_and_a_stranger_s_thread_stays_apart(
         let ours = "01940000-0000-7000-8000-000000000001";
         let blank = outbox::blank_message(ours.into(), OWNER, Direction::Outbound, MessageState::Sent, seconds(0));
         ledger.page(OWNER, true, None).save(Message { conversation_id: places["a0"].clone(), ..blank });
-        ledger.save(&mut tx).await.unwrap();
+        ledger.save(&mut tx, &Keyring::for_tests()).await.unwrap();
         tx.commit().await.unwrap();
         commit(&db, &ids, &[step(letter("d0", "thread:d0", &[ours]))]).await;
         let after = super::letters::places(&db).await;
@@ -246,7 +246,7 @@ fn files_of_a_call_are_kept_with_the_message_that_names_them() {
             let mut ledger = Ledger::new(Arc::clone(&ids), seconds(100));
             ledger.load(&mut tx, &wanted).await.unwrap();
             apply(&mut ledger.page(OWNER, true, None).with_files(&files), &fact);
-            let applied = ledger.save(&mut tx).await.unwrap();
+            let applied = ledger.save(&mut tx, &Keyring::for_tests()).await.unwrap();
             tx.commit().await.unwrap();
             assert_eq!(applied.kept.iter().map(String::as_str).collect::<Vec<_>>(), expected, "{key} {id}");
         }
