@@ -143,7 +143,7 @@ impl Mail {
         }
         let mut kept = self.smtp_session(errand.egress, errand.account_id, &server, errand.deadline).await?;
         let submitted = kept.session.submit(envelope, &letter, &mut errand.dispatch).await;
-        self.keep_smtp((errand.account_id.to_owned(), server.target), kept);
+        self.keep_smtp((errand.account_id.to_owned(), server.target), kept).await;
         submitted
     }
 
@@ -163,7 +163,7 @@ impl Mail {
         let fetching = imap::Fetching { blobs: errand.blobs, blob_max: errand.blob_max, made: errand.made };
         let fetched = kept.session.fetch(query, &fetching).await;
         let may_watch = server.watches && kept.session.offers("IDLE");
-        self.keep_imap((errand.account_id.to_owned(), target.to_owned()), kept);
+        self.keep_imap((errand.account_id.to_owned(), target.to_owned()), kept).await;
         if let Ok(folder) = &fetched
             && may_watch
         {
@@ -186,7 +186,7 @@ impl Mail {
         let server = errand.server(target, MailProtocol::Imap)?;
         let mut kept = self.imap_session(errand.egress, errand.account_id, &server, errand.deadline).await?;
         let marked = kept.session.mark_seen(folder, validity, uids).await;
-        self.keep_imap((errand.account_id.to_owned(), server.target), kept);
+        self.keep_imap((errand.account_id.to_owned(), server.target), kept).await;
         marked
     }
 
@@ -215,13 +215,13 @@ impl Mail {
                 let mut session = smtp::Session::open(errand.egress, &server, errand.deadline).await?;
                 session.noop().await?;
                 let probed = Probed { greeting: session.greeting.clone(), capabilities: session.capabilities() };
-                self.keep_smtp(key, Kept { session, fingerprint: server.fingerprint, _permit: permit });
+                self.keep_smtp(key, Kept { session, fingerprint: server.fingerprint, _permit: permit }).await;
                 Ok(probed)
             }
             MailProtocol::Imap => {
                 let session = imap::Session::open(errand.egress, &server, errand.deadline).await?;
                 let probed = Probed { greeting: session.greeting.clone(), capabilities: session.capabilities() };
-                self.keep_imap(key, Kept { session, fingerprint: server.fingerprint, _permit: permit });
+                self.keep_imap(key, Kept { session, fingerprint: server.fingerprint, _permit: permit }).await;
                 Ok(probed)
             }
         }
@@ -276,19 +276,19 @@ impl Mail {
         waited.map_err(|_| busy())?.map_err(|_| busy())
     }
 
-    fn keep_smtp(&self, key: pool::Key, kept: Kept<smtp::Session>) {
+    async fn keep_smtp(&self, key: pool::Key, kept: Kept<smtp::Session>) {
         if kept.session.is_usable
             && let Some(session) = self.smtp.put(key, kept)
         {
-            tokio::spawn(session.close(Instant::now() + CLOSING));
+            session.close(Instant::now() + CLOSING).await;
         }
     }
 
-    fn keep_imap(&self, key: pool::Key, kept: Kept<imap::Session>) {
+    async fn keep_imap(&self, key: pool::Key, kept: Kept<imap::Session>) {
         if kept.session.is_usable
             && let Some(session) = self.imap.put(key, kept)
         {
-            tokio::spawn(session.close(Instant::now() + CLOSING));
+            session.close(Instant::now() + CLOSING).await;
         }
     }
 

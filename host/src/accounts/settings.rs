@@ -133,3 +133,37 @@ fn missing_secrets(manifest: &Manifest, split: &Split, kept: &[String], found: &
 pub(super) fn under_settings(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
     problems.into_iter().map(|problem| FieldProblem::new(format!("/settings{}", problem.pointer), problem.message)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let manifest = json!({
+            "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+            "settings": {"type": "object", "properties": {"signing_key": {"type": "string", "writeOnly": true}}},
+            "secrets": {"signing_key": {"title": "Key", "from": "generated", "kind": "es256", "also_typed": true}},
+            "capabilities": {},
+        });
+        Manifest::from_json(manifest.to_string().as_bytes()).unwrap()
+    }
+
+    fn given(value: &Value) -> Result<Split, ApiError> {
+        split(&manifest(), json!({ "signing_key": value }).as_object().unwrap())
+    }
+
+    #[test]
+    fn a_key_is_judged_at_the_door_and_kept_in_its_own_form() {
+        let key = "b5N-8R4vHpeWxSUOavfFvdB7aEuMLFQyprAX29OZLHA";
+        let taken = given(&json!(format!(" {key}\n"))).unwrap();
+        assert!(taken.plain.is_empty() && taken.given[0].1 == es256::import(key).unwrap());
+        for wrong in [json!("hunter2"), json!(""), json!(format!("{key}A")), json!(7)] {
+            let refused = given(&wrong).err().unwrap();
+            let problem = &refused.body.errors[0];
+            assert_eq!((refused.status.as_u16(), problem.pointer.as_str()), (422, "/settings/signing_key"), "{wrong}");
+            assert!(!problem.message.contains("hunter2"), "{problem:?}");
+        }
+        assert_eq!(given(&Value::Null).unwrap().removed, ["signing_key"]);
+        assert!(given(&json!({"set": true})).unwrap().given.is_empty(), "as it is shown: it stays");
+    }
+}

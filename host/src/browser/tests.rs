@@ -49,7 +49,9 @@ async fn world(calls_per_min: u32) -> World {
         app.plugins.know(Manifest::from_json(manifest.to_string().as_bytes()).unwrap());
     }
     let base = format!("http://{}", gateway.address().unwrap());
-    tokio::spawn(gateway.run(std::future::pending()));
+    app.tasks.spawn(async move {
+        gateway.run(std::future::pending()).await.unwrap();
+    });
     let world = World { app, base, client: operators_client(Duration::from_secs(20)).unwrap(), _folder: folder };
     world.add("account", "TEST", true).await;
     world.add("asleep", "TEST", false).await;

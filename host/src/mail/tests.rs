@@ -19,6 +19,9 @@ use crate::domain::failure::FailureClass;
 use crate::egress::EgressSettings;
 use peer::Server as Peers;
 
+/// Beginnings of what a server hears, and what it answers.
+type Script = &'static [(&'static str, &'static str)];
+
 /// The host that every test's server is known by.
 const HOST: &str = "mail.example.com";
 const PASSWORD: &str = "hunter2-hunter2";
@@ -44,7 +47,7 @@ fn redirected(port: u16) -> BTreeMap<String, url::Url> {
 
 impl World {
     /// The account's servers are this one, without encryption unless the settings say otherwise.
-    fn of(server: &Peers, more: Value) -> World {
+    fn of(server: &Peers, more: &Value) -> World {
         let mut settings = json!({"email_address": "me@example.org", "smtp_host": HOST, "imap_host": HOST, "smtp_security": "none",
             "imap_security": "none", "smtp_auth": "none", "tls_ca_pem": server.certificate()});
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -116,9 +116,9 @@ impl Watcher {
             Err(failure) => return self.tell(&failure),
         };
         match self.watch(&mut kept.session).await {
-            Ok(End::Changed) => return kept.session.close(Instant::now() + CLOSING).await,
+            Ok(End::Changed) => kept.session.close(Instant::now() + CLOSING).await,
             Ok(end) => {
-                app.mail.keep_imap((account_id.clone(), polled.server.target.clone()), kept);
+                app.mail.keep_imap((account_id.clone(), polled.server.target.clone()), kept).await;
                 if matches!(end, End::News) {
                     self.wake().await;
                 }

@@ -125,7 +125,7 @@ impl World {
 
     /// Of that type, oldest first: what each holds.
     async fn told(&self, event_type: &str) -> Vec<Value> {
-        let rows = self.app.db.clone().rows(sql("SELECT data FROM events WHERE type = $1 ORDER BY seq").bind(event_type)).await.unwrap();
+        let rows = (&self.app.db).rows(sql("SELECT data FROM events WHERE type = $1 ORDER BY seq").bind(event_type)).await.unwrap();
         rows.iter().map(|row| row.json("data").unwrap()).collect()
     }
 
@@ -169,7 +169,7 @@ async fn where_to_push_is_sealed_and_no_event_tells_it() {
     let (subscriber, endpoint) = opened(&world.app, "account", "phone").await.unwrap().pop().unwrap();
     assert_eq!((endpoint.endpoint, endpoint.keys), (device("phone", true).endpoint, device("phone", true).keys));
     assert_eq!((subscriber.host.as_str(), &subscriber.extras), ("push.example.com", &extras(&[("platform", "x")])));
-    let rows = world.app.db.clone().rows(sql("SELECT sealed FROM subscriptions")).await.unwrap();
+    let rows = (&world.app.db).rows(sql("SELECT sealed FROM subscriptions")).await.unwrap();
     let sealed: Vec<u8> = rows[0].get("sealed").unwrap();
     assert!(!String::from_utf8_lossy(&sealed).contains("s3cret"));
     let told = world.told("contact.subscription").await.pop().unwrap();
@@ -276,13 +276,9 @@ async fn what_is_done_with_a_notification_is_on_the_message_told_and_counted_onc
     assert_eq!((&told[0]["url"], &told[0]["message"]["id"]), (&json!("https://shop.example.com/sale"), &json!(message.id)));
     assert_eq!(told[0]["contact"]["id"], json!(message.contact_id));
     assert_eq!(world.told("notification.dismissed").await.len(), 1);
-    let counted = world
-        .app
-        .db
-        .clone()
-        .rows(sql("SELECT metric, slot, count FROM account_stats WHERE metric IN ('opened', 'dismissed') ORDER BY metric"));
-    let counted: Vec<(String, i64)> =
-        counted.await.unwrap().iter().map(|row| (row.get("metric").unwrap(), row.get("count").unwrap())).collect();
+    let counted = sql("SELECT metric, count FROM account_stats WHERE metric IN ('opened', 'dismissed') ORDER BY metric");
+    let counted = (&world.app.db).rows(counted).await.unwrap();
+    let counted: Vec<(String, i64)> = counted.iter().map(|row| (row.get("metric").unwrap(), row.get("count").unwrap())).collect();
     assert_eq!(counted, [("dismissed".to_owned(), 1), ("opened".to_owned(), 1)], "a message counts once, when it was first opened");
     let all = (At::from_micros(0), At::from_micros(i64::MAX));
     let found = stats::recompute(&world.app.db, "account", all, false).await.unwrap();

@@ -18,7 +18,7 @@ const TARGET: &str = "in";
 const LETTERS_MAX: u32 = 12;
 /// Requests of one call: the gateway allows 16.
 const REQUESTS_MAX: usize = 12;
-/// Calls of the gateway in one call: it allows 200, and some are for the store and the cursor.
+/// Calls of the gateway in one call: the manifest asks for 600, and some are for the store and the cursor.
 const CALLS_MAX: usize = 590;
 /// Calls that a letter takes beside its bytes: its size, its name, threads, subjects.
 const CALLS_OF_LETTER: usize = 9;

@@ -55,7 +55,7 @@ async fn a_folder_that_is_numbered_anew_tells_nothing_twice(database: Database) 
     all(&bench.gateway, &bench.account, 5).await;
     // As after a restore from a backup: nobody is connected meanwhile, and letters come.
     bench.gateway.kill();
-    bench.servers.dovecot.forget_numbers(SHOP, "INBOX");
+    bench.servers.dovecot.forget_numbers(SHOP, "INBOX").await;
     bench.deliver(numbered(5));
     bench.gateway.start_again();
     all(&bench.gateway, &bench.account, 6).await;

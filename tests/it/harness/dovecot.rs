@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::{Certificates, eventually};
 
 /// The password of every mailbox.
-pub(crate) const MAIL_PASSWORD: &str = "correct horse battery staple";
+pub(crate) const MAIL_PASSWORD: &str = "correct-horse-battery-staple";
 
 pub(crate) struct Dovecot {
     /// With STARTTLS, and no login before.
@@ -97,17 +97,16 @@ impl Dovecot {
     }
 
     /// Loses what Dovecot knows of a folder: its letters get another UIDVALIDITY and other UIDs. Nobody may be connected.
-    pub(crate) fn forget_numbers(&self, address: &str, folder: &str) {
+    pub(crate) async fn forget_numbers(&self, address: &str, folder: &str) {
         let mailbox = self.mailbox(address, folder);
+        // UIDVALIDITY is the second of a folder's first use: the next one has to be another.
+        let used = std::fs::metadata(mailbox.join("dovecot-uidlist")).unwrap().modified().unwrap();
+        eventually("a second has gone by", || async { used.elapsed().is_ok_and(|since| since.as_millis() > 1_000).then_some(()) }).await;
         for file in std::fs::read_dir(&mailbox).unwrap().map(Result::unwrap) {
             if file.file_name().to_str().unwrap().starts_with("dovecot") {
                 std::fs::remove_file(file.path()).unwrap();
             }
         }
-        // UIDVALIDITY is otherwise the time in seconds, which may be the same still.
-        let list = mailbox.join("dovecot-uidlist");
-        std::fs::write(&list, "3 V2000000000 N100 G00000000000000000000000000000000\n").unwrap();
-        self.owner.own(&list);
     }
 
     /// Ends every session, as a restart does.

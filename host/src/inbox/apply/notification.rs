@@ -6,7 +6,7 @@ use super::Applying;
 use crate::{
     domain::{
         event::{EventType, Interaction, InteractionKind, Subscription},
-        message::{InteractionMark, Message},
+        message::InteractionMark,
         people::Party,
     },
     ledger::About,
@@ -33,11 +33,9 @@ impl Applying<'_, '_> {
             InteractionKind::Opened => EventType::NotificationOpened,
             InteractionKind::Dismissed => EventType::NotificationDismissed,
         };
-        let told = json!({"action": interaction.action, "url": interaction.url});
         let Some(known) = self.page.message_by_ref(&interaction.target).cloned() else {
             if !self.waits(&interaction.target) {
-                let mut told = told;
-                told["external_id"] = json!(interaction.target);
+                let told = json!({"action": interaction.action, "url": interaction.url, "external_id": interaction.target});
                 self.plain(event_type, told);
             }
             return;
@@ -51,7 +49,7 @@ impl Applying<'_, '_> {
             at: self.fact.at.unwrap_or(self.page.now()),
             contact_id,
         };
-        let mut message = Message { ..known };
+        let mut message = known;
         if message.interactions.len() < MARKS_MAX {
             message.interactions.push(mark);
             message.interactions.sort_by_key(|mark| mark.at);
@@ -60,6 +58,7 @@ impl Applying<'_, '_> {
         let nobody = Party { identities: Vec::new(), name: None };
         let party = self.fact.actor.as_ref().or(message.contact_id.as_ref().map(|_| &nobody));
         let about = self.about();
+        let told = json!({"action": interaction.action, "url": interaction.url});
         self.page.tell_message(event_type, &message, party, &about, Some(told));
     }
 }

@@ -1,5 +1,6 @@
 //! Letters by UID.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -178,7 +179,7 @@ async fn short(lines: &[Vec<u8>], uid: u32, blob: &mut BlobWriter) -> Result<boo
         let Ok((_, Response::Fetch(_, attributes))) = imap_proto::parser::parse_response(line) else { continue };
         let is_it = attributes.iter().any(|attribute| matches!(attribute, AttributeValue::Uid(number) if *number == uid));
         let data = attributes.into_iter().find_map(|attribute| match attribute {
-            AttributeValue::BodySection { data, .. } => Some(data.map(|data| data.into_owned()).unwrap_or_default()),
+            AttributeValue::BodySection { data, .. } => Some(data.map(Cow::into_owned).unwrap_or_default()),
             _ => None,
         });
         if let Some(data) = data.filter(|_| is_it) {

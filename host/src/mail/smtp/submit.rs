@@ -17,6 +17,15 @@ use crate::mail::{Envelope, Refusal, Submitted};
 /// How long a server that stopped reading is given to say why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// What is said before the letter.
+struct Plan {
+    mail: Mail,
+    /// As they were given, and as they are said.
+    recipients: Vec<(String, Address)>,
+    /// Those that can't be said.
+    refused: Vec<Refusal>,
+}
+
 impl Session {
     /// # Errors
     /// No recipient was taken, or the letter wasn't. `uncertain` where the connection broke behind the last dot.
@@ -26,7 +35,7 @@ impl Session {
         letter: &Letter<'_>,
         dispatch: &mut Option<&mut dyn Dispatch>,
     ) -> Result<Submitted, Failure> {
-        let (mail, recipients, mut refused) = self.plan(envelope, letter)?;
+        let Plan { mail, recipients, mut refused } = self.plan(envelope, letter)?;
         if recipients.is_empty() {
             return Err(worst(refused));
         }
@@ -51,7 +60,7 @@ impl Session {
     }
 
     /// What is said, as the server's offers allow, and the recipients that can't be said.
-    fn plan(&self, envelope: &Envelope, letter: &Letter<'_>) -> Result<(Mail, Vec<(String, Address)>, Vec<Refusal>), Failure> {
+    fn plan(&self, envelope: &Envelope, letter: &Letter<'_>) -> Result<Plan, Failure> {
         if let Some(most) = self.extensions.size()
             && letter.size > most
         {
@@ -92,7 +101,7 @@ impl Session {
         if sender.as_ref().is_some_and(beyond_ascii) || recipients.iter().any(|(_, address)| beyond_ascii(address)) {
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        Ok((Mail::new(sender, parameters), recipients, refused))
+        Ok(Plan { mail: Mail::new(sender, parameters), recipients, refused })
     }
 
     /// Sender and recipients, one by one: what one of them is refused for says nothing of the others.

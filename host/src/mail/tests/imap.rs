@@ -12,7 +12,7 @@ pub(super) struct Mailbox {
     /// It says no more than that it has letters.
     pub(super) tells_next_uid: bool,
     /// What answers commands that begin so, behind the tag; `#` is the tag. An empty answer closes the connection.
-    pub(super) answers: &'static [(&'static str, &'static str)],
+    pub(super) answers: Script,
 }
 
 impl Mailbox {
@@ -21,7 +21,7 @@ impl Mailbox {
         Mailbox { letters: Arc::new(Mutex::new(letters)), validity: 7, offers: "IDLE", tells_next_uid: true, answers: &[] }
     }
 
-    fn answering(self, answers: &'static [(&'static str, &'static str)]) -> Mailbox {
+    fn answering(self, answers: Script) -> Mailbox {
         Mailbox { answers, ..self }
     }
 
@@ -130,7 +130,7 @@ const HI: &str = "Subject: Hi\n\nHi (Mona) {3}\n)\n";
 #[tokio::test]
 async fn letters_come_in_order_and_once() {
     let server = Mailbox::of(&[(3, "Subject: a\n\na"), (7, HI), (9, "Subject: c\n\nc")]).serve().await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let folder = world.fetch(Some(3)).await.unwrap();
     assert_eq!((folder.validity, folder.next_uid, folder.more), (7, 10, false));
     assert_eq!(folder.letters.iter().map(|letter| letter.uid).collect::<Vec<_>>(), [7, 9]);
@@ -152,7 +152,7 @@ async fn the_last_letter_is_not_new_because_a_star_names_it() {
     let mailbox = Mailbox { tells_next_uid: false, ..Mailbox::of(&[(3, "a"), (7, "b")]) };
     let server =
         Mailbox { ..mailbox }.answering(&[("EXAMINE", "* 2 EXISTS\n* OK [UIDVALIDITY 7] x\n* OK [UIDNEXT 99] x\n# OK in")]).serve().await;
-    let folder = World::of(&server, json!({})).fetch(Some(7)).await.unwrap();
+    let folder = World::of(&server, &json!({})).fetch(Some(7)).await.unwrap();
     assert!(folder.letters.is_empty() && !folder.more, "{folder:?}");
     assert!(server.heard().iter().any(|line| line.ends_with("UID SEARCH UID 8:*")), "it was asked for");
 }
@@ -160,18 +160,18 @@ async fn the_last_letter_is_not_new_because_a_star_names_it() {
 #[tokio::test]
 async fn where_a_folder_stands_needs_no_letter() {
     let server = Mailbox { tells_next_uid: false, ..Mailbox::of(&[(3, "a"), (7, "b")]) }.serve().await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let folder = world.fetch(None).await.unwrap();
     assert_eq!((folder.validity, folder.next_uid, folder.letters.len()), (7, 8, 0), "the last letter tells what the next one will have");
     assert!(world.fetch(Some(u32::MAX)).await.unwrap().letters.is_empty());
     let server = Mailbox { tells_next_uid: false, ..Mailbox::of(&[]) }.serve().await;
-    assert_eq!(World::of(&server, json!({})).fetch(None).await.unwrap().next_uid, 1);
+    assert_eq!(World::of(&server, &json!({})).fetch(None).await.unwrap().next_uid, 1);
 }
 
 #[tokio::test]
 async fn a_page_has_no_more_than_was_asked_for() {
     let server = Mailbox::of(&[(1, "a"), (2, "b"), (3, "c")]).serve().await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let query = |after_uid, since_ms| FolderQuery { folder: "Entwürfe".to_owned(), after_uid, since_ms, max: 2, max_bytes: 1000 };
     let folder = world.fetch_as(query(Some(0), None)).await.unwrap();
     assert_eq!((folder.letters.iter().map(|letter| letter.uid).collect::<Vec<_>>(), folder.more), (vec![1, 2], true));
@@ -186,7 +186,7 @@ async fn a_page_has_no_more_than_was_asked_for() {
 async fn of_a_letter_that_is_too_large_the_header_comes() {
     let large = format!("Subject: Large\n\n{}", "x".repeat(2000));
     let server = Mailbox::of(&[(1, &large), (2, HI)]).serve().await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let folder = world.fetch(Some(0)).await.unwrap();
     let [first, second] = folder.letters.as_slice() else { panic!("{folder:?}") };
     assert_eq!((world.text(first).await.as_str(), first.whole, first.size), ("Subject: Large", false, 2018));
@@ -196,10 +196,10 @@ async fn of_a_letter_that_is_too_large_the_header_comes() {
 #[tokio::test]
 async fn a_letter_that_is_larger_than_it_was_said_to_be_is_not_read() {
     let server = Mailbox::of(&[(1, HI)]).answering(&[("UID FETCH 1 (UID BODY", "* 1 FETCH (UID 1 BODY[] {400000000}\nx")]).serve().await;
-    let failure = World::of(&server, json!({})).fetch(Some(0)).await.unwrap_err();
+    let failure = World::of(&server, &json!({})).fetch(Some(0)).await.unwrap_err();
     assert!(failure.class == FailureClass::Unavailable && failure.message.contains("larger"), "{failure:?}");
     let server = Mailbox::of(&[(1, HI)]).answering(&[("UID SEARCH", "* SEARCH {400000000}\nx")]).serve().await;
-    let failure = World::of(&server, json!({})).fetch(Some(0)).await.unwrap_err();
+    let failure = World::of(&server, &json!({})).fetch(Some(0)).await.unwrap_err();
     assert!(failure.class == FailureClass::Unavailable && failure.message.contains("too long"), "{failure:?}");
 }
 
@@ -211,10 +211,10 @@ async fn what_broke_in_the_middle_comes_the_next_time() {
         ("# NO [SERVERBUG] oh", "serverbug"),
         ("", "connection_lost"),
     ] {
-        let answers: &'static [(&str, &str)] = Box::leak(Box::new([("UID FETCH 2 (UID BODY", answer)]));
+        let answers: Script = Box::leak(Box::new([("UID FETCH 2 (UID BODY", answer)]));
         // What was sent of a letter that stays unfinished: the connection is closed by what the client says next.
         let server = Mailbox::of(&[(1, HI), (2, "Subject: b\n\nb")]).answering(answers).serve().await;
-        let world = World { patience: Duration::from_millis(1500), ..World::of(&server, json!({})) };
+        let world = World { patience: Duration::from_millis(1500), ..World::of(&server, &json!({})) };
         let folder = world.fetch(Some(0)).await.unwrap();
         assert_eq!((folder.letters.len(), folder.more), (1, true), "{answer}");
         assert_eq!(world.text(&folder.letters[0]).await, wire(HI));
@@ -226,7 +226,7 @@ async fn what_broke_in_the_middle_comes_the_next_time() {
 
 #[tokio::test]
 async fn a_search_that_is_refused_found_not_nothing() {
-    let cases: [(&'static [(&'static str, &'static str)], FailureClass); 5] = [
+    let cases: [(Script, FailureClass); 5] = [
         (&[("UID SEARCH", "# NO [LIMIT] slow down")], FailureClass::Limited),
         (&[("UID SEARCH", "")], FailureClass::Unavailable),
         (&[("UID FETCH", "# BAD what?")], FailureClass::Rejected),
@@ -235,7 +235,7 @@ async fn a_search_that_is_refused_found_not_nothing() {
     ];
     for (answers, expected) in cases {
         let server = Mailbox::of(&[(1, HI)]).answering(answers).serve().await;
-        assert_eq!(class(World::of(&server, json!({})).fetch(Some(0)).await).0, expected, "{answers:?}");
+        assert_eq!(class(World::of(&server, &json!({})).fetch(Some(0)).await).0, expected, "{answers:?}");
     }
 }
 
@@ -245,7 +245,7 @@ async fn a_letter_that_is_gone_is_passed_over_and_a_short_one_may_be_quoted() {
         .answering(&[("UID FETCH 1 (UID BODY", "# OK nothing"), ("UID FETCH 2 (UID BODY", "* 2 FETCH (UID 2 BODY[] \"b\")\n# OK done")])
         .serve()
         .await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let folder = world.fetch(Some(0)).await.unwrap();
     let [second, third] = folder.letters.as_slice() else { panic!("{folder:?}") };
     assert_eq!((second.uid, world.text(second).await.as_str(), third.uid, world.text(third).await.as_str()), (2, "b", 3, "c"));
@@ -254,7 +254,7 @@ async fn a_letter_that_is_gone_is_passed_over_and_a_short_one_may_be_quoted() {
 #[tokio::test]
 async fn letters_are_marked_where_their_numbers_still_mean_them() {
     let server = Mailbox::of(&[(1, "a"), (2, "b")]).serve().await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let mark = |validity, uids: &'static [u32]| world.mail.mark_seen(world.errand(None), "in", "INBOX", validity, uids);
     mark(6, &[1]).await.unwrap();
     assert!(server.heard().iter().all(|line| !line.contains("STORE")), "they were numbers of another folder");
@@ -267,7 +267,7 @@ async fn letters_are_marked_where_their_numbers_still_mean_them() {
 #[tokio::test]
 async fn starttls_encrypts_before_the_login_and_never_falls_back() {
     let server = Mailbox { offers: "STARTTLS", ..Mailbox::of(&[(1, HI)]) }.serve().await;
-    let world = World::of(&server, json!({"imap_security": "starttls"}));
+    let world = World::of(&server, &json!({"imap_security": "starttls"}));
     assert_eq!(world.fetch(Some(0)).await.unwrap().letters.len(), 1);
     assert_eq!(
         server.heard()[..4],
@@ -275,14 +275,14 @@ async fn starttls_encrypts_before_the_login_and_never_falls_back() {
     );
     let without = Mailbox::of(&[]).serve().await;
     assert_eq!(
-        class(World::of(&without, json!({"imap_security": "starttls"})).fetch(None).await),
+        class(World::of(&without, &json!({"imap_security": "starttls"})).fetch(None).await),
         (FailureClass::Rejected, "starttls_missing".to_owned())
     );
     assert_eq!(without.heard(), ["P1 CAPABILITY"]);
     let injected =
         Mailbox { offers: "STARTTLS", ..Mailbox::of(&[]) }.answering(&[("STARTTLS", "# OK go on\n* CAPABILITY IMAP4rev1")]).serve().await;
     assert_eq!(
-        class(World::of(&injected, json!({"imap_security": "starttls"})).fetch(None).await),
+        class(World::of(&injected, &json!({"imap_security": "starttls"})).fetch(None).await),
         (FailureClass::Rejected, "starttls_injected".to_owned())
     );
 }
@@ -297,7 +297,7 @@ async fn a_connection_that_died_is_replaced() {
         async move { mailbox.speak(peer).await }
     })
     .await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     for connections in [1, 2, 2] {
         assert_eq!(world.fetch(Some(0)).await.unwrap().letters.len(), 1);
         assert_eq!(server.connections(), connections);

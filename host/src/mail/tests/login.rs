@@ -46,7 +46,7 @@ async fn every_smtp_mechanism_is_spoken() {
     ];
     for (auth, offers, answers, expected) in cases {
         let server = smtp(offers, answers).await;
-        World::of(&server, json!({"smtp_auth": auth})).probe("out").await.unwrap();
+        World::of(&server, &json!({"smtp_auth": auth})).probe("out").await.unwrap();
         assert_eq!(logged_in(&server), expected, "{auth}");
     }
 }
@@ -55,7 +55,7 @@ async fn every_smtp_mechanism_is_spoken() {
 async fn a_refused_token_is_asked_why() {
     for (auth, offers, last) in [("xoauth2", "AUTH XOAUTH2", ""), ("oauthbearer", "AUTH OAUTHBEARER", "AQ==")] {
         let server = smtp(offers, &["334 eyJzdGF0dXMiOiI0MDAifQ==", "535 5.7.8 not accepted"]).await;
-        let failure = World::of(&server, json!({"smtp_auth": auth})).probe("out").await.unwrap_err();
+        let failure = World::of(&server, &json!({"smtp_auth": auth})).probe("out").await.unwrap_err();
         assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Unauthorized, "5.7.8"));
         assert!(failure.message.contains(r#"{"status":"400"}"#), "{failure:?}");
         assert_eq!(logged_in(&server)[1], last);
@@ -65,14 +65,14 @@ async fn a_refused_token_is_asked_why() {
 #[tokio::test]
 async fn a_server_that_goes_on_asking_is_told_to_stop() {
     let server = smtp("AUTH PLAIN", &["334 more", "334 and more", "501 5.7.0 cancelled"]).await;
-    assert_eq!(class(World::of(&server, json!({"smtp_auth": "plain"})).probe("out").await).0, FailureClass::Rejected);
+    assert_eq!(class(World::of(&server, &json!({"smtp_auth": "plain"})).probe("out").await).0, FailureClass::Rejected);
     assert_eq!(logged_in(&server)[1..], ["", "*"]);
 }
 
 #[tokio::test]
 async fn a_mechanism_that_is_not_offered_is_not_tried() {
     let server = smtp("AUTH LOGIN", &[]).await;
-    let failure = World::of(&server, json!({"smtp_auth": "plain"})).probe("out").await.unwrap_err();
+    let failure = World::of(&server, &json!({"smtp_auth": "plain"})).probe("out").await.unwrap_err();
     assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Rejected, "auth_unsupported"));
     assert!(failure.message.contains("LOGIN"), "{failure:?}");
     assert!(logged_in(&server).is_empty());
@@ -90,7 +90,7 @@ async fn what_the_server_repeats_of_the_login_is_told_to_nobody() {
         }
     })
     .await;
-    let failure = World::of(&server, json!({"smtp_auth": "plain"})).probe("out").await.unwrap_err();
+    let failure = World::of(&server, &json!({"smtp_auth": "plain"})).probe("out").await.unwrap_err();
     let words = STANDARD.encode(format!("\0me@example.org\0{PASSWORD}"));
     assert!(!failure.message.contains(&words) && !failure.message.contains(PASSWORD), "{failure:?}");
     assert_eq!(failure.class, FailureClass::Unauthorized);
@@ -134,7 +134,7 @@ async fn every_imap_login_is_spoken() {
     ];
     for (auth, offers, answers, mut expected) in cases {
         let server = imap(offers, answers).await;
-        World::of(&server, json!({"imap_auth": auth})).probe("in").await.unwrap();
+        World::of(&server, &json!({"imap_auth": auth})).probe("in").await.unwrap();
         if auth == "oauthbearer" {
             let said = "n,a=me@example.org,\x01host=mail.example.com\x01port=143\x01auth=Bearer ya29.token-token\x01\x01";
             expected[1] = STANDARD.encode(said);
@@ -146,7 +146,7 @@ async fn every_imap_login_is_spoken() {
 #[tokio::test]
 async fn a_password_that_cannot_be_quoted_is_asked_for() {
     let server = imap("", &["+ go on", "# OK in"]).await;
-    let mut world = World::of(&server, json!({}));
+    let mut world = World::of(&server, &json!({}));
     world.secrets.insert("password".to_owned(), "pässword".into());
     world.probe("in").await.unwrap();
     assert_eq!(said_to_imap(&server), [r#"P2 LOGIN "me@example.org" {9}"#, "pässword"]);
@@ -164,10 +164,14 @@ async fn what_imap_refuses_has_its_class() {
     ];
     for (auth, offers, answers, expected, code) in cases {
         let server = imap(offers, answers).await;
-        assert_eq!(class(World::of(&server, json!({"imap_auth": auth})).probe("in").await), (expected, code.to_owned()), "{auth} {offers}");
+        assert_eq!(
+            class(World::of(&server, &json!({"imap_auth": auth})).probe("in").await),
+            (expected, code.to_owned()),
+            "{auth} {offers}"
+        );
     }
     let server = imap("SASL-IR AUTH=XOAUTH2", &["+ eyJzdGF0dXMiOiI0MDAifQ==", "# NO SASL failed"]).await;
-    let failure = World::of(&server, json!({"imap_auth": "xoauth2"})).probe("in").await.unwrap_err();
+    let failure = World::of(&server, &json!({"imap_auth": "xoauth2"})).probe("in").await.unwrap_err();
     assert!(failure.class == FailureClass::Unauthorized && failure.message.contains(r#"{"status":"400"}"#), "{failure:?}");
     assert_eq!(said_to_imap(&server)[1], "");
 }

@@ -33,6 +33,7 @@ pub(super) struct Peer {
 
 impl Server {
     /// Does this to each connection; they run side by side.
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the test's runtime")]
     pub(super) async fn start<F: Future<Output = ()> + Send>(act: impl Fn(Peer) -> F + Clone + Send + Sync + 'static) -> Server {
         let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed([super::HOST.to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));

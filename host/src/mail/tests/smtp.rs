@@ -42,14 +42,14 @@ async fn speak(mut peer: Peer, answers: &[(&str, &str)]) {
     }
 }
 
-async fn server(answers: &'static [(&'static str, &'static str)]) -> Peers {
+async fn server(answers: Script) -> Peers {
     Peers::start(move |peer| async move { speak(peer, answers).await }).await
 }
 
 #[tokio::test]
 async fn a_letter_goes_out_as_it_is_with_its_files() {
     let server = server(&[]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let mut writer = world.blobs.create("image/png", 100).unwrap();
     writer.append(Bytes::from_static(b"picture")).await.unwrap();
     let file = writer.finish().await.unwrap();
@@ -79,7 +79,7 @@ async fn a_letter_goes_out_as_it_is_with_its_files() {
 #[tokio::test]
 async fn a_report_has_no_sender() {
     let server = server(&[]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let envelope = Envelope { sender: None, recipients: vec!["a@example.com".to_owned()] };
     world.mail.submit(world.errand(None), "out", &envelope, &[Stretch::Bytes(b"x".to_vec())]).await.unwrap();
     assert!(server.heard().contains(&"MAIL FROM:<> SIZE=1 BODY=8BITMIME".to_owned()), "{:?}", server.heard());
@@ -88,7 +88,7 @@ async fn a_report_has_no_sender() {
 #[tokio::test]
 async fn recipients_are_refused_one_by_one() {
     let server = server(&[("RCPT TO:<gone", "550 5.1.1 gone"), ("RCPT TO:<slow", "451 4.7.1 greylisted")]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let submitted = world.submit(&["gone@example.com", "a@example.com", "slow@example.com", "no address"]).await.unwrap();
     let refused: Vec<_> = submitted.refused.into_iter().map(|refusal| (refusal.recipient, refusal.failure.class)).collect();
     let expected = [
@@ -107,7 +107,7 @@ async fn recipients_are_refused_one_by_one() {
 #[tokio::test]
 async fn an_address_says_no_more_than_itself() {
     let server = server(&[]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let injected = "a@example.com>\r\nRCPT TO:<evil@example.com";
     assert_eq!(class(world.submit(&[injected]).await), (FailureClass::Recipient, "address_invalid".to_owned()));
     let envelope = Envelope { sender: Some("me@example.org\r\nDATA".to_owned()), recipients: vec!["a@example.com".to_owned()] };
@@ -118,7 +118,7 @@ async fn an_address_says_no_more_than_itself() {
 
 #[tokio::test]
 async fn what_the_server_refuses_has_its_class() {
-    let cases: [(&'static [(&str, &str)], FailureClass, &str); 6] = [
+    let cases: [(Script, FailureClass, &str); 6] = [
         (&[("(greeting)", "421 4.3.2 not now")], FailureClass::Unavailable, "4.3.2"),
         (&[("MAIL", "550 5.4.5 daily quota")], FailureClass::Limited, "5.4.5"),
         (&[("MAIL", "530 5.7.0 log in first")], FailureClass::Unauthorized, "5.7.0"),
@@ -128,14 +128,14 @@ async fn what_the_server_refuses_has_its_class() {
     ];
     for (answers, expected, code) in cases {
         let server = server(answers).await;
-        let refused = World::of(&server, json!({})).submit(&["a@example.com"]).await;
+        let refused = World::of(&server, &json!({})).submit(&["a@example.com"]).await;
         assert_eq!(class(refused), (expected, code.to_owned()), "{answers:?}");
     }
 }
 
 #[tokio::test]
 async fn only_behind_the_last_dot_a_break_leaves_a_doubt() {
-    let cases: [(&'static [(&str, &str)], FailureClass); 5] = [
+    let cases: [(Script, FailureClass); 5] = [
         (&[("EHLO", "")], FailureClass::Unavailable),
         (&[("MAIL", "")], FailureClass::Unavailable),
         (&[("DATA", "")], FailureClass::Unavailable),
@@ -144,7 +144,7 @@ async fn only_behind_the_last_dot_a_break_leaves_a_doubt() {
     ];
     for (answers, expected) in cases {
         let server = server(answers).await;
-        let refused = World::of(&server, json!({})).submit(&["a@example.com"]).await;
+        let refused = World::of(&server, &json!({})).submit(&["a@example.com"]).await;
         assert_eq!(class(refused).0, expected, "{answers:?}");
     }
 }
@@ -152,7 +152,7 @@ async fn only_behind_the_last_dot_a_break_leaves_a_doubt() {
 #[tokio::test]
 async fn a_letter_that_breaks_in_the_middle_was_not_taken() {
     let server = server(&[("EHLO", "250 mx.example"), ("middle", "")]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     // More than the network holds.
     let mut writer = world.blobs.create("video/mp4", u32::MAX).unwrap();
     for _ in 0..16 {
@@ -181,7 +181,7 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
             }
         })
         .await;
-        let world = World { patience: Duration::from_millis(400), ..World::of(&server, json!({})) };
+        let world = World { patience: Duration::from_millis(400), ..World::of(&server, &json!({})) };
         assert_eq!(class(world.submit(&["a@example.com"]).await).0, expected);
     }
 }
@@ -189,7 +189,7 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
 #[tokio::test]
 async fn what_the_server_cannot_take_is_not_begun() {
     let server = server(&[("EHLO", "250-mx.example\n250 SIZE 10")]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let mut told = Told::default();
     let large = [Stretch::Bytes(b"more than ten".to_vec())];
     assert_eq!(
@@ -209,7 +209,7 @@ async fn what_the_server_cannot_take_is_not_begun() {
 #[tokio::test]
 async fn without_a_record_nothing_leaves() {
     let server = server(&[]).await;
-    let world = World::of(&server, json!({}));
+    let world = World::of(&server, &json!({}));
     let mut told = Told { refuses: true, ..Told::default() };
     assert_eq!(
         class(world.submit_told(&["a@example.com"], &[], Some(&mut told)).await),
@@ -226,7 +226,7 @@ async fn a_connection_is_used_again_and_replaced_where_it_died() {
         speak(peer, answers).await;
     })
     .await;
-    let mut world = World::of(&server, json!({}));
+    let mut world = World::of(&server, &json!({}));
     for connections in [1, 2, 2, 2] {
         let mut told = Told::default();
         world.submit_told(&["a@example.com"], &[], Some(&mut told)).await.unwrap();
@@ -246,7 +246,7 @@ async fn connections_are_bounded_and_idle_ones_give_way() {
     let server = server(&[]).await;
     let world = World {
         mail: Mail::new(MailSettings { max_connections: 1, max_watchers: 0, idle: Duration::from_secs(30) }),
-        ..World::of(&server, json!({}))
+        ..World::of(&server, &json!({}))
     };
     world.submit(&["a@example.com"]).await.unwrap();
     world.probe("out").await.unwrap();
@@ -261,7 +261,7 @@ async fn connections_are_bounded_and_idle_ones_give_way() {
 #[tokio::test]
 async fn starttls_encrypts_before_anything_is_said() {
     let server = server(&[("EHLO", "250-mx.example\n250-STARTTLS\n250-AUTH PLAIN\n250 8BITMIME"), ("AUTH", "235 2.7.0 in")]).await;
-    let world = World::of(&server, json!({"smtp_security": "starttls", "smtp_auth": "plain"}));
+    let world = World::of(&server, &json!({"smtp_security": "starttls", "smtp_auth": "plain"}));
     world.submit(&["a@example.com"]).await.unwrap();
     let heard = server.heard();
     assert_eq!(heard[..3], ["EHLO example.org", "STARTTLS", "EHLO example.org"]);
@@ -271,7 +271,7 @@ async fn starttls_encrypts_before_anything_is_said() {
 #[tokio::test]
 async fn without_starttls_nothing_is_said() {
     let server = server(&[("EHLO", "250-mx.example\n250 AUTH PLAIN")]).await;
-    let world = World::of(&server, json!({"smtp_security": "starttls", "smtp_auth": "plain"}));
+    let world = World::of(&server, &json!({"smtp_security": "starttls", "smtp_auth": "plain"}));
     let failure = world.submit(&["a@example.com"]).await.unwrap_err();
     assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Rejected, "starttls_missing"));
     assert!(failure.message.contains("smtp_security"), "{failure:?}");
@@ -281,7 +281,7 @@ async fn without_starttls_nothing_is_said() {
 #[tokio::test]
 async fn what_comes_in_the_clear_before_the_encryption_counts_for_nothing() {
     let server = server(&[("EHLO", "250-mx.example\n250 STARTTLS"), ("STARTTLS", "220 go on\n250-injected\n250 AUTH PLAIN")]).await;
-    let world = World::of(&server, json!({"smtp_security": "starttls"}));
+    let world = World::of(&server, &json!({"smtp_security": "starttls"}));
     assert_eq!(class(world.submit(&["a@example.com"]).await), (FailureClass::Rejected, "starttls_injected".to_owned()));
 }
 
@@ -293,10 +293,10 @@ async fn tls_from_the_start_asks_for_the_right_certificate() {
         }
     })
     .await;
-    World::of(&server, json!({"smtp_security": "tls"})).submit(&["a@example.com"]).await.unwrap();
-    let unknown = World::of(&server, json!({"smtp_security": "tls", "tls_ca_pem": ""})).submit(&["a@example.com"]).await.unwrap_err();
+    World::of(&server, &json!({"smtp_security": "tls"})).submit(&["a@example.com"]).await.unwrap();
+    let unknown = World::of(&server, &json!({"smtp_security": "tls", "tls_ca_pem": ""})).submit(&["a@example.com"]).await.unwrap_err();
     assert!(unknown.code == "tls" && unknown.message.contains("tls_ca_pem"), "{unknown:?}");
-    let broken = World::of(&server, json!({"smtp_security": "tls", "tls_ca_pem": "certificate"})).submit(&["a@example.com"]).await;
+    let broken = World::of(&server, &json!({"smtp_security": "tls", "tls_ca_pem": "certificate"})).submit(&["a@example.com"]).await;
     assert_eq!(class(broken), (FailureClass::Rejected, "tls_ca".to_owned()));
     let mut redirect = redirected(server.port);
     redirect.insert("other.example.com:465".to_owned(), format!("tcp://127.0.0.1:{}", server.port).parse().unwrap());
@@ -331,7 +331,7 @@ async fn addresses_are_guarded() {
 #[tokio::test]
 async fn a_probe_tells_what_the_server_says_of_itself() {
     let server = server(&[]).await;
-    let probed = World::of(&server, json!({})).probe("out").await.unwrap();
+    let probed = World::of(&server, &json!({})).probe("out").await.unwrap();
     assert_eq!(
         probed,
         Probed {

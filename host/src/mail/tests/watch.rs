@@ -61,7 +61,7 @@ async fn desk(server: &peer::Server, max_watchers: usize) -> Desk {
     store::accounts::insert(&mut tx, &account).await.unwrap();
     store::jobs::schedule(&mut tx, "account", POLL, now.plus(Duration::from_secs(3600))).await.unwrap();
     tx.commit().await.unwrap();
-    Desk { app, world: World::of(server, json!({})), _gateway: gateway, _folder: folder }
+    Desk { app, world: World::of(server, &json!({})), _gateway: gateway, _folder: folder }
 }
 
 impl Desk {
