@@ -12,6 +12,7 @@
   const SHOWN_MAX = 200;
   const TOLD_FOR_MS = 3 * 24 * 60 * 60 * 1000;
   const PATIENCE_MS = 10_000;
+  const SETTLE_MS = 1000;
 
   self.addEventListener("push", (event) => event.waitUntil(receive(event.data)));
   self.addEventListener("notificationclick", (event) => event.waitUntil(click(event)));
@@ -62,6 +63,8 @@
       await self.registration.showNotification(title, words);
     }
     if (gone) {
+      // Chromium can't take back what a Linux desktop hasn't answered for yet: it would stay there for good.
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       (await self.registration.getNotifications({ tag })).forEach((notification) => notification.close());
     }
     const count = payload.data?.app_badge;
