@@ -33,8 +33,7 @@ pub(crate) struct Chromium {
     wire: Arc<Wire>,
     child: Child,
     pub(crate) desktop: Desktop,
-    /// Its profile.
-    _folder: TempDir,
+    profile: TempDir,
 }
 
 /// Something that runs scripts: a page, or a service worker.
@@ -91,11 +90,11 @@ impl Wire {
 impl Chromium {
     pub(crate) async fn start() -> Chromium {
         let desktop = Desktop::start().await;
-        let folder = tempfile::tempdir().unwrap();
+        let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", LAUNCH, "sh", "chromium", "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"]);
         // Root has no user of less rights to put the sandbox into. Nothing but the tests' own pages is opened.
-        command.args(["--no-sandbox", "--disable-dev-shm-usage", &format!("--user-data-dir={}", folder.path().display()), "about:blank"]);
+        command.args(["--no-sandbox", "--disable-dev-shm-usage", &format!("--user-data-dir={}", profile.path().display()), "about:blank"]);
         command.env("DBUS_SESSION_BUS_ADDRESS", desktop.address());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
@@ -103,7 +102,7 @@ impl Chromium {
         let wire = Wire { count: AtomicU64::new(0), input: input.into(), waiting: Mutex::default(), events: Mutex::default() };
         let wire = Arc::new(wire);
         tokio::spawn(Arc::clone(&wire).read(output));
-        let chromium = Chromium { wire, child, desktop, _folder: folder };
+        let chromium = Chromium { wire, child, desktop, profile };
         chromium.alive().await;
         chromium
     }
@@ -206,7 +205,14 @@ impl Target {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // Its own children end with it.
         let _ = self.child.start_kill();
+        // Its own children end with it, and write to the profile until they have.
+        for _ in 0..100 {
+            let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+            if ended && std::fs::remove_dir_all(self.profile.path()).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
