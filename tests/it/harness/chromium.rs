@@ -26,6 +26,7 @@ use super::{Desktop, eventually};
 
 /// How long an answer may take: a machine with more tests than processors is slow to open windows.
 const PATIENCE: Duration = Duration::from_secs(60);
+const ENDED: &str = "Chromium has ended, or was never there: `make install` installs it";
 /// The shell puts the pipe where Chromium looks for it.
 const LAUNCH: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 
@@ -62,9 +63,9 @@ impl Wire {
         self.waiting.lock().unwrap().insert(id, sender);
         let mut line = message.to_string().into_bytes();
         line.push(0);
-        self.input.lock().await.write_all(&line).await.expect("Chromium has ended");
+        self.input.lock().await.write_all(&line).await.expect(ENDED);
         let answer = tokio::time::timeout(PATIENCE, answer).await;
-        let answer = answer.unwrap_or_else(|_| panic!("Chromium doesn't answer {method}")).expect("Chromium has ended");
+        let answer = answer.unwrap_or_else(|_| panic!("Chromium doesn't answer {method}")).expect(ENDED);
         assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
         answer["result"].clone()
     }
@@ -109,7 +110,7 @@ impl Chromium {
 
     async fn alive(&self) {
         let call = self.wire.call(None, "Browser.getVersion", json!({}));
-        tokio::time::timeout(PATIENCE, call).await.expect("Chromium doesn't start: is it installed? Run `make install`");
+        tokio::time::timeout(PATIENCE, call).await.expect("Chromium doesn't start");
     }
 
     /// The origin may show notifications.
