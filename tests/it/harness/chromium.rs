@@ -26,6 +26,7 @@ use super::{Desktop, eventually};
 
 /// How long an answer may take: a machine with more tests than processors is slow to open windows.
 const PATIENCE: Duration = Duration::from_secs(60);
+const ENDED: &str = "Chromium has ended, or was never there: `make install` installs it";
 /// The shell puts the pipe where Chromium looks for it.
 const LAUNCH: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 
@@ -33,8 +34,7 @@ pub(crate) struct Chromium {
     wire: Arc<Wire>,
     child: Child,
     pub(crate) desktop: Desktop,
-    /// Its profile.
-    _folder: TempDir,
+    profile: TempDir,
 }
 
 /// Something that runs scripts: a page, or a service worker.
@@ -63,9 +63,9 @@ impl Wire {
         self.waiting.lock().unwrap().insert(id, sender);
         let mut line = message.to_string().into_bytes();
         line.push(0);
-        self.input.lock().await.write_all(&line).await.expect("Chromium has ended");
+        self.input.lock().await.write_all(&line).await.expect(ENDED);
         let answer = tokio::time::timeout(PATIENCE, answer).await;
-        let answer = answer.unwrap_or_else(|_| panic!("Chromium doesn't answer {method}")).expect("Chromium has ended");
+        let answer = answer.unwrap_or_else(|_| panic!("Chromium doesn't answer {method}")).expect(ENDED);
         assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
         answer["result"].clone()
     }
@@ -91,11 +91,11 @@ impl Wire {
 impl Chromium {
     pub(crate) async fn start() -> Chromium {
         let desktop = Desktop::start().await;
-        let folder = tempfile::tempdir().unwrap();
+        let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", LAUNCH, "sh", "chromium", "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"]);
         // Root has no user of less rights to put the sandbox into. Nothing but the tests' own pages is opened.
-        command.args(["--no-sandbox", "--disable-dev-shm-usage", &format!("--user-data-dir={}", folder.path().display()), "about:blank"]);
+        command.args(["--no-sandbox", "--disable-dev-shm-usage", &format!("--user-data-dir={}", profile.path().display()), "about:blank"]);
         command.env("DBUS_SESSION_BUS_ADDRESS", desktop.address());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
@@ -103,14 +103,14 @@ impl Chromium {
         let wire = Wire { count: AtomicU64::new(0), input: input.into(), waiting: Mutex::default(), events: Mutex::default() };
         let wire = Arc::new(wire);
         tokio::spawn(Arc::clone(&wire).read(output));
-        let chromium = Chromium { wire, child, desktop, _folder: folder };
+        let chromium = Chromium { wire, child, desktop, profile };
         chromium.alive().await;
         chromium
     }
 
     async fn alive(&self) {
         let call = self.wire.call(None, "Browser.getVersion", json!({}));
-        tokio::time::timeout(PATIENCE, call).await.expect("Chromium doesn't start: is it installed? Run `make install`");
+        tokio::time::timeout(PATIENCE, call).await.expect("Chromium doesn't start");
     }
 
     /// The origin may show notifications.
@@ -206,7 +206,14 @@ impl Target {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // Its own children end with it.
         let _ = self.child.start_kill();
+        // Its own children end with it, and write to the profile until they have.
+        for _ in 0..100 {
+            let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+            if ended && std::fs::remove_dir_all(self.profile.path()).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -102,7 +102,8 @@ impl Cluster {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        psql.stdin.take().unwrap().write_all(statement.as_bytes()).unwrap();
+        // One that can't connect may end before it has read; its output says why.
+        let _ = psql.stdin.take().unwrap().write_all(statement.as_bytes());
         let output = psql.wait_with_output().unwrap();
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
