@@ -17,7 +17,7 @@ use crate::{
     egress::{Egress, EgressSettings},
     endpoints::{self, Nats},
     ids::Ids,
-    inbox::{self, Inbox, TurnedAway},
+    inbox::{self, Committer, Inbox, TurnedAway},
     logbook::Logbook,
     mail::{self, Mail, MailSettings},
     media::{self, Links},
@@ -147,17 +147,16 @@ impl Gateway {
         ));
         let keyring = Arc::new(open_keyring(&config, &db).await?);
         let blobs = open_blobs(&config).context("blobs")?;
-        let inbox = Inbox::start(
-            db.clone(),
-            Arc::clone(&clock) as Arc<_>,
-            Arc::clone(&ids),
-            Arc::clone(&keyring),
-            Arc::clone(&plugins),
-            wake.clone(),
-            Arc::clone(&logbook),
-            Arc::clone(&metrics),
-            blobs.clone(),
-        );
+        let committer = Committer {
+            db: db.clone(),
+            clock: Arc::clone(&clock) as Arc<_>,
+            ids: Arc::clone(&ids),
+            keyring: Arc::clone(&keyring),
+            plugins: Arc::clone(&plugins),
+            wake: wake.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let inbox = Inbox::start(committer, Arc::clone(&logbook), blobs.clone());
         let sandbox = Sandbox::new(&SandboxSettings {
             calls: config.sandbox.concurrency,
             live: config.sandbox.hot_instances,

@@ -11,7 +11,7 @@ mod turned_away;
 
 pub use apply::{apply, apply_freed};
 pub use apps::{receive_for_app, release_apps, replay_for_app};
-pub use commit::{Inbox, Ingest, Source, Unit};
+pub use commit::{Committer, Inbox, Ingest, Source, Unit};
 pub use overdue::tell_overdue;
 pub use replay::{Progress, Replayed, ask_replay, release, replay, replay_many};
 pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};

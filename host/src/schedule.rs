@@ -32,7 +32,7 @@ const CLAIM_MAX: u32 = 32;
 const LEASE: Duration = Duration::from_secs(90);
 const IDLE: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
-/// The wait for a plugin that this node is still loading.
+/// The wait for a plugin that this node is still loading, and for a new access token.
 const SOON: Duration = Duration::from_secs(2);
 /// The wait after a job that failed.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -271,10 +271,14 @@ async fn after_failed_poll(app: &Arc<App>, account: &Account, failure: Failure, 
     }
     tracing::warn!(account.id = %account.id, class = %failure.class, reason = %failure.message, "a poll failed");
     let wait = failure.retry_after_ms.map_or(PAUSE, Duration::from_millis);
-    if let Err(error) = accounts::stand_after(app, account, &failure).await {
-        tracing::error!(account.id = %account.id, %error, "an account's standing could not be written");
+    match accounts::stand_after(app, account, &failure).await {
+        Ok(true) => SOON,
+        Ok(false) => wait,
+        Err(error) => {
+            tracing::error!(account.id = %account.id, %error, "an account's standing could not be written");
+            wait
+        }
     }
-    wait
 }
 
 #[cfg(test)]

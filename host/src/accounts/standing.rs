@@ -112,16 +112,19 @@ pub async fn worsen(app: &App, tx: &mut Tx, owner: Owner<'_>, standing: &Standin
     }
 }
 
-/// Writes what a failure means for the account, as it was read before the provider was asked.
-pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> store::Result<()> {
-    let Some(standing) = standing_after(failure) else { return Ok(()) };
+/// Writes what a failure means for the account, as it was read before the provider was asked. True where a new access token is on
+/// its way instead.
+pub async fn stand_after(app: &App, account: &Account, failure: &Failure) -> store::Result<bool> {
+    let Some(standing) = standing_after(failure) else { return Ok(false) };
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
-    if !oauth::renew_early(app, &mut tx, account, failure, now).await? {
+    let is_renewed = oauth::renew_early(app, &mut tx, account, failure, now).await?;
+    if !is_renewed {
         let owner = Owner { organization_id: &account.organization_id, account_id: &account.id };
         worsen(app, &mut tx, owner, &standing, now).await?;
     }
-    commit(app, tx, &account.id).await
+    commit(app, tx, &account.id).await?;
+    Ok(is_renewed)
 }
 
 /// Whether a new access token is on its way, so that the failure says nothing of the account yet. `account` is as it was read before

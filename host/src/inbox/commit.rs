@@ -153,33 +153,23 @@ pub struct Inbox {
     blobs: Blobs,
 }
 
-struct Committer {
-    db: Db,
-    clock: Arc<dyn Clock>,
-    ids: Arc<Ids>,
-    keyring: Arc<Keyring>,
-    plugins: Arc<Registry>,
-    wake: Wake,
-    metrics: Arc<Metrics>,
+/// What the way into the database is made of.
+pub struct Committer {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<Ids>,
+    pub keyring: Arc<Keyring>,
+    pub plugins: Arc<Registry>,
+    pub wake: Wake,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Inbox {
     /// Starts the committer. It outlives the gateway's other tasks, which may have something to store to the last: see
     /// [`Inbox::close`].
-    pub fn start(
-        db: Db,
-        clock: Arc<dyn Clock>,
-        ids: Arc<Ids>,
-        keyring: Arc<Keyring>,
-        plugins: Arc<Registry>,
-        wake: Wake,
-        logbook: Arc<Logbook>,
-        metrics: Arc<Metrics>,
-        blobs: Blobs,
-    ) -> Inbox {
+    pub fn start(committer: Committer, logbook: Arc<Logbook>, blobs: Blobs) -> Inbox {
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let inbox = Inbox { queue, closing: CancellationToken::new(), committer: Tasks::default(), logbook, blobs };
-        let committer = Committer { db, clock, ids, keyring, plugins, wake, metrics };
         inbox.committer.spawn(committer.run(waiting, inbox.closing.clone()));
         inbox
     }

@@ -124,7 +124,14 @@ pub(crate) fn page(call: &Call, cursor: Option<&[u8]>) -> Result<Page, Failure> 
     place.turn = None;
     for (at, name) in order.iter().enumerate() {
         let before = place.folders.get(*name).cloned();
-        let (position, left) = reader.folder(name, before)?;
+        let (position, left) = match reader.folder(name, before) {
+            // One that isn't there, or not yet, doesn't hold up the others; the inbox itself has to be.
+            Err(Failure::Rejected(detail)) if Some(*name) != folders.first() => {
+                log::warn("a folder can't be read", &[("folder", name), ("reason", &detail.message)]);
+                continue;
+            }
+            read => read?,
+        };
         place.folders.insert((*name).clone(), position);
         if left || (reader.is_full() && at + 1 < order.len()) {
             more = true;

@@ -62,7 +62,7 @@ impl Servers {
             "email_address": SHOP, "display_name": "Shop", "smtp_host": SMTP, "imap_host": IMAP, "password": MAIL_PASSWORD,
             "tls_ca_pem": self.authority, "initial_sync": "2020-01-01", "poll_interval_s": 5
         });
-        with(settings, &more)
+        with(settings, more)
     }
 }
 
@@ -135,11 +135,12 @@ pub(super) fn at_standin(address: &str, more: Value) -> Value {
         "email_address": address, "smtp_host": SMTP, "smtp_port": 2525, "smtp_security": "none", "imap_host": IMAP, "imap_port": 1143,
         "imap_security": "none", "password": patchbay_providers::mail::PASSWORD, "initial_sync": "2020-01-01", "poll_interval_s": 5
     });
-    with(settings, &more)
+    with(settings, more)
 }
 
-fn with(mut settings: Value, more: &Value) -> Value {
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+fn with(mut settings: Value, more: Value) -> Value {
+    let Value::Object(more) = more else { panic!("settings are an object: {more}") };
+    settings.as_object_mut().unwrap().extend(more);
     // Null takes one away.
     settings.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     settings

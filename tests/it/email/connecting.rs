@@ -75,6 +75,7 @@ async fn somebody_signs_in_with_google_and_tokens_are_renewed(database: Database
     servers.dovecot.deliver(SHOP, "INBOX", super::bench::letter(MONA, "To Google", "g1@example.test", &[], "Hi"));
     gateway.arrived(&account, "To Google").await;
     // The tokens end before their time: the server's refusal is answered with new ones, and nobody notices.
+    gateway.execute("UPDATE channel_accounts SET oauth_renewed_at = oauth_renewed_at - 120000000").await;
     servers.tokens.expire_tokens();
     let before = servers.tokens.requests_of("OAUTH token").len();
     // A connection that is open stays logged in: a new one has to log in anew.

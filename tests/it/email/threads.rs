@@ -40,8 +40,8 @@ async fn a_reply_finds_the_letter_that_it_answers(database: Database) {
     bench.deliver(letter(MONA, "Your order 7", "r6@example.test", &[], "6"));
     assert_ne!(conversation(&bench.arrived("Your order 7").await), own, "a new letter with that subject is a new matter");
     // The header counts more than the subject.
-    bench.deliver(letter(MONA, "Re:  Your order 7", "r7@example.test", &[("In-Reply-To", "<nobody-knows@example.test>")], "7"));
-    assert_ne!(conversation(&bench.arrived("Re:  Your order 7").await), own);
+    bench.deliver(letter(MONA, "Re: Re: Your order 7", "r7@example.test", &[("In-Reply-To", "<nobody-knows@example.test>")], "7"));
+    assert_ne!(conversation(&bench.arrived("Re: Re: Your order 7").await), own);
 }
 
 async fn an_answer_carries_its_thread(database: Database) {

@@ -121,9 +121,10 @@ impl Dovecot {
         let root = self.folder.path().join("mail").join(address);
         let mailbox = if folder == "INBOX" { root.clone() } else { root.join(format!(".{folder}")) };
         for path in [root, mailbox.clone(), mailbox.join("cur"), mailbox.join("new"), mailbox.join("tmp")] {
-            if !path.exists() {
-                std::fs::create_dir(&path).unwrap();
-                self.owner.own(&path);
+            // Dovecot may make it at the same time.
+            match std::fs::create_dir(&path) {
+                Ok(()) => self.owner.own(&path),
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists, "{}: {error}", path.display()),
             }
         }
         mailbox

@@ -41,9 +41,7 @@ fn class(stage: Stage, code: u16, enhanced: Option<(u16, u16, u16)>, text: &str)
         (500..=599, _) if stage == Stage::Login => (Unauthorized, None),
         // Too much, or too fast.
         (_, Some((_, 4, 5))) => (Limited, Some(DAILY_QUOTA_MS)),
-        (400..=499, Some((4, 7, 0 | 1 | 66) | (4, 2, 1) | (4, 3, 2))) if code != 421 || enhanced != Some((4, 3, 2)) => {
-            (Limited, Some(THROTTLED_MS))
-        }
+        (432, Some((4, 3, 2))) | (400..=499, Some((4, 7, 0 | 1 | 66) | (4, 2, 1))) => (Limited, Some(THROTTLED_MS)),
         (400..=499, None)
             if ["too many", "too fast", "rate limit", "greylist", "graylist", "throttl"].iter().any(|words| text.contains(words)) =>
         {
@@ -76,6 +74,7 @@ mod tests {
         for (stage, line, class) in [
             (Stage::Greeting, "421 4.3.0 try later", Unavailable),
             (Stage::Greeting, "421 4.3.2 shutting down", Unavailable),
+            (Stage::Sender, "451 4.3.2 not accepting network messages", Unavailable),
             (Stage::Greeting, "421 closing", Unavailable),
             (Stage::Greeting, "554 no service here", Rejected),
             (Stage::Recipient, "450 busy", Unavailable),

@@ -113,7 +113,7 @@ pub(crate) async fn serve(server: Arc<Server>, mut stream: TcpStream, number: u6
                     None => session.tell_changes(),
                 }
             }
-            Err(Interrupt::Error(_)) => session.say(None, bad("Error in IMAP command")),
+            Err(Interrupt::Error(error)) => session.say(tag_of(&error), bad("Error in IMAP command")),
             Ok(event) => session.handle(event).await,
         }
         if session.ending == Ending::Now {
@@ -481,6 +481,17 @@ fn capabilities(knobs: &Knobs, logged_in: bool) -> Option<Code<'static>> {
         offered.extend(Capability::try_from("STARTTLS").ok());
     }
     Vec1::try_from(offered).ok().map(Code::Capability)
+}
+
+/// The tag of a command that isn't one: servers know it all the same.
+fn tag_of(error: &imap_next::server::Error) -> Option<Tag<'static>> {
+    use imap_next::server::Error;
+    let (Error::MalformedMessage { discarded_bytes }
+    | Error::ExpectedCrlfGotLf { discarded_bytes }
+    | Error::LiteralTooLong { discarded_bytes }
+    | Error::CommandTooLong { discarded_bytes }) = error;
+    let text = String::from_utf8_lossy(discarded_bytes.declassify()).into_owned();
+    Tag::try_from(text.split(' ').next()?.to_owned()).ok()
 }
 
 fn count(length: usize) -> u32 {
