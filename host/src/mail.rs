@@ -38,6 +38,8 @@ use watch::{Polled, Watch};
 
 /// How long a kept connection is given to show that it is alive.
 const CHECK: Duration = Duration::from_secs(5);
+/// Between two looks for an idle connection that may give way.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a server is given to say goodbye.
 const CLOSING: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -268,12 +270,19 @@ impl Mail {
 
     /// A place for one more connection. Where there is none, one that is idle gives way.
     async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
-        if self.places.available_permits() == 0 && !self.smtp.drop_oldest() {
-            self.imap.drop_oldest();
-        }
-        let waited = timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await;
         let busy = || unavailable("busy", "the gateway has as many connections to mail servers as mail.max_connections allows");
-        waited.map_err(|_| busy())?.map_err(|_| busy())
+        loop {
+            if self.places.available_permits() == 0 && !self.smtp.drop_oldest() {
+                self.imap.drop_oldest();
+            }
+            // A connection that comes back is kept with its place, and not free: one looks again.
+            let until = deadline.min(Instant::now() + LOOK_AGAIN);
+            match timeout_at(until, Arc::clone(&self.places).acquire_owned()).await {
+                Ok(permit) => return permit.map_err(|_| busy()),
+                Err(_) if Instant::now() >= deadline => return Err(busy()),
+                Err(_) => {}
+            }
+        }
     }
 
     async fn keep_smtp(&self, key: pool::Key, kept: Kept<smtp::Session>) {

@@ -13,7 +13,8 @@
   "use strict";
 
   const ACCOUNT = "{{account}}";
-  const BASE = "{{base}}";
+  // As browsers write addresses.
+  const BASE = new URL("{{base}}").href;
   const PUBLIC_KEY = "{{public_key:vapid_private_key}}";
   const SW_PATH = {{setting:sw_path}} || "/patchbay-sw.js";
   // worker.js has the same store, and finds the subscription there that the browser replaces.
@@ -54,15 +55,18 @@
         ? problem("denied", "notifications of this site are blocked: they can be allowed in the browser's settings of the site")
         : problem("dismissed", "nobody answered whether notifications may be shown");
     }
+    // What loading began would write the earlier contact over this one.
+    await ready;
     return save(await subscribed(), { contact, meta });
   }
 
   async function unsubscribe() {
+    await ready;
     const subscription = whatIsMissing() ? null : await current();
     const { endpoint } = await recall();
     await forget();
     if (subscription) {
-      await subscription.unsubscribe();
+      await subscription.unsubscribe().catch((error) => console.warn("patchbay: the browser kept the subscription", error));
     }
     const known = subscription?.endpoint ?? endpoint;
     if (known) {
@@ -112,7 +116,8 @@
 
   async function registration() {
     // Of that scope and no other: getRegistration answers a wider one, too.
-    const all = await navigator.serviceWorker.getRegistrations();
+    // With storage blocked there are none.
+    const all = await navigator.serviceWorker.getRegistrations().catch(() => []);
     return all.find((one) => one.scope === scope);
   }
 
@@ -235,5 +240,6 @@
     return Object.assign(new Error(message, { cause }), { code });
   }
 
-  window.Patchbay = { account: ACCOUNT, state, subscribe, unsubscribe, ready: mend() };
+  const ready = mend();
+  window.Patchbay = { account: ACCOUNT, state, subscribe, unsubscribe, ready };
 })();

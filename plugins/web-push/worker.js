@@ -3,7 +3,8 @@
 (() => {
   "use strict";
 
-  const BASE = "{{base}}";
+  // As browsers write addresses: it is compared with those of requests.
+  const BASE = new URL("{{base}}").href;
   const PUBLIC_KEY = "{{public_key:vapid_private_key}}";
   const DEFAULT_TITLE = {{setting:default_title}};
   const DEFAULT_ICON = {{setting:default_icon}};

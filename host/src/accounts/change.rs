@@ -1,6 +1,6 @@
 //! An account made, changed, deleted.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
@@ -167,6 +167,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         // Under the old credential: the new one may be another's at the provider.
         let _ = connect::tell_provider_goodbye(app, &account).await;
     }
+    let kept = vault::open_secrets(app, &account).await?;
     let mut tx = app.db.begin_ordered().await?;
     // As it stands now, which two changes at the same time would each see otherwise.
     let stood = store::accounts::find(&mut tx, &account.id).await?;
@@ -188,7 +189,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         for name in &split.removed {
             store::secrets::remove(&mut tx, &account.id, name).await?;
         }
-        change_keys(app, &mut tx, &account, split, now).await?;
+        change_keys(app, &mut tx, &account, split, &kept, now).await?;
     }
     if let Some(stood) = stood.filter(|stood| stood.is_active != change.is_active.unwrap_or(stood.is_active)) {
         match (updated.is_active, stood.standing.connection.is_connected()) {
@@ -305,8 +306,15 @@ fn merged(standing: &Map<String, Value>, given: &Map<String, Value>) -> Map<Stri
 }
 
 /// A key that signs is never missing: one that is taken away has a new one in its place. What subscribed did so by the old one, and takes
-/// nothing that another has signed.
-async fn change_keys(app: &App, tx: &mut Tx, account: &Account, split: &settings::Split, now: At) -> Result<(), ApiError> {
+/// nothing that another has signed. `kept` are the secrets as they were: a key that is given as it stands changes nothing.
+async fn change_keys(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    split: &settings::Split,
+    kept: &BTreeMap<String, Secret>,
+    now: At,
+) -> Result<(), ApiError> {
     let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(()) };
     let is_key = |name: &String| manifest.secrets.get(name).filter(|spec| spec.kind == SecretKind::Es256);
     let mut made = Vec::new();
@@ -315,7 +323,8 @@ async fn change_keys(app: &App, tx: &mut Tx, account: &Account, split: &settings
             made.push((name.clone(), generated(spec)?));
         }
     }
-    if split.given.iter().map(|(name, _)| name).chain(&split.removed).any(|name| is_key(name).is_some()) {
+    let is_new = |(name, secret): &&(String, Secret)| kept.get(name).is_none_or(|kept| kept.expose() != secret.expose());
+    if split.given.iter().filter(is_new).map(|(name, _)| name).chain(&split.removed).any(|name| is_key(name).is_some()) {
         store::subscriptions::remove_all(tx, &account.id).await?;
     }
     Ok(vault::seal(app, tx, account, &made, now).await?)

@@ -37,7 +37,7 @@ impl Egress {
             None => (host.to_owned(), port, Gate::Guarded(Arc::clone(&self.allow))),
         };
         let deadline = deadline.min(Instant::now() + self.settings.connect_timeout);
-        match tokio::time::timeout_at(deadline, connect(&host, port, &gate)).await {
+        match tokio::time::timeout_at(deadline, connect(&host, port, &gate, deadline)).await {
             Ok(Err(DialError::Blocked)) if is_plain && reaches_plain(&host, port, &self.allow).await => Err(DialError::Plain),
             Ok(result) => result,
             Err(_) => Err(DialError::Failed(format!("no connection to {host}:{port} in time"))),
@@ -74,12 +74,15 @@ async fn reaches_plain(host: &str, port: u16, allow: &Arc<[IpNet]>) -> bool {
     matches!(Gate::Guarded(Arc::clone(allow)).addresses(host, port).await, Ok(Some(_)))
 }
 
-async fn connect(host: &str, port: u16, gate: &Gate) -> Result<TcpStream, DialError> {
+async fn connect(host: &str, port: u16, gate: &Gate, deadline: Instant) -> Result<TcpStream, DialError> {
     let failed = |error: std::io::Error| DialError::Failed(format!("{host}:{port}: {error}"));
     let addresses = gate.addresses(host, port).await.map_err(failed)?.ok_or(DialError::Blocked)?;
     let mut last = None;
+    // Each has its share of the time: an address where nobody answers hides no other.
+    let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(addresses.len()).unwrap_or(1).max(1);
     for address in addresses {
-        match TcpStream::connect(address).await {
+        let connected = tokio::time::timeout(share, TcpStream::connect(address)).await;
+        match connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
                 stream.set_nodelay(true).map_err(failed)?;
                 return Ok(stream);

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const RENEW: Duration = Duration::from_secs(9 * 60);
 /// How often the account is looked at: one that changed is not waited for with what it had before.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often a poll is asked for that is still being settled, and the wait in between.
+const WAKES_MAX: u32 = 20;
+const WAKE_AGAIN: Duration = Duration::from_millis(100);
 /// Letters seldom come alone.
 const SETTLE: Duration = Duration::from_millis(300);
 /// A poll that another node does ends no watch of this one: it ends by itself when the poll is overdue.
@@ -165,17 +168,27 @@ impl Watcher {
         }
     }
 
-    /// Has the account polled now, by whichever node is first.
+    /// Has the account polled now, by whichever node is first. The poll that this watch came from may not have settled when it is due
+    /// next, and would put that in its place: then it is said again.
     async fn wake(&self) {
-        let hasten = async {
-            let mut tx = self.app.db.begin().await?;
-            store::jobs::hasten(&mut tx, &self.account_id, POLL, self.app.clock.now()).await?;
-            tx.commit().await
-        };
-        match hasten.await {
-            Ok(()) => self.app.wake.tell(Topic::Jobs),
-            Err(error) => tracing::warn!(%error, account.id = %self.account_id, "a letter came, and the poll could not be brought forward"),
+        for _ in 0..WAKES_MAX {
+            match self.hasten().await {
+                Ok(true) => return self.app.wake.tell(Topic::Jobs),
+                Ok(false) if self.stop.is_cancelled() => return,
+                Ok(false) => tokio::time::sleep(WAKE_AGAIN).await,
+                Err(error) => {
+                    tracing::warn!(%error, account.id = %self.account_id, "a letter came, and the poll could not be brought forward");
+                    return;
+                }
+            }
         }
+    }
+
+    async fn hasten(&self) -> store::Result<bool> {
+        let mut tx = self.app.db.begin().await?;
+        let is_hastened = store::jobs::hasten(&mut tx, &self.account_id, POLL, self.app.clock.now()).await?;
+        tx.commit().await?;
+        Ok(is_hastened)
     }
 
     /// The next poll tells what is wrong, where it lasts.

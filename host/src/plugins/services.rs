@@ -49,6 +49,9 @@ const KV_KEY_MAX: usize = 256;
 /// The call's own bound ends a request before this does.
 const REQUEST_BOUND: Duration = Duration::from_secs(60);
 
+/// What is left of a call's time for a letter's outcome to be told.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Secrets that were lifted out of responses, by name.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<(String, Secret)>>>);
@@ -417,7 +420,9 @@ impl Services for CallServices {
         }
         let bytes = letter.iter().map(|stretch| if let Stretch::Bytes(bytes) = stretch { bytes.len() } else { 0 }).sum();
         let (made, traces) = (self.made(), self.traces.clone());
-        let Some((app, errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        let Some((app, mut errand)) = self.mail_errand(&made) else { return Err(no_mail(target)) };
+        // Before the call's own end, which can't tell whether the letter's last dot had left.
+        errand.deadline -= LAST_WORDS;
         let began = HttpTrace::begin_mail(&errand, target, "SUBMIT", "", bytes);
         let span = traces::span!("mail", mail.request = "SUBMIT", server.address = %began.host);
         let submitted = app.mail.submit(errand, target, &envelope, &letter).instrument(span).await;

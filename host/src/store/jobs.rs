@@ -39,15 +39,15 @@ pub async fn ensure(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Res
     Ok(())
 }
 
-/// Has the job due at `due_at` at the latest. One that is being done goes on, and says itself when it is due again.
-pub async fn hasten(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Result<()> {
+/// Has the job due at `due_at` at the latest. One that is being done goes on, and says itself when it is due again. Answers whether
+/// that changed anything: not where it is due already, or is being done.
+pub async fn hasten(tx: &mut Tx, account_id: &str, job: &str, due_at: At) -> Result<bool> {
     let statement = sql("INSERT INTO account_jobs (account_id, job, due_at, fence) VALUES ($1, $2, $3, 0)
              ON CONFLICT (account_id, job) DO UPDATE SET due_at = excluded.due_at WHERE account_jobs.due_at > excluded.due_at")
     .bind(account_id)
     .bind(job)
     .bind(due_at);
-    tx.run(statement).await?;
-    Ok(())
+    Ok(tx.run(statement).await? > 0)
 }
 
 /// Whether the claim still stands.

@@ -66,7 +66,12 @@ fn header(draft: &Draft, origin: &Origin<'_>) -> Result<Header, Failure> {
         header.raw("Precedence", "bulk");
     }
     for (name, value) in &draft.headers {
-        header.text(name, value);
+        // An address in encoded words is none any more: only what isn't ASCII is encoded.
+        if value.is_ascii() {
+            header.raw(name, value.trim());
+        } else {
+            header.text(name, value);
+        }
     }
     header.raw("MIME-Version", "1.0");
     Ok(header)

@@ -130,6 +130,10 @@ pub(crate) fn page(call: &Call, cursor: Option<&[u8]>) -> Result<Page, Failure> 
                 log::warn("a folder can't be read", &[("folder", name), ("reason", &detail.message)]);
                 continue;
             }
+            Err(Failure::Forbidden(detail)) if Some(*name) != folders.first() && detail.code == "noperm" => {
+                log::warn("a folder may not be read", &[("folder", name), ("reason", &detail.message)]);
+                continue;
+            }
             read => read?,
         };
         place.folders.insert((*name).clone(), position);
@@ -282,7 +286,13 @@ impl Reader<'_> {
         self.calls += 1;
         let max = if self.attempt > 1 { 1 } else { LETTERS_MAX };
         let max_bytes = if self.attempt >= HEADER_ALONE { 1 } else { LETTER_MAX };
-        mail::fetch(TARGET, &Query { folder: folder.to_owned(), after_uid, since_ms, max, max_bytes })
+        let query = Query { folder: folder.to_owned(), after_uid, since_ms, max, max_bytes };
+        mail::fetch(TARGET, &query).map_err(|failure| match failure {
+            // What the gateway won't do is no fault of the next letter's: it isn't to be passed on unread for it.
+            Failure::Fault(detail) if detail.code == "credential_missing" => Failure::Unauthorized(detail),
+            Failure::Fault(detail) if matches!(detail.code.as_str(), "blocked_address" | "not_granted") => Failure::Forbidden(detail),
+            other => other,
+        })
     }
 
     /// Whether the next letter, or the next folder, waits for the next page.

@@ -1,8 +1,9 @@
 //! A letter that came, as events: a message, what the business itself wrote elsewhere, or a report about a message of ours.
 
 use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::failure::Words;
 use patchbay_plugin::messages::{Content, Conversation, ConversationKind, Email, Event, Happening, Identity, Inbound, Media, Party};
-use patchbay_plugin::{Failure, Field};
+use patchbay_plugin::{Failure, Field, log};
 
 use crate::letter::{self, Bodies, HTML_MAX, Letter, Origin, Person, TEXT_MAX};
 use crate::report;
@@ -131,7 +132,12 @@ fn message(place: &Place<'_>, letter: &Letter<'_>, id: String, bodies: Bodies, a
     }
     if !origin.is_automatic() {
         let people: Vec<&Person> = if echo { others.iter().take(5).collect() } else { vec![&author] };
-        people.into_iter().try_for_each(|person| thread::note_subject(&person.address, &subject, &id))?;
+        for person in people {
+            // The last resort of threads: a store that takes no more costs that alone.
+            if let Err(failure) = thread::note_subject(&person.address, &subject, &id) {
+                log::warn("the subject of a letter could not be noted", &[("reason", &Words(&failure).to_string())]);
+            }
+        }
     }
     let context = ReplyContext {
         to: answer_addresses(echo, &author, &answer_to, &others, place.own),

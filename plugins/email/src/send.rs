@@ -48,6 +48,10 @@ fn now_ms(call: &Call) -> Result<f64, Failure> {
 
 /// An answer without headers that name this letter finds it by its subject. The letter has left: a store that refuses costs that alone.
 fn note(draft: &Draft, message_id: &str) {
+    // A campaign would fill the store, and is seldom answered by hand.
+    if draft.unsubscribe.is_some() {
+        return;
+    }
     for mailbox in &draft.to {
         if let Err(failure) = thread::note_subject(&mailbox.address, &draft.subject, message_id) {
             log::warn("the subject of a letter could not be kept", &[("failure", &Words(&failure).to_string())]);

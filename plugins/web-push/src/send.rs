@@ -40,7 +40,7 @@ pub(crate) fn send(call: &Call, message: &Outbound) -> Result<Sent, Failure> {
         round.tried.push((subscription, verdict));
     }
     let accepted = progress.accepted();
-    let tried = round.judged(!accepted.is_empty());
+    let tried = round.judged();
     let events = tried.iter().filter_map(|(subscription, verdict)| ended(message, subscription, verdict)).collect();
     let failed = verdict::of_message(!accepted.is_empty(), tried.into_iter().map(|(_, verdict)| verdict).collect());
     Ok(Sent { accepted, failed, events })
@@ -98,8 +98,10 @@ impl<'a> Round<'a> {
     fn read(&self, verdict: Verdict, origin: &str, token: vapid::Token) -> Verdict {
         match verdict {
             Verdict::Accepted(_) => token.prove(origin),
-            // It took this very token from others: it is the subscription that was made with another key.
-            Verdict::Refused(detail) if token.is_proven => return Verdict::Gone(Detail { code: "other_key".to_owned(), ..detail }),
+            // It took tokens of this key before, and says nothing against this one: it is the subscription that was made with another key.
+            Verdict::Refused(detail) if token.is_proven && !detail.message.contains("JwtToken") => {
+                return Verdict::Gone(Detail { code: "other_key".to_owned(), ..detail });
+            }
             Verdict::Refused(_) => vapid::forget(origin),
             Verdict::Gone(_) | Verdict::Waits(_) | Verdict::Fails(_) => {}
         }
@@ -119,13 +121,19 @@ impl<'a> Round<'a> {
         share
     }
 
-    /// Once another device has taken the message, whoever was refused was refused for its own key.
-    fn judged(self, is_accepted: bool) -> Vec<(&'a Subscription, Verdict)> {
-        let judged = |verdict| match verdict {
-            Verdict::Refused(detail) if is_accepted => Verdict::Gone(Detail { code: "other_key".to_owned(), ..detail }),
+    /// Once a push service has taken the message for another device, whoever it refused was refused for its own key.
+    fn judged(self) -> Vec<(&'a Subscription, Verdict)> {
+        let origin =
+            |one: &Subscription| endpoint::check(&one.endpoint, &self.settings.endpoint_allowlist).map(|address| address.origin()).ok();
+        let accepted = self.tried.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted(_)));
+        let took: Vec<_> = accepted.filter_map(|(one, _)| origin(one)).collect();
+        let judged = |one: &Subscription, verdict| match verdict {
+            Verdict::Refused(detail) if origin(one).is_some_and(|origin| took.contains(&origin)) => {
+                Verdict::Gone(Detail { code: "other_key".to_owned(), ..detail })
+            }
             other => other,
         };
-        let tried: Vec<_> = self.tried.into_iter().map(|(subscription, verdict)| (subscription, judged(verdict))).collect();
+        let tried: Vec<_> = self.tried.into_iter().map(|(subscription, verdict)| (subscription, judged(subscription, verdict))).collect();
         for (subscription, verdict) in &tried {
             if let Verdict::Fails(failure) = verdict {
                 let words = patchbay_plugin::failure::Words(failure).to_string();

@@ -15,6 +15,8 @@ const KEY: &str = "vapid_private_key";
 const LIFE_S: u32 = 12 * 60 * 60;
 /// Seconds that it is kept: clocks differ, and a push may wait for its turn.
 const KEPT_S: u32 = 11 * 60 * 60;
+/// How long it is known that a push service takes tokens of the key, in seconds: 90 days.
+const PROOF_S: u32 = 90 * 24 * 60 * 60;
 
 /// The account's public key as browsers and push services get it.
 ///
@@ -35,7 +37,7 @@ pub(crate) struct Signer<'a> {
     now_s: u64,
 }
 
-/// A token, and whether its push service has taken it.
+/// A token, and whether its push service has taken one of this key and subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Token {
     jwt: String,
@@ -56,9 +58,10 @@ impl<'a> Signer<'a> {
 
     /// The token for a push service, by its origin.
     pub(crate) fn token(&self, origin: &str) -> Result<Token, Failure> {
-        let kept = kv::get_json::<Token>(&place(origin));
-        let is_good = |token: &Token| token.public == self.public && token.subject == self.subject && token.until_s > self.now_s;
-        if let Some(token) = kept.filter(is_good) {
+        let of_us = |token: &Token| token.public == self.public && token.subject == self.subject;
+        let kept = kv::get_json::<Token>(&place(origin)).filter(of_us);
+        let is_proven = kept.as_ref().is_some_and(|token| token.is_proven);
+        if let Some(token) = kept.filter(|token| token.until_s > self.now_s) {
             return Ok(token);
         }
         let token = Token {
@@ -66,7 +69,7 @@ impl<'a> Signer<'a> {
             public: self.public.clone(),
             subject: self.subject.to_owned(),
             until_s: self.now_s + u64::from(KEPT_S),
-            is_proven: false,
+            is_proven,
         };
         keep(origin, &token);
         Ok(token)
@@ -102,7 +105,7 @@ pub(crate) fn forget(origin: &str) {
 
 /// A store that refuses costs a signature for each push, and no push.
 fn keep(origin: &str, token: &Token) {
-    if let Err(failure) = kv::set_json(&place(origin), token, Some(KEPT_S)) {
+    if let Err(failure) = kv::set_json(&place(origin), token, Some(PROOF_S)) {
         log::warn("a VAPID token could not be kept", &[("failure", &failure.to_string())]);
     }
 }

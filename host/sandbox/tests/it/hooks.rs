@@ -16,6 +16,7 @@ pub(crate) fn outbound() -> Outbound {
         reply_to: None,
         command: Command::Typing(true),
         reply_context: None,
+        subscriptions: Vec::new(),
         extras: Vec::new(),
     }
 }

@@ -98,9 +98,14 @@ impl Applying<'_, '_> {
             _ => return,
         };
         let named = self.fact.actor.as_ref().and_then(|actor| self.page.known(actor));
-        let known = named.or_else(|| self.page.contact_of(message));
-        // Somebody to whom we alone have written is no contact yet: who can't be reached has to be known the next time.
-        let Some(contact_id) = known.or_else(|| if reached { None } else { self.actor() }) else { return };
+        let contact_id = match named {
+            // Somebody to whom we alone have written is no contact yet: who can't be reached has to be known the next time. Where
+            // the receipt names a copy's recipient, it says nothing of whom the message is to.
+            None if !reached && self.fact.actor.is_some() => self.actor(),
+            None => self.page.contact_of(message),
+            named => named,
+        };
+        let Some(contact_id) = contact_id else { return };
         match failure.filter(|_| !reached) {
             Some(failure) => self.page.set_unreachable(&contact_id, &failure.message),
             None => self.page.set_reached(&contact_id),

@@ -66,13 +66,18 @@ impl Session {
         let outlines = self.outlines(&uids).await?;
         let mut bytes = 0;
         for uid in uids {
-            // One that was removed meanwhile.
-            let Some(outline) = outlines.get(&uid) else { continue };
+            // Removed meanwhile, or told in a way that can't be read: asking for the letter itself tells which.
+            let outline = outlines.get(&uid).copied().unwrap_or(Outline { size: 0, received_at_ms: None });
             if !folder.letters.is_empty() && (began.elapsed() > TIME_MAX || bytes >= BYTES_MAX) {
                 folder.more = true;
                 break;
             }
-            match self.read_letter(uid, *outline, query.max_bytes, fetching).await {
+            let mut read = self.read_letter(uid, outline, query.max_bytes, fetching).await;
+            if read.is_err() && self.is_usable {
+                // The server refuses this letter on a connection that still works: its header has to do, or those behind it never come.
+                read = self.read_letter(uid, Outline { size: u32::MAX, ..outline }, query.max_bytes, fetching).await;
+            }
+            match read {
                 Ok(Some(letter)) => {
                     bytes += u64::from(letter.content.size);
                     folder.letters.push(letter);
@@ -94,8 +99,13 @@ impl Session {
         let notes = self.command(Doing::Other, &format!("UID SEARCH {query}")).await?;
         let mut found = BTreeSet::new();
         for line in &notes.data {
-            if let Ok((_, Response::MailboxData(MailboxDatum::Search(uids)))) = imap_proto::parser::parse_response(line) {
-                found.extend(uids);
+            match imap_proto::parser::parse_response(line) {
+                Ok((_, Response::MailboxData(MailboxDatum::Search(uids)))) => found.extend(uids),
+                // Letters that are passed over now would never be asked for again.
+                _ if line.get(..8).is_some_and(|head| head.eq_ignore_ascii_case(b"* SEARCH")) => {
+                    return Err(unavailable("not_imap", "the answer to a search can't be read".to_owned()));
+                }
+                _ => {}
             }
         }
         Ok(found)
@@ -131,8 +141,10 @@ impl Session {
         max_bytes: u32,
         fetching: &Fetching<'_>,
     ) -> Result<Option<Letter>, Failure> {
-        let whole = outline.size <= max_bytes.min(fetching.blob_max);
-        let (section, most) = if whole { ("", outline.size.saturating_add(SLACK)) } else { ("HEADER", HEADER_MAX) };
+        // What a server says of a size may be an estimate: the bound that was asked for is the one that counts.
+        let bound = max_bytes.min(fetching.blob_max);
+        let whole = outline.size <= bound;
+        let (section, most) = if whole { ("", bound.saturating_add(SLACK)) } else { ("HEADER", HEADER_MAX) };
         let stored = |error: crate::blobs::BlobError| unavailable("blob_store", error.to_string());
         let mut blob = fetching.blobs.create(MIME_TYPE, most).map_err(stored)?;
         (fetching.made)(&blob.info().id);
@@ -144,6 +156,7 @@ impl Session {
             Ok(notes) if is_there || short(&notes.data, uid, &mut blob).await.map_err(stored)? => {
                 let content: BlobInfo = blob.finish().await.map_err(stored)?;
                 let Outline { size, received_at_ms } = outline;
+                let size = size.max(content.size);
                 Ok(Some(Letter { uid, received_at_ms, size, whole, content }))
             }
             Ok(_) => {

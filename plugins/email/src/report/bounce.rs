@@ -36,7 +36,8 @@ const DELAYS: &[&str] = &["delay", "warning", "still trying", "will be retried"]
 /// None where it isn't one, or nobody knows of which message.
 pub(super) fn events(letter: &Letter<'_>, own: &str) -> Option<Vec<Event>> {
     let failed_recipients = letter.text("x-failed-recipients");
-    let by_server = is_daemon(letter) || letter.is_null("return-path") || failed_recipients.is_some();
+    // A null Return-Path alone is any automatic answer's.
+    let by_server = is_daemon(letter) || failed_recipients.is_some();
     let subject = letter.subject().to_lowercase();
     let bounces = failed_recipients.is_some() || SUBJECTS.iter().any(|words| subject.contains(words));
     if !by_server || !bounces {

@@ -68,8 +68,9 @@ impl Told {
     }
 
     fn receipt(&self, state: ReceiptState) -> Event {
-        let receipt =
-            Receipt { conversation: None, target: ReceiptTarget::Messages(vec![self.part()]), state, at_ms: self.at_ms(), failure: None };
+        // The message's own id: who has it on one device has it.
+        let target = ReceiptTarget::Messages(vec![self.message_id.clone()]);
+        let receipt = Receipt { conversation: None, target, state, at_ms: self.at_ms(), failure: None };
         let word = if state == ReceiptState::Delivered { "delivered" } else { "read" };
         self.event(word, Happening::Receipt(receipt))
     }
