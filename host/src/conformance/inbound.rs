@@ -21,10 +21,13 @@ const GARBLED: usize = 16;
 const STRANGE: [&[u8]; 8] = [b"", b"null", b"[]", b"{}", b"\"\"", b"0", b"\xff\xfe", b"{\"a\":"];
 
 pub(super) async fn check(bench: &Bench, fixtures: &[Fixture], report: &mut Report) {
-    let Some(spec) = &bench.manifest.webhook else { return };
+    let (of_app, verified_by) = match (&bench.manifest.webhook, &bench.manifest.browser) {
+        (Some(spec), _) => (spec.scope == WebhookScope::App, spec.verify.name()),
+        // Nobody vouches for what a browser says.
+        (None, Some(_)) => (false, None),
+        (None, None) => return,
+    };
     report.note("fixtures", if fixtures.is_empty() { Err("there are none".to_owned()) } else { Ok(()) });
-    let of_app = spec.scope == WebhookScope::App;
-    let verified_by = spec.verify.name();
     let webhook = |fixture: Option<&Fixture>, body: Vec<u8>| {
         let fields = |from: Option<&std::collections::BTreeMap<String, String>>| {
             from.into_iter().flatten().map(|(name, value)| Field { name: name.clone(), value: value.clone() }).collect()

@@ -68,7 +68,10 @@ impl<'a> Push<'a> {
         match self.action.as_str() {
             "received" => self.receipt(ReceiptState::Delivered, None).into_iter().collect(),
             // Who opens it has read it.
-            "open" => self.receipt(ReceiptState::Read, None).into_iter().chain(self.opened()).collect(),
+            "open" => match (self.receipt(ReceiptState::Read, None), self.opened()) {
+                (Some(read), Some(opened)) => vec![read, opened],
+                _ => vec![self.engagement("push_opened")],
+            },
             "dismiss" => vec![self.engagement("push_dismissed")],
             "conversion" => vec![self.engagement("push_converted")],
             // One phone of many isn't the message, and without our reference it may be one.
