@@ -58,7 +58,7 @@ pub(super) fn events(letter: &Letter<'_>, own: &str) -> Option<Vec<Event>> {
         .unwrap_or("the letter came back");
     let failure = delivery::failure(&status, recipient, line);
     let key = format!("dsn:{message}:{}:failed", thread::fold(recipient));
-    Some(vec![receipt(key, &message, ReceiptState::Failed, Some(failure))])
+    Some(vec![delivery::of(receipt(key, &message, ReceiptState::Failed, Some(failure)), recipient)])
 }
 
 /// A Message-ID of ours in the words, or what the bounce says that it answers.

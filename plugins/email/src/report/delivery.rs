@@ -1,7 +1,7 @@
 //! Delivery status notifications (RFC 3464): what became of a letter, recipient by recipient.
 
 use patchbay_plugin::Failure;
-use patchbay_plugin::messages::{Event, ReceiptState};
+use patchbay_plugin::messages::{Event, Identity, Party, ReceiptState};
 
 use super::fields::Fields;
 use super::{address_of, is_ours, original_id, part, receipt};
@@ -29,13 +29,22 @@ fn outcome(block: &Fields, message: &str) -> Option<Event> {
     let status = status(block);
     let action = block.value("action").unwrap_or_default().split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     let key = |word: &str| format!("dsn:{message}:{}:{word}", thread::fold(&recipient));
+    // As it was written to, where a server handed it on to another address.
+    let written = block.value("original-recipient").map_or_else(|| recipient.clone(), address_of);
     match action.as_str() {
-        "delivered" => Some(receipt(key("delivered"), message, ReceiptState::Delivered, None)),
-        "failed" => Some(failed(key("failed"), message, &recipient, &status, block)),
+        "delivered" => Some(of(receipt(key("delivered"), message, ReceiptState::Delivered, None), &written)),
+        "failed" => Some(of(failed(key("failed"), message, &recipient, &status, block), &written)),
         // Without its word, a status of class 5 says it.
-        "" if status.starts_with('5') => Some(failed(key("failed"), message, &recipient, &status, block)),
+        "" if status.starts_with('5') => Some(of(failed(key("failed"), message, &recipient, &status, block), &written)),
         _ => None,
     }
+}
+
+/// Names whom it tells of: one of several recipients of a letter.
+pub(super) fn of(event: Event, recipient: &str) -> Event {
+    let address = thread::fold(recipient);
+    let party = || Party { identities: vec![Identity::new("email", address.clone())], name: None };
+    Event { actor: address.contains('@').then(party), ..event }
 }
 
 fn failed(key: String, message: &str, recipient: &str, status: &str, block: &Fields) -> Event {
