@@ -12,7 +12,8 @@ readonly linkedin="${LINKEDIN_STANDIN:-127.0.0.1:9104}"
 readonly shopify="${SHOPIFY_STANDIN:-127.0.0.1:9105}"
 readonly appgain="${APPGAIN_STANDIN:-127.0.0.1:9106}"
 readonly victorylink="${VICTORYLINK_STANDIN:-127.0.0.1:9107}"
-readonly mail="${MAIL_STANDIN:-127.0.0.1:9111}"
+readonly pushes="${PUSH_STANDIN:-127.0.0.1:9111}"
+readonly mail="${MAIL_STANDIN:-127.0.0.1:9109}"
 readonly smtp="${SMTP_STANDIN:-127.0.0.1:9108}"
 readonly imap="${IMAP_STANDIN:-127.0.0.1:9110}"
 readonly data=target/demo
@@ -38,6 +39,7 @@ redirect "$linkedin" api.linkedin.com www.linkedin.com
 redirect "$shopify" "*.myshopify.com" inbox.example.com
 redirect "$appgain" notify.appgain.io api.appgain.io
 redirect "$victorylink" smsvas.vlserv.com
+redirect "$pushes" fcm.googleapis.com
 cat >>"$data/patchbay.toml" <<TOML
 "mail.example.test:2525" = "tcp://$smtp"
 "mail.example.test:1143" = "tcp://$imap"
@@ -45,7 +47,7 @@ TOML
 
 target/release/patchbay-providers --telegram "$telegram" --meta "$meta" --tiktok "$tiktok" --linkedin "$linkedin" \
   --shopify "$shopify" --appgain "$appgain" --victorylink "$victorylink" \
-  --mail "$mail" --mail-smtp "$smtp" --mail-imap "$imap" >"$data/providers.log" 2>&1 &
+  --push "$pushes" --mail "$mail" --mail-smtp "$smtp" --mail-imap "$imap" >"$data/providers.log" 2>&1 &
 started+=($!)
 target/release/patchbay --config "$data/patchbay.toml" serve >"$data/announcement" 2>"$data/gateway.log" &
 gateway=$!
@@ -134,6 +136,13 @@ mailbox="$(account EMAIL 'Help desk by mail' '{"email_address": "support@acme.te
   "imap_host": "mail.example.test", "imap_port": 1143, "imap_security": "none"}')"
 step "$mailbox" '{}' >/dev/null
 
+site="$(account WEB_PUSH 'Web shop' '{"vapid_subject": "mailto:push@acme.example.com", "site_origins": ["http://localhost:3000"]}')"
+step "$site" '{}' >/dev/null
+# Mona's browser, as client.js would tell of it.
+browser="$(curl -fsS "http://$pushes/_standin/subscriptions" -d '{"service": "fcm", "real_host": true}')"
+curl -fsS "$url/push/$site/subscriptions" -H 'content-type: application/json' -H 'origin: http://localhost:3000' \
+  -d '{"subscription": '"$browser"', "contact": {"external_id": "mona"}}' >/dev/null
+
 cat <<LINES
 
 TELEGRAM is connected to its stand-in on http://$telegram. In another terminal:
@@ -190,6 +199,13 @@ EMAIL ($mailbox) is support@acme.test:
     -d '{"channel_account_id": "'$mailbox'", "to": "mona@example.test", "content": [{"type": "email", "subject": "News", "text": "It is", "html": "<b>It is</b>"}]}'
   curl "http://$mail/_standin/letters?address=mona@example.test"
   curl "http://$mail/_standin/say" -d '{"from": "mona@example.test", "text": "Thanks", "reply": true}'      # in the same conversation
+
+WEB_PUSH ($site) has a browser of Mona's; a page of yours includes $url/push/$site/client.js:
+
+  curl -H "apikey: \$KEY" "$url/rest/v1/subscriptions?channel_account_id=$site"
+  curl -H "apikey: \$KEY" -H 'content-type: application/json' $url/rest/v1/messages \\
+    -d '{"channel_account_id": "'$site'", "to": "mona", "content": [{"type": "notification", "title": "Sale", "body": "Today"}]}'
+  curl "http://$pushes/_standin/received"                       # what her browser reads
 
 Ctrl-C ends it. The gateway's log: $data/gateway.log
 LINES
