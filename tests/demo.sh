@@ -139,8 +139,9 @@ step "$mailbox" '{}' >/dev/null
 site="$(account WEB_PUSH 'Web shop' '{"vapid_subject": "mailto:push@acme.example.com", "site_origins": ["http://localhost:3000"]}')"
 step "$site" '{}' >/dev/null
 # Mona's browser, as client.js would tell of it.
-browser="$(curl -fsS "http://$pushes/_standin/subscriptions" -d '{"service": "fcm", "real_host": true}')"
-curl -fsS "$url/push/$site/subscriptions" -H 'content-type: application/json' -H 'origin: http://localhost:3000' \
+browser="$(curl -fsS "http://$pushes/_standin/subscriptions" -d '{"service": "fcm", "real_host": true}' |
+  sed 's/.*"subscription":\({[^{]*{[^}]*}}\).*/\1/')"
+curl --fail-with-body -sS "$url/push/$site/subscriptions" -H 'content-type: application/json' -H 'origin: http://localhost:3000' \
   -d '{"subscription": '"$browser"', "contact": {"external_id": "mona"}}' >/dev/null
 
 cat <<LINES
