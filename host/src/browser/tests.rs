@@ -9,11 +9,7 @@ use crate::{
     accounts,
     boot::Gateway,
     config::{Config, Overrides},
-    domain::{
-        account::{Account, Connection, Standing},
-        failure::FieldProblem,
-        webhook::WebhookState,
-    },
+    domain::{account::Account, failure::FieldProblem, webhook::WebhookState},
     egress::operators_client,
     plugins::es256,
     store::{Page, webhooks::Filter},
@@ -70,32 +66,10 @@ impl World {
         let now = self.app.clock.now();
         let (data_key, _) = self.app.keyring.new_data_key(id).unwrap();
         let account = Account {
-            id: id.to_owned(),
-            organization_id: "org".to_owned(),
             channel_type: channel_type.to_owned(),
-            name: "Shop".to_owned(),
             settings: json!({"origins": [format!("{SITE}/"), "http://localhost:3000"]}).as_object().cloned().unwrap(),
-            app_id: None,
             is_active,
-            standing: Standing::plain(Connection::Connected),
-            external_id: None,
-            display_name: None,
-            facts: json!({}),
-            connect_state: None,
-            connect_prompt: None,
-            data_key,
-            health: None,
-            health_at: None,
-            webhook_refusals: 0,
-            last_refused_at: None,
-            poll_cursor: None,
-            created_at: now,
-            updated_at: now,
-            connected_at: None,
-            oauth_expires_at: None,
-            oauth_refresh_expires_at: None,
-            oauth_renewed_at: None,
-            webhook_token: None,
+            ..Account::for_tests(id, data_key, now)
         };
         let mut tx = self.app.db.begin().await.unwrap();
         store::organizations::ensure(&mut tx, "org", now).await.unwrap();

@@ -169,39 +169,50 @@ pub struct SecretHint {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn account(connection: Connection, external_id: Option<&str>) -> Account {
+impl Account {
+    /// One that is connected, of the organisation `org` and the type `TEST`, with nothing else to tell.
+    pub(crate) fn for_tests(id: &str, data_key: Vec<u8>, at: At) -> Account {
         Account {
-            id: "a".into(),
-            organization_id: "o".into(),
-            channel_type: "TEST".into(),
-            name: "Test".into(),
+            id: id.to_owned(),
+            organization_id: "org".to_owned(),
+            channel_type: "TEST".to_owned(),
+            name: "Desk".to_owned(),
             settings: Map::new(),
             app_id: None,
             is_active: true,
-            standing: Standing::plain(connection),
-            external_id: external_id.map(str::to_owned),
+            standing: Standing::plain(Connection::Connected),
+            external_id: None,
             display_name: None,
-            facts: json!({}),
+            facts: Value::Object(Map::new()),
             connect_state: None,
             connect_prompt: None,
-            data_key: vec![],
+            data_key,
             health: None,
             health_at: None,
             webhook_refusals: 0,
             last_refused_at: None,
             poll_cursor: None,
-            created_at: At::from_micros(0),
-            updated_at: At::from_micros(0),
+            created_at: at,
+            updated_at: at,
             connected_at: None,
             oauth_expires_at: None,
             oauth_refresh_expires_at: None,
             oauth_renewed_at: None,
             webhook_token: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    fn account(connection: Connection, external_id: Option<&str>) -> Account {
+        Account {
+            standing: Standing::plain(connection),
+            external_id: external_id.map(str::to_owned),
+            ..Account::for_tests("a", Vec::new(), At::from_micros(0))
         }
     }
 

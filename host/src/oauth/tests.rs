@@ -108,32 +108,9 @@ pub(crate) async fn world_with(more: &Value) -> World {
     let now = app.clock.now();
     let (data_key, _) = app.keyring.new_data_key("account").unwrap();
     let account = Account {
-        id: "account".to_owned(),
-        organization_id: "org".to_owned(),
-        channel_type: "TEST".to_owned(),
-        name: "Desk".to_owned(),
-        settings: Map::new(),
-        app_id: None,
-        is_active: true,
         standing: Standing::plain(Connection::Unconfigured),
-        external_id: None,
-        display_name: None,
         facts: json!({"person": "Mona"}),
-        connect_state: None,
-        connect_prompt: None,
-        data_key,
-        health: None,
-        health_at: None,
-        webhook_refusals: 0,
-        last_refused_at: None,
-        poll_cursor: None,
-        created_at: now,
-        updated_at: now,
-        connected_at: None,
-        oauth_expires_at: None,
-        oauth_refresh_expires_at: None,
-        oauth_renewed_at: None,
-        webhook_token: None,
+        ..Account::for_tests("account", data_key, now)
     };
     let mut tx = app.db.begin().await.unwrap();
     store::organizations::ensure(&mut tx, "org", now).await.unwrap();

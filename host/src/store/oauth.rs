@@ -265,32 +265,10 @@ mod tests {
         };
         store::apps::insert(&mut tx, &provider_app).await.unwrap();
         let account = Account {
-            id: "account".into(),
-            organization_id: "org".into(),
-            channel_type: "TEST".into(),
-            name: "Test".into(),
-            settings: Map::new(),
             app_id: Some("app".into()),
-            is_active: true,
             standing: Standing::plain(Connection::Authorizing),
-            external_id: None,
-            display_name: None,
             facts: json!({"name": "Mona"}),
-            connect_state: None,
-            connect_prompt: None,
-            data_key: vec![],
-            health: None,
-            health_at: None,
-            webhook_refusals: 0,
-            last_refused_at: None,
-            poll_cursor: None,
-            created_at: at(0),
-            updated_at: at(0),
-            connected_at: None,
-            oauth_expires_at: None,
-            oauth_refresh_expires_at: None,
-            oauth_renewed_at: None,
-            webhook_token: None,
+            ..Account::for_tests("account", Vec::new(), at(0))
         };
         store::accounts::insert(&mut tx, &account).await.unwrap();
         let flow = Flow {

@@ -9,7 +9,7 @@ use crate::{
     clock::At,
     config::{Config, Overrides},
     domain::{
-        account::{Account, Connection, Standing},
+        account::Account,
         content::{Content, Extras, Text, TextFormat},
         event::{Fact, Happening, Interaction, InteractionKind, Subscription},
         people::{Identity, Party},
@@ -45,34 +45,7 @@ async fn world() -> World {
     store::organizations::ensure(&mut tx, "org", now).await.unwrap();
     for id in ["account", "other"] {
         let (data_key, _) = app.keyring.new_data_key(id).unwrap();
-        let account = Account {
-            id: id.to_owned(),
-            organization_id: "org".to_owned(),
-            channel_type: "TEST".to_owned(),
-            name: "Shop".to_owned(),
-            settings: serde_json::Map::new(),
-            app_id: None,
-            is_active: true,
-            standing: Standing::plain(Connection::Connected),
-            external_id: None,
-            display_name: None,
-            facts: json!({}),
-            connect_state: None,
-            connect_prompt: None,
-            data_key,
-            health: None,
-            health_at: None,
-            webhook_refusals: 0,
-            last_refused_at: None,
-            poll_cursor: None,
-            created_at: now,
-            updated_at: now,
-            connected_at: None,
-            oauth_expires_at: None,
-            oauth_refresh_expires_at: None,
-            oauth_renewed_at: None,
-            webhook_token: None,
-        };
+        let account = Account::for_tests(id, data_key, now);
         store::accounts::insert(&mut tx, &account).await.unwrap();
     }
     tx.commit().await.unwrap();

@@ -1,7 +1,5 @@
 //! The gateway's side of a pairing, with the real database; what a plugin brings is made up here.
 
-use serde_json::Map;
-
 use super::*;
 use crate::{
     accounts::{connect::progress, keep_captured, open_secrets},
@@ -32,34 +30,7 @@ async fn world() -> World {
     app.plugins.know(Manifest::from_json(manifest.to_string().as_bytes()).unwrap());
     let now = app.clock.now();
     let (data_key, _) = app.keyring.new_data_key("account").unwrap();
-    let account = Account {
-        id: "account".to_owned(),
-        organization_id: "org".to_owned(),
-        channel_type: "TEST".to_owned(),
-        name: "Desk".to_owned(),
-        settings: Map::new(),
-        app_id: None,
-        is_active: true,
-        standing: Standing::plain(Connection::Unconfigured),
-        external_id: None,
-        display_name: None,
-        facts: json!({}),
-        connect_state: None,
-        connect_prompt: None,
-        data_key,
-        health: None,
-        health_at: None,
-        webhook_refusals: 0,
-        last_refused_at: None,
-        poll_cursor: None,
-        created_at: now,
-        updated_at: now,
-        connected_at: None,
-        oauth_expires_at: None,
-        oauth_refresh_expires_at: None,
-        oauth_renewed_at: None,
-        webhook_token: None,
-    };
+    let account = Account { standing: Standing::plain(Connection::Unconfigured), ..Account::for_tests("account", data_key, now) };
     let mut tx = app.db.begin().await.unwrap();
     store::organizations::ensure(&mut tx, "org", now).await.unwrap();
     store::accounts::insert(&mut tx, &account).await.unwrap();

@@ -5,7 +5,6 @@ mod letters;
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
-use serde_json::Map;
 
 use super::*;
 use crate::{
@@ -108,34 +107,7 @@ async fn database(folder: &std::path::Path) -> Db {
     db.migrate().await.unwrap();
     let mut tx = db.begin().await.unwrap();
     store::organizations::ensure(&mut tx, "org", seconds(0)).await.unwrap();
-    let account = Account {
-        id: "account".into(),
-        organization_id: "org".into(),
-        channel_type: "TEST".into(),
-        name: "Test".into(),
-        settings: Map::new(),
-        app_id: None,
-        is_active: true,
-        standing: Standing::plain(Connection::Connected),
-        external_id: None,
-        display_name: None,
-        facts: json!({}),
-        connect_state: None,
-        connect_prompt: None,
-        data_key: vec![],
-        health: None,
-        health_at: None,
-        webhook_refusals: 0,
-        last_refused_at: None,
-        poll_cursor: None,
-        created_at: seconds(0),
-        updated_at: seconds(0),
-        connected_at: None,
-        oauth_expires_at: None,
-        oauth_refresh_expires_at: None,
-        oauth_renewed_at: None,
-        webhook_token: None,
-    };
+    let account = Account::for_tests("account", Vec::new(), seconds(0));
     store::accounts::insert(&mut tx, &account).await.unwrap();
     let ids = Arc::new(Ids::default());
     let mut ledger = Ledger::new(Arc::clone(&ids), seconds(0));

@@ -1,13 +1,11 @@
 //! Letters that are waited for, in a whole gateway.
 
-use serde_json::Map;
-
 use super::imap::Mailbox;
 use super::*;
 use crate::accounts::POLL;
 use crate::boot::Gateway;
 use crate::config::{Config, Overrides};
-use crate::domain::account::{Account, Connection, Standing};
+use crate::domain::account::Account;
 use crate::store;
 
 struct Desk {
@@ -28,34 +26,7 @@ async fn desk(server: &peer::Server, max_watchers: usize) -> Desk {
     let app = Arc::clone(&gateway.app);
     let now = app.clock.now();
     let (data_key, _) = app.keyring.new_data_key("account").unwrap();
-    let account = Account {
-        id: "account".to_owned(),
-        organization_id: "org".to_owned(),
-        channel_type: "TEST".to_owned(),
-        name: "Desk".to_owned(),
-        settings: Map::new(),
-        app_id: None,
-        is_active: true,
-        standing: Standing::plain(Connection::Connected),
-        external_id: None,
-        display_name: None,
-        facts: json!({}),
-        connect_state: None,
-        connect_prompt: None,
-        data_key,
-        health: None,
-        health_at: None,
-        webhook_refusals: 0,
-        last_refused_at: None,
-        poll_cursor: None,
-        created_at: now,
-        updated_at: now,
-        connected_at: None,
-        oauth_expires_at: None,
-        oauth_refresh_expires_at: None,
-        oauth_renewed_at: None,
-        webhook_token: None,
-    };
+    let account = Account::for_tests("account", data_key, now);
     let mut tx = app.db.begin().await.unwrap();
     store::organizations::ensure(&mut tx, "org", now).await.unwrap();
     store::accounts::insert(&mut tx, &account).await.unwrap();
