@@ -80,13 +80,13 @@ impl World {
         if envelope.recipients.is_empty() {
             self.problems.push("a letter to nobody".to_owned());
         }
-        let body: SubmittedBody = self.told(&format!("SUBMIT {target}"), true)?;
+        let body: SubmittedBody = self.told(target, &format!("SUBMIT {target}"), true)?;
         let refused = body.refused.into_iter().map(|(recipient, failed)| Refusal { recipient, failure: failed.into_failure() });
         Ok(Submitted { response: body.response, refused: refused.collect() })
     }
 
     pub(super) fn fetch(&mut self, target: &str, query: &FolderQuery) -> Result<Folder, Failure> {
-        let body: FolderBody = self.told(&format!("FETCH {target} {}", query.folder), false)?;
+        let body: FolderBody = self.told(target, &format!("FETCH {target} {}", query.folder), false)?;
         let letters = body.letters.into_iter().map(|letter| {
             let content = self.keep("message/rfc822", letter.raw.into_bytes());
             let (size, whole) = (letter.size.unwrap_or(content.size), letter.size.is_none());
@@ -97,18 +97,22 @@ impl World {
     }
 
     pub(super) fn mark_seen(&mut self, target: &str, folder: &str) -> Result<(), Failure> {
-        self.told::<serde_json::Value>(&format!("SEEN {target} {folder}"), true).map(|_| ())
+        self.told::<serde_json::Value>(target, &format!("SEEN {target} {folder}"), true).map(|_| ())
     }
 
     pub(super) fn probe(&mut self, target: &str) -> Result<Probed, Failure> {
-        let body: ProbedBody = self.told(&format!("PROBE {target}"), false)?;
+        let body: ProbedBody = self.told(target, &format!("PROBE {target}"), false)?;
         Ok(Probed { greeting: body.greeting, capabilities: body.capabilities })
     }
 
     /// The script's answer; `changes` says that what broke after it left may have been done.
-    fn told<T: DeserializeOwned>(&mut self, route: &str, changes: bool) -> Result<T, Failure> {
+    fn told<T: DeserializeOwned>(&mut self, target: &str, route: &str, changes: bool) -> Result<T, Failure> {
         let number = self.asked.len();
         self.asked.push(route.to_owned());
+        if !self.manifest.mail.contains_key(target) {
+            self.problems.push(format!("{route} would be refused: the manifest has no mail target “{target}”"));
+            return Err(failed(FailureClass::Fault, "unknown_target", "the manifest has no such mail target"));
+        }
         match self.breaks {
             Some((broken, Break::Before)) if broken == number => {
                 return Err(failed(FailureClass::Unavailable, "connect", "the connection timed out"));

@@ -205,7 +205,6 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     fn account(connection: Connection, external_id: Option<&str>) -> Account {
