@@ -6,7 +6,6 @@
 //! Touches: the folder that [`Manifest::from_folder`] is given. Start at [`Manifest`], then `check.rs`, which says what
 //! a manifest may hold.
 
-mod asks;
 mod browser;
 mod capabilities;
 mod check;
@@ -15,7 +14,6 @@ mod mail;
 mod oauth;
 mod pattern;
 mod settings;
-mod surface;
 mod target;
 mod webhook;
 
@@ -25,7 +23,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use asks::{Ask, asks, beyond};
 pub use browser::{BrowserFile, BrowserSpec, Piece, Slot};
 pub use capabilities::{Capabilities, ContentLimits, Limits, Rates};
 pub use component::{SECTION, embed};
@@ -33,7 +30,6 @@ pub use mail::{MailAuth, MailProtocol, MailSecurity, MailTarget};
 pub use oauth::{ClientAuth, OauthRecipe, SignedCallbacks, TokenBody, When};
 pub use pattern::{Pattern, Placeholder, PlaceholderSource};
 pub use settings::FieldProblem;
-pub use surface::Surface;
 pub use target::{Basic, Target, Template, TemplatePart, host_matches};
 pub use webhook::{
     Challenge, EchoChallenge, Encoding, HmacAlgorithm, HmacChallenge, HmacRecipe, QueryChallenge, SecretHeader, Select, Verify,
@@ -179,7 +175,7 @@ impl SecretKind {
 }
 
 /// Where a secret's value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretSource {
     /// A person types it in: it is a property of the settings schema, taken out before the settings are stored.
