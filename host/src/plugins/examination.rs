@@ -226,12 +226,7 @@ async fn probe(app: &App, version: &Version) -> Result<(), String> {
 }
 
 /// Whether it may run at once, or somebody has to look at it first.
-async fn decide(
-    app: &App,
-    loaded: &Version,
-    asked: &BTreeSet<Ask>,
-    found: &mut Outcome,
-) -> store::Result<()> {
+async fn decide(app: &App, loaded: &Version, asked: &BTreeSet<Ask>, found: &mut Outcome) -> store::Result<()> {
     let mut reasons = Vec::new();
     match granted(app, &loaded.manifest.channel_type).await? {
         Some(granted) => {

@@ -92,8 +92,7 @@ pub async fn activate(app: &App, digest: &str, order: Order) -> Result<Installed
             let active = moved(digest, VersionState::Ready.as_str(), Standing::Active.as_str());
             moves::record(app, &mut tx, &order.actor, active).await?;
             let detail = json!({"digest": digest, "generation": generation + 1, "reason": order.reason});
-            let deed =
-                Deed { action: "plugin.activate", subject_kind: "plugin", subject_id: &channel_type, organization_id: None, detail };
+            let deed = Deed { action: "plugin.activate", subject_kind: "plugin", subject_id: &channel_type, organization_id: None, detail };
             audit::record(app, &mut tx, &order.actor, deed).await?;
             // What an earlier version couldn't read, this one may.
             for account in store::webhooks::accounts_waiting(&mut tx, &channel_type).await? {
