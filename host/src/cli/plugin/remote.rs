@@ -15,14 +15,13 @@ pub(in crate::cli) struct Gateway {
     key: String,
 }
 
-/// What `POST …/plugins` and `…/rollback` answer.
+/// What `POST …/rollback` answers.
 #[derive(Deserialize)]
 struct Switched {
     #[serde(rename = "type")]
     channel_type: String,
     version: String,
     digest: String,
-    changed: bool,
 }
 
 /// What `GET …/plugins` answers.
@@ -62,14 +61,6 @@ struct Refusal {
 const DIGEST_SHOWN: usize = 12;
 
 impl Gateway {
-    pub(super) async fn install(&self, component: Vec<u8>) -> anyhow::Result<()> {
-        let send = |request: RequestBuilder| request.header("content-type", "application/wasm").body(component);
-        let done: Switched = self.ask(Method::POST, "plugins", send).await?;
-        let word = if done.changed { "runs now" } else { "ran already" };
-        println!("{} {} {word} ({})", done.channel_type, done.version, done.digest);
-        Ok(())
-    }
-
     pub(super) async fn roll_back(&self, channel_type: &str) -> anyhow::Result<()> {
         let done: Switched = self.ask(Method::POST, &format!("plugins/{channel_type}/rollback"), |request| request).await?;
         println!("{} {} runs now ({})", done.channel_type, done.version, done.digest);
@@ -92,7 +83,7 @@ impl Gateway {
         Ok(())
     }
 
-    async fn ask<T: DeserializeOwned>(
+    pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
