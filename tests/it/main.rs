@@ -17,6 +17,7 @@ mod media;
 mod messenger;
 mod nodes;
 mod oauth;
+mod old_contract;
 mod outbound;
 mod outbox;
 mod plugins;
