@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod app;
 pub mod apps;
+pub mod audit;
 pub mod blobs;
 pub mod boot;
 pub mod browser;
@@ -32,6 +33,8 @@ pub mod rest;
 pub mod retention;
 pub mod schedule;
 pub mod secrets;
+pub mod sections;
+pub mod signing;
 pub mod stats;
 pub mod store;
 pub mod subscriptions;

@@ -56,6 +56,14 @@ pub(super) enum Command {
         #[command(flatten)]
         gateway: remote::Gateway,
     },
+    /// What the gateway starts to run the conformance suite of a component that is compiled: not for people
+    #[command(hide = true)]
+    Examine {
+        component: PathBuf,
+        artefact: PathBuf,
+        #[arg(long, default_value_t = 120)]
+        cpu_s: u64,
+    },
     /// What the gateway starts to compile a component: not for people
     #[command(hide = true)]
     Compile {
@@ -78,6 +86,9 @@ impl Command {
             }
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
             Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
+            Command::Examine { component, artefact, cpu_s } => {
+                super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
+            }
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }
     }
