@@ -81,6 +81,47 @@ pub struct Plugins {
     pub compile_timeout_s: u64,
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
+    /// By `host` or `host:port`, as references begin.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registries: BTreeMap<String, Registry>,
+}
+
+/// An OCI registry that plugins may be pulled from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registry {
+    pub plain_http: bool,
+    pub username: String,
+    pub password: String,
+}
+
+impl Plugins {
+    fn problems(&self) -> impl Iterator<Item = String> + '_ {
+        self.registries.iter().filter_map(|(name, registry)| {
+            let place = format!("plugins.registries.\"{name}\"");
+            if name.is_empty() || name.contains(['/', '@', ' ']) {
+                return Some(format!("{place}: name it as references begin: registry.example or 127.0.0.1:5000, without scheme and path"));
+            }
+            if registry.username.is_empty() != registry.password.is_empty() {
+                return Some(format!("{place}: give both username and password, or neither"));
+            }
+            let readable = registry.plain_http && !registry.username.is_empty() && !is_loopback(name);
+            readable.then(|| {
+                format!("{place}: with plain_http everybody on the way reads the password: only a registry on this machine gets one")
+            })
+        })
+    }
+}
+
+/// Does `host[:port]` mean this machine?
+pub fn is_loopback(place: &str) -> bool {
+    let host = Url::parse(&format!("http://{place}")).ok().and_then(|url| url.host().map(|host| host.to_owned()));
+    match host {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -328,6 +369,7 @@ impl Config {
                 ));
             }
         }
+        problems.extend(self.plugins.problems());
         for net in &self.egress.allow {
             if net.parse::<ipnet::IpNet>().is_err() {
                 problems.push(format!("egress.allow: “{net}” is no network, like 10.1.0.0/16 or 127.0.0.1/32"));
@@ -424,6 +466,9 @@ impl Config {
         // A collector's headers are credentials, as a rule.
         for value in shown.otlp.headers.values_mut() {
             "(set)".clone_into(value);
+        }
+        for registry in shown.plugins.registries.values_mut().filter(|registry| !registry.password.is_empty()) {
+            "(set)".clone_into(&mut registry.password);
         }
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
@@ -600,6 +645,24 @@ mod tests {
     fn an_unknown_setting_is_named() {
         let problems = load("[http]\nbinding = 1\n").unwrap_err();
         assert!(problems.join("\n").contains("binding"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_registry_keeps_the_dots_of_its_name_and_its_password_to_itself() {
+        let config =
+            load("[plugins.registries.\"127.0.0.1:5000\"]\nplain_http = true\nusername = \"me\"\npassword = \"s3cret\"\n").unwrap();
+        let registry = &config.plugins.registries["127.0.0.1:5000"];
+        assert!(registry.plain_http && registry.password == "s3cret");
+        let shown = config.redacted();
+        assert!(shown.contains("127.0.0.1:5000") && !shown.contains("s3cret"), "{shown}");
+        for (line, told) in [
+            ("\"https://r.example\"]", "without scheme"),
+            ("\"r.example\"]\nusername = \"me\"", "both username and password"),
+            ("\"r.example\"]\nplain_http = true\nusername = \"me\"\npassword = \"x\"", "plain_http"),
+        ] {
+            let problems = load(&format!("[plugins.registries.{line}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("plugins.registries.") && problems.contains(told), "{problems}");
+        }
     }
 
     #[test]

@@ -182,7 +182,7 @@ pub fn asks(manifest: &Manifest, interfaces: &Interfaces) -> BTreeSet<Ask> {
     if capabilities.subscriptions {
         asks.insert(Ask::Subscriptions);
     }
-    if manifest.webhook.as_ref().is_some_and(|webhook| webhook.verify == Verify::None {}) {
+    if manifest.webhook.as_ref().is_some_and(|webhook| webhook.verify == Verify::None {} && !webhook.path_token) {
         asks.insert(Ask::UnverifiedWebhooks);
     }
     let exported = Group::ALL.into_iter().filter(|group| interfaces.exports_group(group.interface()));
