@@ -36,9 +36,8 @@ pub const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
     pub component: Vec<u8>,
-    /// What was asked for, whole: `registry.example/plugins/pigeon:1.2.0`.
-    pub reference: String,
-    /// The same by the manifest's digest, which always means these bytes: `registry.example/plugins/pigeon@sha256:…`.
+    /// What was asked for, with the digest of the image's manifest, which always means these bytes:
+    /// `registry.example/plugins/pigeon:1.2.0@sha256:…`. It can be pulled again by that.
     pub pinned: String,
 }
 
@@ -97,9 +96,9 @@ async fn pull_from(egress: &Egress, registry: &Registry, reference: &Reference, 
     if found != layer.digest {
         return Err(PullError::Tampered { what: "the component", expected: layer.digest.clone(), found });
     }
-    let pinned = reference.clone_with_digest(digest);
-    let pinned = format!("{}/{}@{}", pinned.registry(), pinned.repository(), pinned.digest().unwrap_or_default());
-    Ok(Pulled { component, reference: reference.to_string(), pinned })
+    let tag = reference.tag().map_or(String::new(), |tag| format!(":{tag}"));
+    let pinned = format!("{}/{}{tag}@{digest}", reference.registry(), reference.repository());
+    Ok(Pulled { component, pinned })
 }
 
 /// Reads a reference that names its registry.
