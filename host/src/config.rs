@@ -1,5 +1,7 @@
 //! The configuration: `config.default.toml` (embedded) → a file → the environment. The only room that reads the environment.
 
+mod registry;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use axum::http::{HeaderName, HeaderValue};
@@ -7,12 +9,20 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+pub use registry::{Registry, is_loopback};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    domain::{log::LogLevel, node::Role, webhook::REDELIVERY},
+    domain::{
+        log::LogLevel,
+        node::Role,
+        plugin::{RolloutKind, SourceKind},
+        webhook::REDELIVERY,
+        words,
+    },
     manifest::Rates,
+    signing::PublicKey,
 };
 
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -81,46 +91,24 @@ pub struct Plugins {
     pub compile_timeout_s: u64,
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
+    pub unsigned: Vec<SourceKind>,
+    pub trusted_keys: BTreeMap<String, String>,
+    pub approve_new: bool,
+    pub conformance: ConformanceRule,
+    pub conformance_timeout_s: u64,
+    pub rollout: RolloutKind,
     /// By `host` or `host:port`, as references begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Registry>,
 }
 
-/// An OCI registry that plugins may be pulled from.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Registry {
-    pub plain_http: bool,
-    pub username: String,
-    pub password: String,
-}
-
-impl Plugins {
-    fn problems(&self) -> impl Iterator<Item = String> + '_ {
-        self.registries.iter().filter_map(|(name, registry)| {
-            let place = format!("plugins.registries.\"{name}\"");
-            if name.is_empty() || name.contains(['/', '@', ' ']) {
-                return Some(format!("{place}: name it as references begin: registry.example or 127.0.0.1:5000, without scheme and path"));
-            }
-            if registry.username.is_empty() != registry.password.is_empty() {
-                return Some(format!("{place}: give both username and password, or neither"));
-            }
-            let readable = registry.plain_http && !registry.username.is_empty() && !is_loopback(name);
-            readable.then(|| {
-                format!("{place}: with plain_http everybody on the way reads the password: only a registry on this machine gets one")
-            })
-        })
-    }
-}
-
-/// Does `host[:port]` mean this machine?
-pub fn is_loopback(place: &str) -> bool {
-    let host = Url::parse(&format!("http://{place}")).ok().and_then(|url| url.host().map(|host| host.to_owned()));
-    match host {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+words! {
+    /// What findings of a conformance suite mean.
+    pub enum ConformanceRule {
+        /// The version is refused.
+        Require = "require",
+        /// They are kept with it.
+        Show = "show",
     }
 }
 
@@ -369,7 +357,7 @@ impl Config {
                 ));
             }
         }
-        problems.extend(self.plugins.problems());
+        problems.extend(self.plugins.registries.iter().filter_map(|(name, registry)| registry.problem(name)));
         for net in &self.egress.allow {
             if net.parse::<ipnet::IpNet>().is_err() {
                 problems.push(format!("egress.allow: “{net}” is no network, like 10.1.0.0/16 or 127.0.0.1/32"));
@@ -396,6 +384,7 @@ impl Config {
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
             ("mail.max_connections", self.mail.max_connections == 0),
+            ("plugins.conformance_timeout_s", self.plugins.conformance_timeout_s == 0),
             ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {
@@ -409,6 +398,7 @@ impl Config {
             ));
         }
         problems.extend(self.retention.problems());
+        problems.extend(self.plugins.problems());
         problems.extend(self.media.problems());
         problems.extend(self.blobs.problems());
         if !matches!(self.log.format.as_str(), "text" | "json") {
@@ -490,6 +480,17 @@ impl Config {
             shown.nats.url = url.to_string();
         }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+impl Plugins {
+    fn problems(&self) -> Vec<String> {
+        let wrong = self.trusted_keys.iter().filter_map(|(name, key)| Some((name, PublicKey::parse(key).err()?)));
+        let mut problems: Vec<String> = wrong.map(|(name, error)| format!("plugins.trusted_keys.{name}: {error}")).collect();
+        if self.rollout == RolloutKind::Canary {
+            problems.push("plugins.rollout: active or hold; a canary is asked for with its accounts, when a version is brought".to_owned());
+        }
+        problems
     }
 }
 
@@ -606,6 +607,7 @@ mod tests {
         let problems = load(
             "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
              [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n\
+             [plugins]\nrollout = \"canary\"\nconformance_timeout_s = 0\n[plugins.trusted_keys]\nme = \"RW\"\n\
              [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n[nats]\nurl = \"here\"\nstream = \"a.b\"\n",
         )
         .unwrap_err();
@@ -619,6 +621,9 @@ mod tests {
             "media.url_ttl_s",
             "blobs.url",
             "blobs: give",
+            "plugins.rollout",
+            "plugins.conformance_timeout_s",
+            "plugins.trusted_keys.me",
             "retention.account_logs_days",
             "otlp.endpoint",
             "otlp.sample_ratio",

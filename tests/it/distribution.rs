@@ -9,9 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{
-    Database, Gateway, OciRegistry, REGISTRY_PASSWORD, REGISTRY_USER, Settings, both, eventually, plugin_file, program,
-};
+use crate::harness::{Database, Gateway, OciRegistry, REGISTRY_PASSWORD, REGISTRY_USER, Settings, both, eventually, plugin_file, program};
 
 /// Runs the program in a folder, with nothing of this machine's docker.
 fn run_in(folder: &Path, args: &[&str]) -> Output {
@@ -130,7 +128,8 @@ async fn a_registry_with_a_password_takes_those_who_have_it(database: Database) 
     let reference = format!("{}/telegram:1", registry.name());
     let said = ends_with(1, here, &["plugin", "push", "telegram.wasm", &reference, "--plain-http"]);
     assert!(said.contains("could not be pushed"), "{said}");
-    let mut pushing = command(here, &["plugin", "push", "telegram.wasm", &reference, "--plain-http", "--username", REGISTRY_USER, "--password-stdin"]);
+    let mut pushing =
+        command(here, &["plugin", "push", "telegram.wasm", &reference, "--plain-http", "--username", REGISTRY_USER, "--password-stdin"]);
     let mut pushing = pushing.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     writeln!(pushing.stdin.take().unwrap(), "{REGISTRY_PASSWORD}").unwrap();
     let pushed = pushing.wait_with_output().unwrap();
@@ -142,8 +141,12 @@ async fn a_registry_with_a_password_takes_those_who_have_it(database: Database) 
     assert_eq!(std::fs::read(here.join("pulled.wasm")).unwrap(), std::fs::read(here.join("telegram.wasm")).unwrap());
     let entry = |line: &str| format!("plugins.registries.\"{}\".{line}", registry.name());
     let settings = |password: &str| {
-        let lines = [entry("plain_http = true"), entry(&format!("username = \"{REGISTRY_USER}\"")), entry(&format!("password = \"{password}\""))];
-        lines.iter().fold(Settings::default().without_plugin(), |settings, line| settings.line(line)).line("plugins.unsigned = [\"registry\"]")
+        let lines =
+            [entry("plain_http = true"), entry(&format!("username = \"{REGISTRY_USER}\"")), entry(&format!("password = \"{password}\""))];
+        lines
+            .iter()
+            .fold(Settings::default().without_plugin(), |settings, line| settings.line(line))
+            .line("plugins.unsigned = [\"registry\"]")
     };
     let url = database.make_url();
     let wrong = Gateway::start_on(&url, &settings("wrong"));
@@ -213,7 +216,9 @@ async fn check_says_what_is_wrong_and_the_way_out() {
         assert!(said.contains(told), "{told} isn't in {said}");
     }
     assert!(said.contains("requests to https://api.telegram.org: /bot{secret:bot_token}/"), "{said}");
-    assert!(ends_with(1, here, &["plugin", "check", "telegram.wasm", "--max-size-mb", "0"]).contains("plugins.max_size_mb = 0 is the most"));
+    assert!(
+        ends_with(1, here, &["plugin", "check", "telegram.wasm", "--max-size-mb", "0"]).contains("plugins.max_size_mb = 0 is the most")
+    );
     std::fs::write(here.join("module.wasm"), b"\0asm\x01\0\0\0").unwrap();
     assert!(ends_with(1, here, &["plugin", "check", "module.wasm"]).contains("wasm-tools component new"));
     std::fs::write(here.join("text.wasm"), b"hello").unwrap();
@@ -240,7 +245,10 @@ async fn inspect_shows_everything_in_a_component() {
     assert_eq!(seen["problems"], json!([]));
     assert_eq!(seen["signatures"][0]["comment"], "by hand");
     assert!(seen["exports"].as_array().unwrap().iter().any(|name| name.as_str().unwrap().starts_with("patchbay:channel/channel@")));
-    assert!(seen["asks"].as_array().unwrap().iter().any(|ask| ask["ask"] == "request" && ask["to"] == "https://api.telegram.org"), "{seen:#}");
+    assert!(
+        seen["asks"].as_array().unwrap().iter().any(|ask| ask["ask"] == "request" && ask["to"] == "https://api.telegram.org"),
+        "{seen:#}"
+    );
     let last = seen["sections"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["kind"], &last["name"]), (&json!("custom"), &json!("patchbay:signature")));
     let whole: u64 = seen["sections"].as_array().unwrap().iter().map(|section| section["size"].as_u64().unwrap()).sum();
@@ -267,7 +275,12 @@ async fn diff_tells_what_is_asked_for_more_or_less() {
     target.methods.push("DELETE".to_owned());
     std::fs::write(here.join("new.wasm"), patchbay::manifest::embed(&old, &manifest).unwrap()).unwrap();
     let said = ends_with(1, here, &["plugin", "diff", "old.wasm", "new.wasm"]);
-    for told in ["asks for more, to:", "send DELETE requests to https://api.telegram.org", "use 900 ms of processor time", "version: \"0.1.0\", then \"0.2.0\""] {
+    for told in [
+        "asks for more, to:",
+        "send DELETE requests to https://api.telegram.org",
+        "use 900 ms of processor time",
+        "version: \"0.1.0\", then \"0.2.0\"",
+    ] {
         assert!(said.contains(told), "{told} isn't in {said}");
     }
     assert!(!said.contains("asks no more"), "{said}");

@@ -5,15 +5,13 @@ mod check;
 mod component;
 mod diff;
 mod inspect;
-mod keys;
 mod pack;
 mod registry;
 mod remote;
+mod signing;
 mod test;
 
 use std::{path::PathBuf, process::ExitCode};
-
-use anyhow::Context;
 
 use crate::plugins;
 
@@ -70,7 +68,7 @@ pub(super) enum Command {
         #[arg(long)]
         no_password: bool,
         #[command(flatten)]
-        password: keys::Password,
+        password: signing::Password,
     },
     /// Signs a component
     Sign {
@@ -85,7 +83,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         #[command(flatten)]
-        password: keys::Password,
+        password: signing::Password,
     },
     /// Puts a component into an OCI registry
     Push {
@@ -118,7 +116,8 @@ pub(super) enum Command {
     },
     /// Installs a component in a running gateway
     Install {
-        component: PathBuf,
+        /// A file, or a reference that the gateway pulls: registry/name:tag or registry/name@sha256:…
+        component: String,
         #[command(flatten)]
         gateway: remote::Gateway,
     },
@@ -134,6 +133,14 @@ pub(super) enum Command {
         channel_type: String,
         #[command(flatten)]
         gateway: remote::Gateway,
+    },
+    /// What the gateway starts to run the conformance suite of a component that is compiled: not for people
+    #[command(hide = true)]
+    Examine {
+        component: PathBuf,
+        artefact: PathBuf,
+        #[arg(long, default_value_t = 120)]
+        cpu_s: u64,
     },
     /// What the gateway starts to compile a component: not for people
     #[command(hide = true)]
@@ -161,8 +168,8 @@ impl Command {
             Command::Check { component, trust, max_size_mb } => check::check(&component, &trust, max_size_mb),
             Command::Inspect { component, json } => inspect::inspect(&component, json),
             Command::Pack { component, folder, out } => pack::pack(&component, &folder, out),
-            Command::Keygen { name, no_password, password } => keys::generate(&name, no_password, password),
-            Command::Sign { component, key, comment, out, password } => keys::sign(&component, &key, comment, out.as_deref(), password),
+            Command::Keygen { name, no_password, password } => signing::generate(&name, no_password, password),
+            Command::Sign { component, key, comment, out, password } => signing::sign(&component, &key, comment, out.as_deref(), password),
             Command::Push { component, reference, access } => {
                 super::on_runtime(async move { registry::push(&component, &reference, &access).await })
             }
@@ -172,11 +179,21 @@ impl Command {
             }
             Command::Test { folders, components } => super::on_runtime(async move { test::test(&folders, &components).await }),
             Command::Install { component, gateway } => {
-                let bytes = std::fs::read(&component).with_context(|| component.display().to_string())?;
-                super::on_runtime(async move { gateway.install(bytes).await })
+                super::on_runtime(async move {
+                    // A reference has its registry's dot or colon before the first slash; a file of that name is still a file.
+                    let is_file = std::path::Path::new(&component).exists() || crate::oci::parse(&component).is_err();
+                    if is_file {
+                        gateway.install(component::read(component.as_ref())?).await
+                    } else {
+                        gateway.install_from(&component).await
+                    }
+                })
             }
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
             Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
+            Command::Examine { component, artefact, cpu_s } => {
+                super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
+            }
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -81,7 +81,10 @@ async fn answer(State(answers): State<Arc<Mutex<Answers>>>, request: Request) ->
         && path.starts_with("/v2/")
         && authorization.as_ref() != Some(wanted)
     {
-        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, (*challenge).replace("HOST", request.headers()["host"].to_str().unwrap()))])
+        return (
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, (*challenge).replace("HOST", request.headers()["host"].to_str().unwrap()))],
+        )
             .into_response();
     }
     let Some((status, headers, body)) = answers.by_path.get(&path).cloned() else { return StatusCode::NOT_FOUND.into_response() };
@@ -149,7 +152,10 @@ async fn what_is_no_plugin_is_told_by_its_layers() {
     let standin = Standin::start().await;
     standin.image("application/vnd.oci.image.layer.v1.tar+gzip", 10);
     let error = standin.pull(&plain(), ":1").await.unwrap_err();
-    assert!(error.to_string().ends_with("it has no layer of type application/wasm, but application/vnd.oci.image.layer.v1.tar+gzip"), "{error}");
+    assert!(
+        error.to_string().ends_with("it has no layer of type application/wasm, but application/vnd.oci.image.layer.v1.tar+gzip"),
+        "{error}"
+    );
     standin.answer("/v2/plugins/pigeon/manifests/1", 200, Vec::new(), br#"{"schemaVersion": 2, "manifests": []}"#);
     assert!(matches!(standin.pull(&plain(), ":1").await, Err(PullError::NotAPlugin { .. })));
 }
@@ -213,7 +219,14 @@ fn a_reference_names_its_registry() {
         let parsed = parse(text).unwrap();
         assert_eq!((parsed.registry(), parsed.tag()), (registry, tag), "{text}");
     }
-    for text in ["pigeon", "plugins/pigeon:1", "", "https://registry.example/pigeon:1", "registry.example/Pigeon:1", "registry.example/pigeon@sha512:aa"] {
+    for text in [
+        "pigeon",
+        "plugins/pigeon:1",
+        "",
+        "https://registry.example/pigeon:1",
+        "registry.example/Pigeon:1",
+        "registry.example/pigeon@sha512:aa",
+    ] {
         let error = parse(text).unwrap_err();
         assert!(matches!(error, PullError::Reference { .. }) && error.to_string().contains("registry/name:tag"), "{text}: {error}");
     }

@@ -17,8 +17,7 @@ use crate::{
         Manifest,
         asks::{Ask, asks, beyond, in_words},
     },
-    plugins,
-    signing,
+    plugins, signing,
 };
 
 /// How a second component differs from a first.

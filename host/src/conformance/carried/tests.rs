@@ -70,6 +70,11 @@ fn a_mistake_shows_when_it_is_put_in_and_when_it_is_taken_out() {
         let error = Suite::from_component(&component).unwrap_err();
         assert!(error.to_string().contains(told), "{json}: {error}");
     }
-    let twice = [EMPTY.to_vec(), { let mut one = Vec::new(); sections::append(&mut one, SECTION, b"{}"); one.repeat(2) }].concat();
+    let twice = [EMPTY.to_vec(), {
+        let mut one = Vec::new();
+        sections::append(&mut one, SECTION, b"{}");
+        one.repeat(2)
+    }]
+    .concat();
     assert!(Suite::from_component(&twice).unwrap_err().to_string().contains("several times"));
 }
