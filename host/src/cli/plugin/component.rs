@@ -1,6 +1,9 @@
 //! What the commands for components have in common.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use patchbay_sandbox::{Sandbox, SandboxSettings};
@@ -64,4 +67,12 @@ pub(super) fn parts(component: &[u8]) -> anyhow::Result<(Manifest, Interfaces)> 
     // First, because what it says of a file that is no component helps most.
     let interfaces = Interfaces::of(component)?;
     Ok((Manifest::from_component(component)?, interfaces))
+}
+
+/// To the standard output, whose reader may have seen enough.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }

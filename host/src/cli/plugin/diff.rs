@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write,
     path::Path,
 };
 
@@ -61,9 +60,9 @@ pub(super) fn diff(old: &Path, new: &Path, json: bool) -> anyhow::Result<bool> {
     let difference = Difference::between((old, &old_bytes), (new, &new_bytes))?;
     let differ = old_bytes != new_bytes;
     if json {
-        println!("{}", serde_json::to_string_pretty(&difference)?);
+        component::print(&format!("{}\n", serde_json::to_string_pretty(&difference)?))?;
     } else if differ {
-        print!("{}", difference.in_words());
+        component::print(&difference.in_words())?;
     }
     Ok(differ)
 }
@@ -93,36 +92,37 @@ impl Difference {
     }
 
     fn in_words(&self) -> String {
-        let mut text = String::new();
-        let mut line = |line: std::fmt::Arguments<'_>| {
-            // A text takes all.
-            let _ = writeln!(text, "{line}");
-        };
-        line(format_args!("size: {} bytes, then {}", self.sizes[0], self.sizes[1]));
-        line(format_args!("digest: {}, then {}", self.digests[0], self.digests[1]));
+        let [old_size, new_size] = self.sizes;
+        let [old_digest, new_digest] = &self.digests;
+        let mut lines = vec![format!("size: {old_size} bytes, then {new_size}"), format!("digest: {old_digest}, then {new_digest}")];
         for (title, words) in [("asks for more, to:", &self.asks_more_words), ("asks no more, to:", &self.asks_less_words)] {
             if !words.is_empty() {
-                line(format_args!("{title}"));
-                words.iter().for_each(|words| line(format_args!("  {words}")));
+                lines.push(title.to_owned());
+                lines.extend(words.iter().map(|words| format!("  {words}")));
             }
         }
         for (title, names) in
             [("imports", &self.imports), ("exports", &self.exports), ("conformance suite", &self.suite), ("signatures", &self.signatures)]
         {
-            names.added.iter().for_each(|name| line(format_args!("{title}: + {name}")));
-            names.removed.iter().for_each(|name| line(format_args!("{title}: - {name}")));
+            lines.extend(names.added.iter().map(|name| format!("{title}: + {name}")));
+            lines.extend(names.removed.iter().map(|name| format!("{title}: - {name}")));
         }
-        for Change { path, old, new } in &self.manifest {
-            match (old, new) {
-                (Value::Null, new) => line(format_args!("{path}: new, {}", short(new))),
-                (old, Value::Null) => line(format_args!("{path}: gone, was {}", short(old))),
-                (old, new) => line(format_args!("{path}: {}, then {}", short(old), short(new))),
-            }
+        lines.extend(self.manifest.iter().map(Change::in_words));
+        if self.manifest.is_empty() {
+            lines.push("the manifests say the same".to_owned());
         }
-        if self.manifest.is_empty() && self.digests[0] != self.digests[1] {
-            line(format_args!("the manifests say the same"));
+        lines.join("\n") + "\n"
+    }
+}
+
+impl Change {
+    fn in_words(&self) -> String {
+        let Change { path, old, new } = self;
+        match (old, new) {
+            (Value::Null, new) => format!("{path}: new, {}", short(new)),
+            (old, Value::Null) => format!("{path}: gone, was {}", short(old)),
+            (old, new) => format!("{path}: {}, then {}", short(old), short(new)),
         }
-        text
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::component;
 use crate::{
@@ -56,11 +57,9 @@ struct SectionShown {
 pub(super) fn inspect(file: &Path, json: bool) -> anyhow::Result<()> {
     let inspection = Inspection::of(&component::read(file)?).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&inspection)?);
-    } else {
-        inspection.print(file);
+        return component::print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?));
     }
-    Ok(())
+    component::print(&format!("{}\n", inspection.lines(file).join("\n")))
 }
 
 impl Inspection {
@@ -91,62 +90,54 @@ impl Inspection {
         })
     }
 
-    fn print(&self, file: &Path) {
-        println!("{}: {} bytes, digest {}", file.display(), self.size, self.digest);
+    fn lines(&self, file: &Path) -> Vec<String> {
+        let mut lines = vec![format!("{}: {} bytes, digest {}", file.display(), self.size, self.digest)];
         if let Some(manifest) = &self.manifest {
-            print_manifest(manifest);
+            lines.append(&mut manifest_lines(manifest));
         }
-        println!("asks to:");
-        for line in in_words(&self.asks.iter().map(|shown| shown.ask.clone()).collect()) {
-            println!("  {line}");
-        }
-        println!("contract {}", self.contract.as_deref().unwrap_or("none"));
-        print_list("imports", &self.interfaces.imports);
-        print_list("exports", &self.interfaces.exports);
-        println!("sections:");
-        for SectionShown { kind, name, offset, size } in &self.sections {
-            println!("  {offset:>9}  {size:>9} bytes  {kind} {}", name.as_deref().unwrap_or_default());
-        }
-        let signatures: Vec<String> = self.signatures.iter().map(|found| format!("{} {}", found.key_id, found.comment)).collect();
-        print_list("signatures (not checked here)", &signatures);
-        let suite: Vec<String> = self.suite.iter().map(|(name, size)| format!("{name} ({size} bytes)")).collect();
-        print_list("conformance suite", &suite);
-        print_list("problems", &self.problems);
+        lines.extend(list("asks to", in_words(&self.asks.iter().map(|shown| shown.ask.clone()).collect())));
+        lines.push(format!("contract {}", self.contract.as_deref().unwrap_or("none")));
+        lines.extend(list("imports", self.interfaces.imports.clone()));
+        lines.extend(list("exports", self.interfaces.exports.clone()));
+        let section = |SectionShown { kind, name, offset, size }: &SectionShown| {
+            let name = name.as_deref().map_or(String::new(), |name| format!(" {name}"));
+            format!("at {offset}, {size} bytes: {kind}{name}")
+        };
+        lines.extend(list("sections", self.sections.iter().map(section)));
+        let signature = |found: &Found| format!("{} {}", found.key_id, found.comment);
+        lines.extend(list("signatures (not checked here)", self.signatures.iter().map(signature)));
+        lines.extend(list("conformance suite", self.suite.iter().map(|(name, size)| format!("{name} ({size} bytes)"))));
+        lines.extend(list("problems", self.problems.iter().cloned()));
+        lines
     }
 }
 
-fn print_manifest(manifest: &Manifest) {
-    println!("{} {} ({}), written for contract {}", manifest.channel_type, manifest.version, manifest.name, manifest.contract);
-    if !manifest.description.is_empty() {
-        println!("  {}", manifest.description);
+fn manifest_lines(manifest: &Manifest) -> Vec<String> {
+    let Manifest { channel_type, version, name, contract, description, .. } = manifest;
+    let mut lines = vec![format!("{channel_type} {version} ({name}), written for contract {contract}")];
+    if !description.is_empty() {
+        lines.push(format!("  {description}"));
     }
     let schema = &manifest.settings_schema;
-    let required: Vec<&str> =
-        schema.get("required").and_then(|list| list.as_array()).into_iter().flatten().filter_map(|name| name.as_str()).collect();
-    let fields = schema.get("properties").and_then(|fields| fields.as_object()).into_iter().flatten();
-    let settings: Vec<String> = fields
-        .map(|(name, field)| {
-            let kind = field.get("type").map_or("any".to_owned(), |kind| kind.as_str().map_or_else(|| kind.to_string(), str::to_owned));
-            let must = if required.contains(&name.as_str()) { ", required" } else { "" };
-            let title = field.get("title").and_then(|title| title.as_str()).map_or(String::new(), |title| format!(": {title}"));
-            format!("{name} ({kind}{must}){title}")
-        })
-        .collect();
-    print_list("settings", &settings);
-    let secrets: Vec<String> = manifest.secrets.iter().map(|(name, secret)| format!("{name}: {}", secret.title)).collect();
-    print_list("secrets", &secrets);
+    let required = schema.get("required").and_then(Value::as_array);
+    let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+    let field = |(name, field): (&String, &Value)| {
+        let kind = field.get("type").map_or("any".to_owned(), |kind| kind.as_str().map_or_else(|| kind.to_string(), str::to_owned));
+        let must = if required.contains(&name.as_str()) { ", required" } else { "" };
+        let title = field.get("title").and_then(Value::as_str).map_or(String::new(), |title| format!(": {title}"));
+        format!("{name} ({kind}{must}){title}")
+    };
+    lines.extend(list("settings", schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(field)));
+    lines.extend(list("secrets", manifest.secrets.iter().map(|(name, secret)| format!("{name}: {}", secret.title))));
     let targets = manifest.egress.iter().map(|(name, target)| format!("{name}: {} {}", target.methods.join(", "), target.base));
     let mail = manifest.mail.iter().map(|(name, target)| format!("{name}: mail, by the setting {}", target.host));
-    print_list("targets", &targets.chain(mail).collect::<Vec<_>>());
+    lines.extend(list("targets", targets.chain(mail)));
+    lines
 }
 
-fn print_list(title: &str, lines: &[String]) {
-    if lines.is_empty() {
-        println!("{title}: none");
-        return;
-    }
-    println!("{title}:");
-    for line in lines {
-        println!("  {line}");
-    }
+/// A title with what is under it, in lines.
+fn list(title: &str, entries: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<String> = entries.into_iter().map(|entry| format!("  {entry}")).collect();
+    lines.insert(0, if lines.is_empty() { format!("{title}: none") } else { format!("{title}:") });
+    lines
 }
