@@ -258,7 +258,10 @@ pub enum ManifestError {
     Schema { path: String, message: String },
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
-    #[error("the component carries no manifest (custom section `{SECTION}`): build it with `patchbay plugin build`")]
+    #[error(
+        "the component carries no manifest (custom section `{SECTION}`): build it with `patchbay plugin build`, or put its folder's in with \
+         `patchbay plugin pack`"
+    )]
     Missing,
     #[error("the component's manifest is malformed: {0}")]
     Malformed(String),

@@ -7,6 +7,7 @@ mod apps;
 mod conformance;
 mod corpus;
 mod deliveries;
+mod distribution;
 mod email;
 mod endpoints;
 mod harness;

@@ -2,6 +2,7 @@ use super::*;
 use serde_json::json;
 
 mod apps;
+mod asks;
 mod browser;
 mod mail;
 mod webhook;
