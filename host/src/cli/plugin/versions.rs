@@ -185,16 +185,25 @@ impl Version {
 }
 
 impl Gateway {
-    pub(super) async fn install(&self, component: Vec<u8>, args: RolloutArgs) -> anyhow::Result<()> {
+    pub(super) async fn install(&self, component: Vec<u8>, rollout: RolloutArgs) -> anyhow::Result<()> {
+        self.bring(rollout, |request| request.header("content-type", "application/wasm").body(component)).await
+    }
+
+    /// Has the gateway pull it.
+    pub(super) async fn install_from(&self, reference: &str, rollout: RolloutArgs) -> anyhow::Result<()> {
+        self.bring(rollout, |request| request.json(&json!({"reference": reference}))).await
+    }
+
+    async fn bring(&self, rollout: RolloutArgs, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<()> {
         let mut query: Vec<(&str, String)> = Vec::new();
-        query.extend(args.rollout.map(|rollout| ("rollout", rollout)));
-        query.extend(args.canary_share.map(|share| ("canary_share", share.to_string())));
-        if !args.canary_accounts.is_empty() {
-            query.push(("canary_accounts", args.canary_accounts.join(",")));
+        query.extend(rollout.rollout.map(|rollout| ("rollout", rollout)));
+        query.extend(rollout.canary_share.map(|share| ("canary_share", share.to_string())));
+        if !rollout.canary_accounts.is_empty() {
+            query.push(("canary_accounts", rollout.canary_accounts.join(",")));
         }
         let send = |request: RequestBuilder| {
-            let request = request.query(&query).header("content-type", "application/wasm").body(component);
-            if args.no_wait { request.header("prefer", "respond-async") } else { request }
+            let request = with(request.query(&query));
+            if rollout.no_wait { request.header("prefer", "respond-async") } else { request }
         };
         let version: Version = self.ask(Method::POST, "plugins", send).await?;
         version.print_outcome();
