@@ -164,7 +164,7 @@ impl Unparsed {
 
 /// Runs the plugin over a webhook. Nothing is stored here.
 async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMap<String, Secret>) -> Result<Parsed, Unparsed> {
-    let Some(version) = app.plugins.get(&account.channel_type) else {
+    let Some(version) = app.plugins.for_account(account) else {
         return Err(Unparsed::because(Cause::NotRun, format!("no plugin for {} can run", account.channel_type), None));
     };
     let digest = Some(version.digest.clone());
