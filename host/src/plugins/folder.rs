@@ -14,10 +14,7 @@ use notify::{
 use tokio::sync::mpsc;
 
 use super::install::{InstallError, digest_of, install};
-use crate::{
-    app::App,
-    store::{self, plugins::VersionState},
-};
+use crate::{app::App, domain::plugin::VersionState, store};
 
 /// A file is read once it hasn't changed for this long: who copies it isn't done before.
 const SETTLED: Duration = Duration::from_millis(300);

@@ -2,7 +2,7 @@
 //! stored and made active in one transaction → swapped. What fails on the way is listed with its reason, and the version
 //! that ran goes on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use patchbay_sandbox::contract::types::Failure;
 use ring::digest;
@@ -15,13 +15,23 @@ use super::{
 use crate::{
     accounts::RELEASE,
     app::App,
+    domain::{
+        actor::Actor,
+        plugin::{Rollout, RolloutKind, VersionState},
+    },
     manifest::Manifest,
     store::{
         self, StoreError,
-        plugins::{PluginVersion, VersionState},
+        plugins::{
+            PluginVersion,
+            examinations::{self, Outcome},
+        },
     },
     wake::Topic,
 };
+
+/// How long an examination is its node's.
+const LEASE: Duration = Duration::from_secs(600);
 
 /// Why a component was not installed.
 #[derive(Debug, thiserror::Error)]
@@ -66,40 +76,36 @@ pub async fn install(app: &App, component: Vec<u8>, source: &str) -> Result<Inst
     {
         return activate(app, &digest, &format!("installed again from {source}")).await;
     }
-    match examine(app, &digest, &component).await {
+    let now = app.clock.now();
+    let size = i64::try_from(component.len()).unwrap_or(i64::MAX);
+    let rollout = Rollout::of(RolloutKind::Active);
+    let brought = PluginVersion::brought(digest.clone(), size, source.to_owned(), Actor::system(), rollout, now);
+    let mut tx = app.db.begin().await?;
+    examinations::bring(&mut tx, &brought, &component).await?;
+    let claim = examinations::claim(&mut tx, &digest, &app.node.id, now, now.plus(LEASE)).await?.ok_or(InstallError::Overtaken)?;
+    tx.commit().await?;
+    let examined = examine(app, &digest, &component).await;
+    let mut outcome = Outcome::of(VersionState::Ready, None);
+    match &examined {
         Ok((version, manifest)) => {
-            let row = PluginVersion {
-                digest: digest.clone(),
-                channel_type: Some(version.manifest.channel_type.clone()),
-                version: Some(version.manifest.version.clone()),
-                manifest: Some(manifest),
-                size: i64::try_from(component.len()).unwrap_or(i64::MAX),
-                state: VersionState::Ready,
-                reason: None,
-                source: source.to_owned(),
-                installed_at: app.clock.now(),
-            };
-            let mut tx = app.db.begin().await?;
-            store::plugins::put(&mut tx, &row, Some(&component)).await?;
-            tx.commit().await?;
-            switch(app, version, &format!("installed from {source}")).await
+            outcome.channel_type = Some(version.manifest.channel_type.clone());
+            outcome.version = Some(version.manifest.version.clone());
+            outcome.manifest = Some(manifest.clone());
         }
         Err(refusal) => {
-            tracing::error!(plugin.digest = %digest, %source, reason = %refusal.reason, "a plugin was refused");
-            let row = PluginVersion {
-                digest,
-                channel_type: refusal.manifest.as_ref().map(|manifest| manifest.channel_type.clone()),
-                version: refusal.manifest.as_ref().map(|manifest| manifest.version.clone()),
-                manifest: None,
-                size: i64::try_from(component.len()).unwrap_or(i64::MAX),
-                state: VersionState::Failed,
-                reason: Some(refusal.reason.clone()),
-                source: source.to_owned(),
-                installed_at: app.clock.now(),
-            };
-            let mut tx = app.db.begin().await?;
-            store::plugins::put(&mut tx, &row, None).await?;
-            tx.commit().await?;
+            outcome.state = VersionState::Failed;
+            outcome.reason = Some(refusal.reason.clone());
+            outcome.channel_type = refusal.manifest.as_ref().map(|manifest| manifest.channel_type.clone());
+            outcome.version = refusal.manifest.as_ref().map(|manifest| manifest.version.clone());
+        }
+    }
+    let mut tx = app.db.begin().await?;
+    examinations::settle(&mut tx, &claim, &outcome, app.clock.now()).await?;
+    tx.commit().await?;
+    match examined {
+        Ok((version, _)) => switch(app, version, &format!("installed from {source}")).await,
+        Err(refusal) => {
+            tracing::error!(plugin.digest = %claim.digest, %source, reason = %refusal.reason, "a plugin was refused");
             Err(InstallError::Refused(refusal.reason))
         }
     }
