@@ -81,6 +81,11 @@ pub struct Plugins {
     pub compile_timeout_s: u64,
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
+    pub shadow_webhooks: u32,
+    pub watch_s: u64,
+    pub watch_min_faults: u32,
+    pub watch_fault_percent: f64,
+    pub watch_times_former: f64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ mod replay;
 mod turned_away;
 
 pub use apply::{apply, apply_freed};
+pub(crate) use apps::events_of;
 pub use apps::{receive_for_app, release_apps, replay_for_app};
 pub use commit::{Committer, Inbox, Ingest, Source, Unit};
 pub use overdue::tell_overdue;
@@ -220,7 +221,8 @@ fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
     Unparsed { failure: Some(failure), ..unparsed }
 }
 
-fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
+/// A stored request as a version is asked of it.
+pub(crate) fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
     wit::Webhook {
         account: Some(version.account_out(account)),
         method: request.method.clone(),

@@ -21,7 +21,7 @@ use crate::{
     },
     inbox::{self, Ingest, Progress, Source},
     logbook, oauth, outbox,
-    plugins::{self, convert},
+    plugins::{self, Standing, convert},
     retention,
     store::{self, jobs::DueJob},
 };

@@ -2,7 +2,7 @@
 //! stored and made active in one transaction → swapped. What fails on the way is listed with its reason, and the version
 //! that ran goes on.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use patchbay_sandbox::contract::types::Failure;
 use ring::digest;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::{
     CallServices, Version,
-    registry::{load_compiled, load_stored},
+    registry::load_compiled,
+    rollout,
 };
 use crate::{
-    accounts::RELEASE,
     app::App,
     domain::{
         actor::Actor,
@@ -27,7 +27,6 @@ use crate::{
             examinations::{self, Outcome},
         },
     },
-    wake::Topic,
 };
 
 /// How long an examination is its node's.
@@ -74,7 +73,8 @@ pub async fn install(app: &App, component: Vec<u8>, source: &str) -> Result<Inst
     if let Some(known) = store::plugins::find(&app.db, &digest).await?
         && known.state == VersionState::Ready
     {
-        return activate(app, &digest, &format!("installed again from {source}")).await;
+        let reason = format!("installed again from {source}");
+        return Ok(rollout::begin(app, &digest, &Rollout::of(RolloutKind::Active), Actor::system(), &reason).await?);
     }
     let now = app.clock.now();
     let size = i64::try_from(component.len()).unwrap_or(i64::MAX);
@@ -103,7 +103,10 @@ pub async fn install(app: &App, component: Vec<u8>, source: &str) -> Result<Inst
     examinations::settle(&mut tx, &claim, &outcome, app.clock.now()).await?;
     tx.commit().await?;
     match examined {
-        Ok((version, _)) => switch(app, version, &format!("installed from {source}")).await,
+        Ok(_) => {
+            let (rollout, reason) = (Rollout::of(RolloutKind::Active), format!("installed from {source}"));
+            Ok(rollout::begin(app, &claim.digest, &rollout, Actor::system(), &reason).await?)
+        }
         Err(refusal) => {
             tracing::error!(plugin.digest = %claim.digest, %source, reason = %refusal.reason, "a plugin was refused");
             Err(InstallError::Refused(refusal.reason))
@@ -143,54 +146,4 @@ async fn probe(app: &App, version: &Version) -> Result<(), String> {
         }
         Err(fault) => Err(format!("its configure failed: {fault}")),
     }
-}
-
-/// Makes a stored version what its type runs.
-pub async fn activate(app: &App, digest: &str, reason: &str) -> Result<Installed, InstallError> {
-    let version = load_stored(app, digest).await?;
-    switch(app, version, reason).await
-}
-
-/// Goes back to the version that ran before the active one.
-pub async fn roll_back(app: &App, channel_type: &str) -> Result<Installed, InstallError> {
-    let active = store::plugins::active(&app.db, channel_type).await?.ok_or_else(|| InstallError::UnknownType(channel_type.to_owned()))?;
-    let previous = active.previous_digest.ok_or_else(|| InstallError::NothingBefore(channel_type.to_owned()))?;
-    activate(app, &previous, "rolled back").await
-}
-
-/// Desired state first, then this node's snapshot: a crash in between is mended by the next start.
-async fn switch(app: &App, version: Version, reason: &str) -> Result<Installed, InstallError> {
-    let _switching = app.plugins.switch().await;
-    let channel_type = version.manifest.channel_type.clone();
-    let mut installed = Installed {
-        digest: version.digest.clone(),
-        channel_type: channel_type.clone(),
-        version: version.manifest.version.clone(),
-        changed: true,
-    };
-    let standing = store::plugins::active(&app.db, &channel_type).await?;
-    installed.changed = standing.as_ref().is_none_or(|active| active.digest != version.digest);
-    if installed.changed {
-        let generation = standing.map_or(0, |active| active.generation);
-        let mut tx = app.db.begin().await?;
-        if store::plugins::activate(&mut tx, &channel_type, &version.digest, generation, reason, app.clock.now()).await? {
-            // What an earlier version couldn't read, this one may.
-            for account in store::webhooks::accounts_waiting(&mut tx, &channel_type).await? {
-                store::jobs::schedule(&mut tx, &account, RELEASE, app.clock.now()).await?;
-            }
-            tx.commit().await?;
-            tracing::info!(plugin.type = %channel_type, plugin.version = %installed.version, plugin.digest = %installed.digest, %reason, "plugin activated");
-        } else {
-            // Another node was faster; it may have found the same component in the folder that they share.
-            let standing = store::plugins::active(&mut tx, &channel_type).await?;
-            if standing.is_none_or(|active| active.digest != version.digest) {
-                return Err(InstallError::Overtaken);
-            }
-            installed.changed = false;
-        }
-    }
-    app.plugins.publish(Arc::new(version));
-    app.wake.tell(Topic::Plugins);
-    app.wake.tell(Topic::Jobs);
-    Ok(installed)
 }
