@@ -11,8 +11,15 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    domain::{log::LogLevel, node::Role, webhook::REDELIVERY},
+    domain::{
+        log::LogLevel,
+        node::Role,
+        plugin::{RolloutKind, SourceKind},
+        webhook::REDELIVERY,
+        words,
+    },
     manifest::Rates,
+    signing::PublicKey,
 };
 
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -82,10 +89,37 @@ pub struct Plugins {
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
     pub shadow_webhooks: u32,
+    pub shadow_differences: DifferenceRule,
     pub watch_s: u64,
     pub watch_min_faults: u32,
     pub watch_fault_percent: f64,
     pub watch_times_former: f64,
+    pub unsigned: Vec<SourceKind>,
+    pub trusted_keys: BTreeMap<String, String>,
+    pub approve_new: bool,
+    pub conformance: ConformanceRule,
+    pub conformance_timeout_s: u64,
+    pub rollout: RolloutKind,
+}
+
+words! {
+    /// What it means that a new version makes something else of what came in.
+    pub enum DifferenceRule {
+        /// It is kept with the version.
+        Show = "show",
+        /// The version waits for an approval.
+        Hold = "hold",
+    }
+}
+
+words! {
+    /// What findings of a conformance suite mean.
+    pub enum ConformanceRule {
+        /// The version is refused.
+        Require = "require",
+        /// They are kept with it.
+        Show = "show",
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -359,6 +393,7 @@ impl Config {
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
             ("mail.max_connections", self.mail.max_connections == 0),
+            ("plugins.conformance_timeout_s", self.plugins.conformance_timeout_s == 0),
             ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {
@@ -372,6 +407,7 @@ impl Config {
             ));
         }
         problems.extend(self.retention.problems());
+        problems.extend(self.plugins.problems());
         problems.extend(self.media.problems());
         problems.extend(self.blobs.problems());
         if !matches!(self.log.format.as_str(), "text" | "json") {
@@ -450,6 +486,22 @@ impl Config {
             shown.nats.url = url.to_string();
         }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+impl Plugins {
+    fn problems(&self) -> Vec<String> {
+        let wrong = self.trusted_keys.iter().filter_map(|(name, key)| Some((name, PublicKey::parse(key).err()?)));
+        let mut problems: Vec<String> = wrong.map(|(name, error)| format!("plugins.trusted_keys.{name}: {error}")).collect();
+        for (name, value) in [("watch_fault_percent", self.watch_fault_percent), ("watch_times_former", self.watch_times_former)] {
+            if !value.is_finite() || value < 0.0 {
+                problems.push(format!("plugins.{name}: {value} is no share to compare with: 0 or more"));
+            }
+        }
+        if self.rollout == RolloutKind::Canary {
+            problems.push("plugins.rollout: active or hold; a canary is asked for with its accounts, when a version is brought".to_owned());
+        }
+        problems
     }
 }
 
@@ -566,6 +618,7 @@ mod tests {
         let problems = load(
             "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
              [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n\
+             [plugins]\nrollout = \"canary\"\nconformance_timeout_s = 0\n[plugins.trusted_keys]\nme = \"RW\"\n\
              [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n[nats]\nurl = \"here\"\nstream = \"a.b\"\n",
         )
         .unwrap_err();
@@ -579,6 +632,9 @@ mod tests {
             "media.url_ttl_s",
             "blobs.url",
             "blobs: give",
+            "plugins.rollout",
+            "plugins.conformance_timeout_s",
+            "plugins.trusted_keys.me",
             "retention.account_logs_days",
             "otlp.endpoint",
             "otlp.sample_ratio",

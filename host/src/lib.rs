@@ -33,6 +33,8 @@ pub mod rest;
 pub mod retention;
 pub mod schedule;
 pub mod secrets;
+pub mod sections;
+pub mod signing;
 pub mod stats;
 pub mod store;
 pub mod subscriptions;

@@ -6,6 +6,7 @@
 //! Touches: the folder that [`Manifest::from_folder`] is given. Start at [`Manifest`], then `check.rs`, which says what
 //! a manifest may hold.
 
+pub mod asks;
 mod browser;
 mod capabilities;
 mod check;
@@ -175,7 +176,7 @@ impl SecretKind {
 }
 
 /// Where a secret's value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretSource {
     /// A person types it in: it is a property of the settings schema, taken out before the settings are stored.

@@ -1,6 +1,6 @@
 //! Versions of plugins: where they come from, what became of them, what is to become of them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +56,43 @@ words! {
         Upload = "upload",
         Folder = "folder",
         Registry = "registry",
+    }
+}
+
+/// Where a component came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub kind: SourceKind,
+    /// Which file, or which reference.
+    pub place: Option<String>,
+}
+
+impl Source {
+    pub fn upload() -> Source {
+        Source { kind: SourceKind::Upload, place: None }
+    }
+
+    pub fn folder(file: &str) -> Source {
+        Source { kind: SourceKind::Folder, place: Some(file.to_owned()) }
+    }
+
+    pub fn registry(reference: &str) -> Source {
+        Source { kind: SourceKind::Registry, place: Some(reference.to_owned()) }
+    }
+
+    /// Reads what [`Display`](fmt::Display) wrote; what can't be read came by an upload.
+    pub fn parse(text: &str) -> Source {
+        let (kind, place) = text.split_once(": ").map_or((text, None), |(kind, place)| (kind, Some(place)));
+        Source { kind: kind.parse().unwrap_or(SourceKind::Upload), place: place.map(str::to_owned) }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}: {place}", self.kind),
+            None => write!(f, "{}", self.kind),
+        }
     }
 }
 

@@ -34,7 +34,8 @@ pub async fn load(app: &App) -> store::Result<()> {
     for (path, _) in components(&app.config.plugin_folder()) {
         let Ok(component) = tokio::fs::read(&path).await else { continue };
         let known = store::plugins::find(&app.db, &digest_of(&component)).await?;
-        if known.is_some_and(|known| known.state == VersionState::Ready) {
+        // What failed may pass by now, and what was cut off goes on.
+        if known.is_some_and(|known| !matches!(known.state, VersionState::Failed | VersionState::Examining)) {
             continue;
         }
         take(app, &path, component).await;
@@ -107,8 +108,9 @@ async fn look(app: &App, folder: &Path, seen: &mut BTreeMap<PathBuf, Seen>) -> b
 /// Installs it; answers whether it was judged, for good or bad.
 async fn take(app: &App, path: &Path, component: Vec<u8>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match install(app, component, &format!("folder: {name}")).await {
-        // A refusal is logged and listed by `install` itself.
+    let brought = Brought { component, source: Source::folder(&name), actor: Actor::folder(&name), rollout: None };
+    match install(app, brought).await {
+        // A refusal is logged and listed by the examination itself.
         Ok(_) | Err(InstallError::Refused(_)) => true,
         Err(error) => {
             tracing::error!(%error, file = %path.display(), "a plugin could not be installed");

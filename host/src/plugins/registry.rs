@@ -1,17 +1,25 @@
 //! Which versions run for each channel type, and which of them for an account: a snapshot that is swapped whole. A call holds an
 //! `Arc` of its version, so old code ends with its last call.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use patchbay_sandbox::Plugin;
 use tokio::sync::Notify;
 
-use super::{InstallError, Version, compiler, faults::Ended};
+use super::{InstallError, Version, compiler, digest_of, faults::Ended, trust};
 use crate::{
     app::App,
     clock::At,
-    domain::{account::Account, canary::Canary},
+    domain::{
+        account::Account,
+        canary::Canary,
+        plugin::{Source, VersionState},
+    },
     manifest::Manifest,
     store::{self, plugins::Active},
 };
@@ -192,8 +200,9 @@ impl Registry {
 /// The database failed: what ran goes on.
 pub async fn sync(app: &App) -> store::Result<()> {
     let _switching = app.plugins.switch().await;
+    let unfit = store::plugins::actives::unfit(&app.db).await?;
     for active in store::plugins::actives(&app.db).await? {
-        bring(app, active, None).await?;
+        bring_from(app, active, None, &unfit).await?;
     }
     Ok(())
 }
@@ -204,20 +213,35 @@ pub async fn sync(app: &App) -> store::Result<()> {
 /// # Errors
 /// The database failed: what ran goes on.
 pub(super) async fn bring(app: &App, desired: Active, loaded: Option<Arc<Version>>) -> store::Result<()> {
+    let unfit = store::plugins::actives::unfit(&app.db).await?;
+    bring_from(app, desired, loaded, &unfit).await
+}
+
+/// `unfit`: the digests that must not run, although they are to.
+async fn bring_from(app: &App, desired: Active, loaded: Option<Arc<Version>>, unfit: &BTreeSet<String>) -> store::Result<()> {
     let standing = app.plugins.runs(&desired.channel_type);
     let now = app.clock.now();
     let is_due = |problem: &LoadProblem| now.since(problem.tried_at).is_none_or(|since| since >= TRIED_AGAIN_AFTER);
-    let has_due = |place: &Place| place.problem.as_ref().is_some_and(is_due);
+    let runs_unfit = |place: &Place| place.digest().is_some_and(|digest| unfit.contains(digest));
+    let is_to_change = |place: &Place| place.problem.as_ref().is_some_and(is_due) || runs_unfit(place);
     if let Some(standing) = &standing
         && standing.generation == desired.generation
-        && !has_due(&standing.active)
-        && !standing.canary.as_ref().is_some_and(|(_, place)| has_due(place))
+        && !is_to_change(&standing.active)
+        && !standing.canary.as_ref().is_some_and(|(_, place)| is_to_change(place))
     {
         return Ok(());
     }
     let standing = standing.unwrap_or_default();
-    let available = |digest: &str| standing.loaded(digest).or_else(|| loaded.clone().filter(|version| version.digest == digest));
-    let active = place(app, &desired.channel_type, &desired.digest, available(&desired.digest), &standing.active).await?;
+    let available = |digest: &str| {
+        let found = standing.loaded(digest).or_else(|| loaded.clone().filter(|version| version.digest == digest));
+        found.filter(|_| !unfit.contains(digest))
+    };
+    // What was taken back doesn't go on in the place of what can't be loaded.
+    let mut before = standing.active.clone();
+    if runs_unfit(&before) {
+        before = Place { manifest: before.manifest, ..Place::default() };
+    }
+    let active = place(app, &desired.channel_type, &desired.digest, available(&desired.digest), &before).await?;
     let canary = match desired.canary {
         Some(canary) => {
             // Unlike the active one, it has nothing that goes on in its place: its accounts are the active version's then.
@@ -298,27 +322,46 @@ async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manife
     Ok(stored.and_then(|manifest| serde_json::from_value(manifest).ok()))
 }
 
-/// Loads a version from its artefact, which is made anew where it is missing or another engine's.
+/// Loads a version from its artefact, which is made anew where it is missing or another engine's: then its signatures are checked again.
 pub(super) async fn load_stored(app: &App, digest: &str) -> Result<Version, InstallError> {
     let unknown = || InstallError::Refused(format!("the database has no component {digest}"));
-    let manifest = stored_manifest(app, digest).await?.ok_or_else(unknown)?;
+    let stored = store::plugins::find(&app.db, digest).await?.ok_or_else(unknown)?;
+    if stored.state != VersionState::Ready {
+        let reason = stored.reason.map_or(String::new(), |reason| format!(": {reason}"));
+        return Err(InstallError::Refused(format!("the version is {}{reason}", stored.state)));
+    }
+    let manifest = stored.manifest.and_then(|manifest| serde_json::from_value(manifest).ok()).ok_or_else(unknown)?;
     let plugin = match load_artefact(app, digest) {
         Some(plugin) => plugin,
         None => {
             let component = store::plugins::component(&app.db, digest).await?.ok_or_else(unknown)?;
-            load_compiled(app, digest, &component).await.map_err(InstallError::Refused)?
+            if digest_of(&component) != digest {
+                return Err(InstallError::Refused("the database's component isn't the one of its digest".to_owned()));
+            }
+            trust::judge(app, &component, Source::parse(&stored.source).kind).await?.map_err(InstallError::Refused)?;
+            load_compiled(app, digest, &component).await.map_err(|fault| InstallError::Refused(fault.to_string()))?
         }
     };
     Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config))
 }
 
+/// Why a component can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadFault {
+    #[error("{0}")]
+    Compile(String),
+    /// It is compiled, and doesn't fit the host.
+    #[error("{0}")]
+    Link(String),
+}
+
 /// Loads a component from its artefact, or compiles it first.
-pub(super) async fn load_compiled(app: &App, digest: &str, component: &[u8]) -> Result<Plugin, String> {
+pub(super) async fn load_compiled(app: &App, digest: &str, component: &[u8]) -> Result<Plugin, LoadFault> {
     if let Some(plugin) = load_artefact(app, digest) {
         return Ok(plugin);
     }
-    compiler::compile_in_child(app, digest, component).await?;
-    app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| error.to_string())
+    compiler::compile_in_child(app, digest, component).await.map_err(LoadFault::Compile)?;
+    app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| LoadFault::Link(error.to_string()))
 }
 
 /// The artefact that is there already, where this engine can run it.

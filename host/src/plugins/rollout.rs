@@ -56,18 +56,6 @@ pub enum RolloutError {
     Store(#[from] StoreError),
 }
 
-impl From<RolloutError> for InstallError {
-    fn from(error: RolloutError) -> InstallError {
-        match error {
-            RolloutError::Overtaken(_) => InstallError::Overtaken,
-            RolloutError::NothingBefore(channel_type) => InstallError::NothingBefore(channel_type),
-            RolloutError::UnknownType(channel_type) => InstallError::UnknownType(channel_type),
-            RolloutError::Store(error) => InstallError::Store(error),
-            other => InstallError::Refused(other.to_string()),
-        }
-    }
-}
-
 /// Whose word it is, and what was seen.
 #[derive(Debug, Clone)]
 pub struct Order {

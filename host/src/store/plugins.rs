@@ -139,5 +139,54 @@ pub async fn keep_shadow(tx: &mut Tx, digest: &str, shadow: Value) -> Result<()>
     Ok(())
 }
 
+/// Whether a version has run before, for all accounts or some.
+pub async fn was_begun(mut db: impl Run + Send, digest: &str) -> Result<bool> {
+    let statement = sql("SELECT id FROM plugin_moves WHERE digest = $1 AND to_state IN ('active', 'canary') LIMIT 1").bind(digest);
+    Ok(!db.rows(statement).await?.is_empty())
+}
+
+/// Versions that are ready, and of which what was asked for hasn't begun.
+pub async fn not_begun(mut db: impl Run + Send) -> Result<Vec<PluginVersion>> {
+    let statement = format!("SELECT {COLUMNS} FROM plugin_versions WHERE state = 'ready' AND rollout IS NOT NULL ORDER BY changed_at, digest");
+    db.all(sql(statement)).await
+}
+
+/// What was asked for a version has begun.
+pub async fn clear_rollout(tx: &mut Tx, digest: &str) -> Result<()> {
+    tx.run(sql("UPDATE plugin_versions SET rollout = NULL WHERE digest = $1 AND state = 'ready'").bind(digest)).await?;
+    Ok(())
+}
+
+/// A type whose active version must not run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    pub channel_type: String,
+    pub digest: String,
+    /// The version before it, where that one may run.
+    pub former: Option<String>,
+}
+
+impl Record for Unfit {
+    fn from_row(row: &Row) -> std::result::Result<Unfit, StoreError> {
+        Ok(Unfit { channel_type: row.get("type")?, digest: row.get("digest")?, former: row.get("former")? })
+    }
+}
+
+/// Types that run what was taken back.
+pub async fn unfit(mut db: impl Run + Send) -> Result<Vec<Unfit>> {
+    let statement = sql("SELECT plugin_actives.type, plugin_actives.digest, former.digest AS former
+             FROM plugin_actives
+             JOIN plugin_versions ON plugin_versions.digest = plugin_actives.digest
+             LEFT JOIN plugin_versions AS former ON former.digest = plugin_actives.previous_digest AND former.state = 'ready'
+             WHERE plugin_versions.state <> 'ready' ORDER BY plugin_actives.type");
+    db.all(statement).await
+}
+
+/// The digests that begin so; two at most.
+pub async fn beginning_with(mut db: impl Run + Send, prefix: &str) -> Result<Vec<String>> {
+    let statement = sql("SELECT digest FROM plugin_versions WHERE substr(digest, 1, length($1)) = $1 ORDER BY digest LIMIT 2").bind(prefix);
+    db.rows(statement).await?.iter().map(|row| row.get("digest")).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! What each channel type is to run: one row, changed as a whole, and only from the generation that was seen.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
@@ -127,4 +129,12 @@ fn bound(statement: Statement, next: &Active) -> Statement {
         .bind(canary.map(|canary| canary.generation))
         .bind(next.notice.as_ref().map(|notice| notice.text.clone()))
         .bind(next.notice.as_ref().map(|notice| notice.at))
+}
+
+/// Digests that types are to run, and that must not run any more.
+pub async fn unfit(mut db: impl Run + Send) -> Result<BTreeSet<String>> {
+    let statement = sql("SELECT digest FROM plugin_versions
+             WHERE state <> 'ready' AND digest IN (
+               SELECT digest FROM plugin_actives UNION SELECT canary_digest FROM plugin_actives WHERE canary_digest IS NOT NULL)");
+    db.rows(statement).await?.iter().map(|row| row.get("digest")).collect()
 }

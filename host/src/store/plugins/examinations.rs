@@ -88,6 +88,8 @@ pub async fn reach(tx: &mut Tx, claim: &Claim, step: Step) -> Result<bool> {
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub state: VersionState,
+    /// Where it failed.
+    pub step: Option<Step>,
     pub reason: Option<String>,
     pub channel_type: Option<String>,
     pub version: Option<String>,
@@ -103,6 +105,7 @@ impl Outcome {
     pub fn of(state: VersionState, reason: Option<String>) -> Outcome {
         Outcome {
             state,
+            step: None,
             reason,
             channel_type: None,
             version: None,
@@ -120,7 +123,7 @@ impl Outcome {
 pub async fn settle(tx: &mut Tx, claim: &Claim, outcome: &Outcome, now: At) -> Result<bool> {
     let mut statement = sql("UPDATE plugin_versions
              SET state = $3, reason = $4, type = $5, version = $6, manifest = $7, signatures = $8, asks = $9, widens = $10,
-                 conformance = $11, shadow = $12, changed_at = $13, leased_by = NULL, leased_until = NULL")
+                 conformance = $11, shadow = $12, changed_at = $13, step = $14, leased_by = NULL, leased_until = NULL")
     .bind(&claim.digest)
     .bind(claim.fence)
     .bind(outcome.state.as_str())
@@ -133,8 +136,11 @@ pub async fn settle(tx: &mut Tx, claim: &Claim, outcome: &Outcome, now: At) -> R
     .bind(outcome.widens.clone())
     .bind(outcome.conformance.clone())
     .bind(outcome.shadow.clone())
-    .bind(now);
-    statement.push(if outcome.state == VersionState::Failed { ", component = NULL" } else { ", step = NULL" });
+    .bind(now)
+    .bind(outcome.step.map(Step::as_str));
+    if outcome.state == VersionState::Failed {
+        statement.push(", component = NULL");
+    }
     statement.push(" WHERE digest = $1 AND fence = $2 AND state = 'examining'");
     Ok(tx.run(statement).await? > 0)
 }
