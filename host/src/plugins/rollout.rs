@@ -43,8 +43,6 @@ pub enum RolloutError {
     NothingBeside(String),
     #[error("no plugin for {0} is installed")]
     UnknownType(String),
-    #[error("{channel_type} has no version with that digest: see GET /admin/v1/plugins")]
-    UnknownVersion { channel_type: String },
     #[error("that version can't run: it is {state}{}", .reason.as_ref().map_or(String::new(), |reason| format!(": {reason}")))]
     NotReady { state: VersionState, reason: Option<String> },
     /// One that is ready, and can't be loaded.
@@ -324,7 +322,7 @@ async fn change(
 }
 
 /// A version that is ready, loaded: what can't be loaded here isn't rolled out.
-async fn load(app: &App, digest: &str) -> Result<Arc<Version>, RolloutError> {
+pub(super) async fn load(app: &App, digest: &str) -> Result<Arc<Version>, RolloutError> {
     let known = store::plugins::find(&app.db, digest).await?;
     let Some(known) = known else { return Err(RolloutError::Unloadable(format!("the database has no component {digest}"))) };
     if known.state != VersionState::Ready {

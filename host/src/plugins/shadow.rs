@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Version, convert};
+use super::{Version, convert, rollout, rollout::RolloutError};
 use crate::{
     accounts,
     app::App,
@@ -105,6 +105,20 @@ impl Report {
         }
         self
     }
+}
+
+/// Compares a version that is stored, and keeps what was found with it; none where nothing else runs.
+///
+/// # Errors
+/// [`RolloutError`]
+pub async fn try_out(app: &App, digest: &str, most: u32) -> Result<Option<Report>, RolloutError> {
+    let newer = rollout::load(app, digest).await?;
+    let Some(report) = compare(app, &newer, most).await? else { return Ok(None) };
+    let kept = serde_json::to_value(report.clone().without_values()).unwrap_or_default();
+    let mut tx = app.db.begin().await?;
+    store::plugins::keep_shadow(&mut tx, digest, kept).await?;
+    tx.commit().await?;
+    Ok(Some(report))
 }
 
 /// Reads the last webhooks of the version's type, `most` of them, with it and with the one that runs; none where nothing else runs.
