@@ -141,7 +141,12 @@ impl Metrics {
             attempt_seconds: measured(ours, "attempt", "One attempt to send, in the sandbox and at the provider", by_type(slow)),
             faults: counted(ours, "plugin_faults", "Calls of a plugin that ended without an answer"),
             calls: counted(ours, "plugin_calls", "Calls of a plugin by how they ended: answered, the class of its failure, or its fault"),
-            call_seconds: measured(ours, "plugin_call", "One call of a plugin, with what it waited for", Family::new_with_constructor(calls)),
+            call_seconds: measured(
+                ours,
+                "plugin_call",
+                "One call of a plugin, with what it waited for",
+                Family::new_with_constructor(calls),
+            ),
             rollbacks: counted(ours, "plugin_rollbacks", "Versions that the gateway took back by itself"),
             commit_seconds: measured(ours, "ingest_commit", "The transaction that stores what came in", fast()),
             commit_group: registered(ours, "ingest_group_size", "What shared one transaction", groups()),

@@ -202,8 +202,7 @@ fn next_step(account: &Account, progress: store::Result<Progress>) -> Option<Dur
 }
 
 async fn health(app: &Arc<App>, account: &Account) -> Duration {
-    let interval =
-        app.plugins.manifest_for(account).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
+    let interval = app.plugins.manifest_for(account).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
     if let Err(error) = accounts::check(app, account).await {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }

@@ -272,7 +272,7 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
 }
 
 /// The plugin that runs for the account.
-pub fn running_for(app: &App, account: &Account) -> Result<Arc<Version>, ApiError> {
+pub(super) fn running_for(app: &App, account: &Account) -> Result<Arc<Version>, ApiError> {
     match app.plugins.for_account(account) {
         Some(version) => Ok(version),
         None => running(app, &account.channel_type),

@@ -153,7 +153,8 @@ async fn compare(
         return Err(ApiError::invalid_field("/webhooks", format!("is {most}; from 1 to {} of them", shadow::WEBHOOKS_MAX)));
     }
     let report = to_the_end(&app, |app| async move { shadow::try_out(&app, &request.digest, most).await.map_err(refusal) }).await?;
-    let nothing = || ApiError::conflict("nothing_beside", format!("Nothing else runs for {channel_type}: there is nothing to compare with."));
+    let nothing =
+        || ApiError::conflict("nothing_beside", format!("Nothing else runs for {channel_type}: there is nothing to compare with."));
     Ok(Json(report.ok_or_else(nothing)?))
 }
 

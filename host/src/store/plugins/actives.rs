@@ -7,11 +7,7 @@ use serde::Serialize;
 use crate::{
     clock::At,
     domain::canary::Canary,
-    store::{
-        Record, Result, Row, Run, Statement, StoreError, Tx,
-        db::written_option,
-        sql,
-    },
+    store::{Record, Result, Row, Run, Statement, StoreError, Tx, db::written_option, sql},
 };
 
 /// What a channel type runs.
