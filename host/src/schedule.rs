@@ -21,7 +21,7 @@ use crate::{
     },
     inbox::{self, Ingest, Progress, Source},
     logbook, oauth, outbox,
-    plugins::{self, convert},
+    plugins::{self, Standing, convert},
     retention,
     store::{self, jobs::DueJob},
 };
@@ -169,10 +169,11 @@ async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
     if !account.is_active {
         return None;
     }
-    match plugins::is_current(app, &account.channel_type).await {
-        Ok(true) => {}
+    match plugins::standing(app, account).await {
+        Ok(Standing::Runs(_)) => {}
         // A version that is being replaced would only fail again on what its successor can read.
-        Ok(false) => return Some(if app.plugins.problem(&account.channel_type).is_some() { PAUSE } else { SOON }),
+        Ok(Standing::Comes) => return Some(SOON),
+        Ok(Standing::Fails(_)) => return Some(PAUSE),
         Err(error) => {
             tracing::error!(account.id = %account.id, %error, "the active plugin could not be read");
             return Some(PAUSE);
@@ -201,8 +202,7 @@ fn next_step(account: &Account, progress: store::Result<Progress>) -> Option<Dur
 }
 
 async fn health(app: &Arc<App>, account: &Account) -> Duration {
-    let interval =
-        app.plugins.manifest(&account.channel_type).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
+    let interval = app.plugins.manifest_for(account).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
     if let Err(error) = accounts::check(app, account).await {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }
@@ -211,7 +211,7 @@ async fn health(app: &Arc<App>, account: &Account) -> Duration {
 
 /// Reads one page; an inactive account isn't polled, the provider keeps what comes in.
 async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaults) -> Duration {
-    let Some(version) = app.plugins.get(&account.channel_type) else { return PAUSE };
+    let Some(version) = app.plugins.for_account(account) else { return PAUSE };
     let Some(polling) = version.manifest.polling.as_ref() else { return PAUSE };
     let mut settings = Value::Object(account.settings.clone());
     version.manifest.fill_defaults(&mut settings);

@@ -24,6 +24,7 @@ pub mod notices;
 pub mod oauth;
 pub mod organizations;
 pub mod outbox;
+pub mod outcomes;
 pub mod pairings;
 pub mod parked;
 pub mod people;

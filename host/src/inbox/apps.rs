@@ -177,7 +177,7 @@ async fn sort(app: &App, webhook: &AppWebhook, read: Read, keeps: bool) -> store
 }
 
 /// Of what a plugin read for one account, the events that are that account's: what came to an app's URL holds others' too.
-pub(super) async fn events_of(
+pub(crate) async fn events_of(
     app: &App,
     account: &Account,
     version: &Version,

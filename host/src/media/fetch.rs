@@ -82,7 +82,7 @@ async fn fetch(app: &Arc<App>, claim: &FileClaim) -> store::Result<Outcome> {
 }
 
 async fn download(app: &Arc<App>, account: &Account, reference: &str) -> store::Result<Outcome> {
-    let Some(version) = app.plugins.get(&account.channel_type) else {
+    let Some(version) = app.plugins.for_account(account) else {
         let failure = Failure::new(FailureClass::Unavailable, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
         return Ok(Outcome::Postponed(failure));
     };

@@ -53,7 +53,7 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     if !account.is_active || !account.standing.connection.is_connected() {
         return settle(app, claim, Outcome::Parked, None, "").await;
     }
-    let Some(version) = app.plugins.get(&account.channel_type) else {
+    let Some(version) = app.plugins.for_account(&account) else {
         let failure = Failure::new(FailureClass::Fault, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
         return settle(app, claim, Outcome::Postponed(failure), None, "").await;
     };

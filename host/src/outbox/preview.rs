@@ -25,7 +25,7 @@ const FACTS_MAX: usize = 16 * 1024;
 /// # Errors
 /// 422 with each field that the plugin refuses, or its reason; 503 where the plugin fails.
 pub(super) async fn facts_of(app: &App, account: &Account, message: &Message) -> Result<Map<String, Value>, ApiError> {
-    match app.plugins.get(&account.channel_type) {
+    match app.plugins.for_account(account) {
         Some(version) if version.previews() => ask(app, &version, account, message).await,
         _ => Ok(Map::new()),
     }

@@ -59,6 +59,11 @@ impl CallBlobs {
         self.with(|scratch| scratch.made.contains(id))
     }
 
+    /// All that were made so far.
+    pub(super) fn made(&self) -> BTreeSet<String> {
+        self.with(|scratch| scratch.made.clone())
+    }
+
     /// A blob that the plugin begins to write.
     pub(super) fn begin(&self, writer: BlobWriter) -> BlobInfo {
         let info = writer.info().clone();

@@ -125,7 +125,18 @@ async fn take_back(app: &App, tx: &mut Tx, version: &PluginVersion, actor: &Acto
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn withdraw(app: &App) -> store::Result<()> {
+pub async fn withdraw(app: &App) -> store::Result<()> {
+    let taken_back = store::plugins::actives::unfit(&app.db).await?;
+    for active in store::plugins::actives(&app.db).await? {
+        if active.canary.is_some_and(|canary| taken_back.contains(&canary.digest)) {
+            let order = Order::of(Actor::system(), "the canary was revoked");
+            match rollout::stop_canary(app, &active.channel_type, order).await {
+                Err(RolloutError::Store(error)) => return Err(error),
+                // Somebody was faster, or it is looked at again.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
     let unfit = store::plugins::unfit(&app.db).await?;
     for unfit in &unfit {
         let back = match &unfit.former {
@@ -141,7 +152,7 @@ pub(super) async fn withdraw(app: &App) -> store::Result<()> {
             }
         }
     }
-    if !unfit.is_empty() {
+    if !taken_back.is_empty() {
         sync(app).await?;
         app.wake.tell(Topic::Plugins);
     }

@@ -94,6 +94,8 @@ pub struct CallServices {
     online: Option<Online>,
     /// Whether the account's store is there for it.
     has_store: bool,
+    /// Whether what it logs is kept.
+    logs: bool,
     captured: Captured,
     call_blobs: CallBlobs,
     /// Bytes of a file that the plugin may make.
@@ -142,6 +144,7 @@ impl CallServices {
             online: None,
             // A call of no account keeps nothing.
             has_store: account.is_some(),
+            logs: true,
             captured: Captured::default(),
             call_blobs: CallBlobs::default(),
             blob_max: app.config.media.max_bytes(),
@@ -154,6 +157,14 @@ impl CallServices {
     #[must_use]
     pub fn without_store(mut self) -> CallServices {
         self.has_store = false;
+        self
+    }
+
+    /// For a call that is only tried: it leaves no trace.
+    #[must_use]
+    pub fn in_shadow(mut self) -> CallServices {
+        self.has_store = false;
+        self.logs = false;
         self
     }
 
@@ -266,6 +277,9 @@ fn unkept(error: &dyn std::fmt::Display) -> Failure {
 #[async_trait]
 impl Services for CallServices {
     fn log(&mut self, level: LogLevel, message: &str, given: &[(String, String)]) {
+        if !self.logs {
+            return;
+        }
         let fields = given.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
         let (plugin, account) = (&self.manifest.id, &self.account_id);
         let kept = match level {

@@ -147,6 +147,23 @@ impl Version {
         (answer, blobs)
     }
 
+    /// Reads a webhook as [`Version::parse`] does, to see what would come of it: nothing is kept, counted or logged. Answers the files
+    /// that the call made too, which are gone.
+    pub(super) async fn parse_in_shadow(
+        &self,
+        app: &App,
+        account: &Account,
+        secrets: BTreeMap<String, Secret>,
+        webhook: &channel::Webhook,
+    ) -> (Answer<channel::Parsed>, BTreeSet<String>) {
+        let services = CallServices::offline(app, self, account, secrets).in_shadow();
+        let blobs = services.call_blobs();
+        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).await;
+        let made = blobs.made();
+        blobs.drop_all(&app.blobs).await;
+        (answer, made)
+    }
+
     /// Reads what came to an app's URL; `secrets` are the app's. The instance is always a fresh one: it sees several accounts. A file
     /// that it makes would be nobody's: none is kept.
     pub async fn parse_for_app(&self, app: &App, secrets: BTreeMap<String, Secret>, webhook: &channel::Webhook) -> Answer<channel::Parsed> {

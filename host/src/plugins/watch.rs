@@ -7,7 +7,11 @@ use patchbay_sandbox::{
     contract::{channel, messages, types},
 };
 
-use super::{Version, convert, http_trace::HttpTraces};
+use super::{
+    Version, convert,
+    faults::{ANSWERED, fault_word, outcome_of, outcome_of_failure},
+    http_trace::HttpTraces,
+};
 use crate::{
     app::App,
     domain::{
@@ -32,6 +36,7 @@ type Answer<T> = Result<Result<T, types::Failure>, Fault>;
 impl Call<'_> {
     /// `looks`: the step only looked, as it does every two seconds while a code is to be scanned. That nothing has changed is no news.
     pub(super) fn connected(&self, looks: bool, answer: &Answer<channel::Outcome>) {
+        self.count(answer);
         if looks {
             match answer {
                 Ok(Ok(channel::Outcome { progress: channel::Progress::Scan(_) | channel::Progress::Wait(_), .. })) => return,
@@ -60,12 +65,14 @@ impl Call<'_> {
 
     /// Health is logged where its result changes, by whoever keeps it; a fault is logged here.
     pub(super) fn checked(&self, answer: &Answer<channel::Report>) {
+        self.count(answer);
         if let Err(fault) = answer {
             self.app.logbook.note(self.faulted(LogKind::Health, fault));
         }
     }
 
     pub(super) fn parsed(&self, answer: &Answer<channel::Parsed>) {
+        self.count(answer);
         self.app.metrics.parsed(&self.account.channel_type, self.took);
         if let Err(fault) = answer {
             self.app.logbook.count(self.faulted(LogKind::Webhook, fault));
@@ -74,6 +81,7 @@ impl Call<'_> {
 
     /// A list that was read is no news.
     pub(super) fn listed<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         match answer {
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => self.app.logbook.note(self.failed(LogKind::Connection, "The templates could not be listed", failure)),
@@ -83,6 +91,7 @@ impl Call<'_> {
 
     /// A page that was read is no news.
     pub(super) fn polled<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         match answer {
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => self.app.logbook.count(self.failed(LogKind::Connection, "A poll failed", failure)),
@@ -91,6 +100,7 @@ impl Call<'_> {
     }
 
     pub(super) fn downloaded<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         let note = match answer {
             Ok(Ok(_)) => self.note(LogKind::Media, LogLevel::Info, "fetched", "A file was fetched from the provider."),
             Ok(Err(failure)) => self.failed(LogKind::Media, "A file could not be fetched", failure),
@@ -101,6 +111,7 @@ impl Call<'_> {
 
     /// What it refuses is the client's to hear; a fault is the operator's.
     pub(super) fn previewed<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         if let Err(fault) = answer {
             self.app.logbook.count(self.faulted(LogKind::Send, fault));
         }
@@ -128,7 +139,17 @@ impl Call<'_> {
             Err(fault) => (FailureClass::Fault.as_str(), self.faulted(LogKind::Send, fault)),
         };
         self.app.metrics.attempted(&self.account.channel_type, class, self.took);
+        let (word, outcome) = match answer {
+            Ok(messages::Sent { failed: Some(failure), .. }) => (class, Some(outcome_of_failure(failure))),
+            Ok(_) => (ANSWERED, Some(ANSWERED)),
+            Err(fault) => (fault_word(fault), outcome_of::<()>(&Err(fault.clone()))),
+        };
+        count(self.app, self.version, self.hook, word, outcome, self.took);
         self.app.logbook.note(note.of_message(message_id).detail("attempt", attempt));
+    }
+
+    fn count<T>(&self, answer: &Answer<T>) {
+        count(self.app, self.version, self.hook, word_of(answer), outcome_of(answer), self.took);
     }
 
     fn note(&self, kind: LogKind, level: LogLevel, code: impl Into<String>, message: impl Into<String>) -> Note {
@@ -161,23 +182,25 @@ impl Call<'_> {
 pub(super) fn parsed_for_app(app: &App, version: &Version, took: Duration, answer: &Answer<channel::Parsed>) {
     let channel_type = &version.manifest.channel_type;
     app.metrics.parsed(channel_type, took);
+    count(app, version, "parse", word_of(answer), outcome_of(answer), took);
     if let Err(fault) = answer {
         tracing::error!(channel.type = %channel_type, plugin.digest = %version.digest, %fault, "a plugin gave no answer to a webhook of an app");
         app.metrics.faulted(channel_type, &version.manifest.version, "parse", fault_word(fault));
     }
 }
 
-fn fault_word(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Trap(_) => "trap",
-        Fault::Cpu(_) => "cpu",
-        Fault::Deadline(_) => "deadline",
-        Fault::Memory(_) => "memory",
-        Fault::HostCalls(_) => "host_calls",
-        Fault::HttpRequests(_) => "http_requests",
-        Fault::Output { .. } => "output",
-        Fault::Busy(_) => "busy",
-        Fault::NotExported(_) => "not_exported",
-        Fault::Blob(_) => "blob",
+/// Counts a call for the metrics, by its word; and by what it says of its version, where it says something.
+fn count(app: &App, version: &Version, hook: &'static str, word: &'static str, outcome: Option<&'static str>, took: Duration) {
+    app.metrics.called(&version.manifest.channel_type, &version.manifest.version, hook, word, took);
+    if let Some(outcome) = outcome {
+        app.plugins.count(version, outcome);
+    }
+}
+
+fn word_of<T>(answer: &Answer<T>) -> &'static str {
+    match answer {
+        Ok(Ok(_)) => ANSWERED,
+        Ok(Err(failure)) => convert::failure_in(failure.clone()).class.as_str(),
+        Err(fault) => fault_word(fault),
     }
 }

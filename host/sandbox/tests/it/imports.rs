@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use patchbay_guests::Guest;
 use patchbay_sandbox::services::{Denial, HttpBody, LogLevel, PartContent, Stretch};
 use patchbay_sandbox::{CallLimits, Fault};
 
-use crate::guest::Guest;
 use crate::host::{Notes, load};
 
 /// Calls `configure` of a guest and answers what it says.
