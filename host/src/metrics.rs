@@ -45,6 +45,19 @@ struct FaultLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BreakerLabels {
+    channel_type: String,
+    version: String,
+    hook: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    channel_type: String,
+    version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
 }
@@ -60,6 +73,8 @@ pub struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     attempt_seconds: Seconds,
     faults: Family<FaultLabels, Counter>,
+    breakers: Family<BreakerLabels, Counter>,
+    withheld: Family<VersionLabels, Counter>,
     commit_seconds: Histogram,
     commit_group: Histogram,
     /// Log entries that were lost because the queue was full.
@@ -117,6 +132,8 @@ impl Metrics {
             attempts: counted(ours, "attempts", "Attempts to send by channel type and how they ended"),
             attempt_seconds: measured(ours, "attempt", "One attempt to send, in the sandbox and at the provider", by_type(slow)),
             faults: counted(ours, "plugin_faults", "Calls of a plugin that ended without an answer"),
+            breakers: counted(ours, "plugin_breakers_opened", "Times that an account's calls of a plugin were held back for its faults"),
+            withheld: counted(ours, "plugin_secrets_withheld", "Answers of a plugin that held a secret, which was blanked"),
             commit_seconds: measured(ours, "ingest_commit", "The transaction that stores what came in", fast()),
             commit_group: registered(ours, "ingest_group_size", "What shared one transaction", groups()),
             log_entries_lost: counted(ours, "log_entries_lost", "Entries of accounts' logs that were more than could be written"),
@@ -148,6 +165,17 @@ impl Metrics {
     pub fn faulted(&self, channel_type: &str, version: &str, hook: &'static str, fault: &'static str) {
         let labels = FaultLabels { channel_type: channel_type.to_owned(), version: version.to_owned(), hook, fault };
         self.faults.get_or_create(&labels).inc();
+    }
+
+    /// An account's calls of a hook are held back for a while.
+    pub fn breaker_opened(&self, channel_type: &str, version: &str, hook: &'static str) {
+        let labels = BreakerLabels { channel_type: channel_type.to_owned(), version: version.to_owned(), hook };
+        self.breakers.get_or_create(&labels).inc();
+    }
+
+    /// A plugin told a secret, which was blanked.
+    pub fn secret_withheld(&self, channel_type: &str, version: &str) {
+        self.withheld.get_or_create(&VersionLabels { channel_type: channel_type.to_owned(), version: version.to_owned() }).inc();
     }
 
     /// So many units of ingest were committed together.

@@ -1,6 +1,7 @@
 //! Plugins at run time: which versions there are ([`install`]), which of them runs for each channel type ([`Registry`]), and
 //! what a version is asked ([`Version`]). Start at [`Registry`]; [`folder`] and the REST door bring new components in.
 
+mod breaker;
 mod call_blobs;
 mod compiler;
 pub mod convert;
@@ -14,6 +15,7 @@ mod registry;
 mod services;
 mod version;
 mod watch;
+mod withhold;
 
 pub use call_blobs::{CallBlobs, Told, told};
 pub use compiler::compile_to;
@@ -22,3 +24,4 @@ pub use install::{InstallError, Installed, activate, digest_of, install, roll_ba
 pub use registry::{LoadProblem, Registry, is_current, sync};
 pub use services::{CallServices, Captured};
 pub use version::Version;
+pub use withhold::withhold;

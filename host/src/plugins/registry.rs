@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use patchbay_sandbox::Plugin;
 use tokio::sync::Notify;
 
-use super::{InstallError, Version, compiler};
+use super::{InstallError, Version, breaker::Breakers, compiler};
 use crate::{app::App, clock::At, manifest::Manifest, store};
 
 /// A version that couldn't be loaded is tried again after so long: a node short of memory or time fails once.
@@ -39,6 +39,8 @@ pub struct Registry {
     /// One switch at a time: from reading what is active to publishing what is to be.
     switching: tokio::sync::Mutex<()>,
     changed: Notify,
+    /// Of the accounts for which a version gives no answers.
+    pub(super) breakers: Breakers,
 }
 
 impl Registry {

@@ -124,7 +124,7 @@ impl Call<'_> {
                     (word, self.failed(LogKind::Send, &what, failure))
                 }
             },
-            Err(fault @ Fault::Busy(_)) => ("busy", self.faulted(LogKind::Send, fault)),
+            Err(fault) if fault.is_unrun() => (fault_word(fault), self.faulted(LogKind::Send, fault)),
             Err(fault) => (FailureClass::Fault.as_str(), self.faulted(LogKind::Send, fault)),
         };
         self.app.metrics.attempted(&self.account.channel_type, class, self.took);
@@ -152,7 +152,7 @@ impl Call<'_> {
     fn faulted(&self, kind: LogKind, fault: &Fault) -> Note {
         let word = fault_word(fault);
         self.app.metrics.faulted(&self.account.channel_type, &self.version.manifest.version, self.hook, word);
-        let level = if matches!(fault, Fault::Busy(_)) { LogLevel::Warn } else { LogLevel::Error };
+        let level = if fault.is_unrun() { LogLevel::Warn } else { LogLevel::Error };
         self.note(kind, level, "plugin_fault", format!("The plugin gave no answer: {fault}.")).detail("fault", word)
     }
 }
@@ -177,6 +177,7 @@ fn fault_word(fault: &Fault) -> &'static str {
         Fault::HttpRequests(_) => "http_requests",
         Fault::Output { .. } => "output",
         Fault::Busy(_) => "busy",
+        Fault::Held { .. } => "held",
         Fault::NotExported(_) => "not_exported",
         Fault::Blob(_) => "blob",
     }
