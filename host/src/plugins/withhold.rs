@@ -1,5 +1,5 @@
-//! Keeps secrets out of what a plugin tells. A plugin is given none, and may come by one all the same: a provider sends the secret that
-//! it proves itself with along with each webhook.
+//! Keeps secrets out of what a plugin tells. A plugin is given none, and may come by one all the same: where a provider
+//! tells it, in a webhook for instance.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Version;
 use crate::{app::App, egress::Scanner, secrets::Secret};
 
-/// A shorter one, a password, may stand in what people write, or in their numbers, by chance; and no provider sends one along.
+/// A shorter one, a password, may stand in what people write, or in their numbers, by chance.
 const LENGTH_MIN: usize = 16;
 
 /// What a plugin told, with `*` in place of each secret in it.

@@ -17,7 +17,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, BOT, Bench, Database, MONA, Settings, eventually};

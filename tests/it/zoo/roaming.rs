@@ -42,10 +42,9 @@ async fn a_gigabyte_is_cut_off_and_a_drip_ends_with_its_call(database: Database)
         assert!(reason.contains("larger than the egress target allows"), "{text}: {message:#}");
     }
     for text in ["GET api /drip", "GET api /never", "FILE files /drip"] {
-        let before = cage.faults("send", "deadline").await;
         let (message, ()) = futures::join!(cage.send(text), cage.neighbour_goes_on());
-        assert_eq!(message["state"], "failed", "{text}: {message:#}");
-        assert!(cage.faults("send", "deadline").await > before, "{text}");
+        let reason = message["failure"]["message"].as_str().unwrap_or_default();
+        assert!(reason.contains("in time"), "{text}: {message:#}");
     }
     cage.all_goes_on().await;
 }

@@ -36,31 +36,31 @@ pub(crate) fn receive(webhook: &Webhook) -> Result<Parsed, Failure> {
     let body: Body = serde_json::from_slice(&webhook.body).map_err(|error| Failure::invalid("", error.to_string()))?;
     let secret = || webhook.headers.iter().find(|field| field.name.eq_ignore_ascii_case("x-zoo-secret")).map_or("", |field| &*field.value);
     let events = match body.trick.as_deref() {
-        None => vec![message(&body, &body.text)],
+        None => vec![message(&body, &body.id, &body.text)],
         Some("events") => {
             let text = "x".repeat(body.bytes);
-            (0..body.count).map(|n| Event { dedupe_key: format!("{}-{n}", body.id), ..message(&body, &text) }).collect()
+            (0..body.count).map(|n| message(&body, &format!("{}-{n}", body.id), &text)).collect()
         }
-        Some("tell-secret") => vec![message(&body, &format!("the secret is {}", secret()))],
-        Some("log-secret") => {
-            log::warn(&format!("the secret is {}", secret()), &[("secret", secret())]);
-            vec![message(&body, "logged")]
+        Some("header") => vec![message(&body, &body.id, &format!("the header is {}", secret()))],
+        Some("log-text") => {
+            log::warn(&body.text, &[("text", &body.text)]);
+            vec![message(&body, &body.id, "logged")]
         }
-        Some("residue") => vec![message(&body, &residue(&body.text))],
+        Some("residue") => vec![message(&body, &body.id, &residue(&body.text))],
         Some(trick) => {
             tricks::play(trick)?;
-            vec![message(&body, &body.text)]
+            vec![message(&body, &body.id, &body.text)]
         }
     };
     Ok(Parsed::events(events))
 }
 
-fn message(body: &Body, text: &str) -> Event {
+fn message(body: &Body, id: &str, text: &str) -> Event {
     let sender = Party { identities: vec![Identity::new("visitor", "mona")], name: Some("Mona".to_owned()) };
     let conversation = Conversation { external_id: "mona".to_owned(), kind: ConversationKind::Direct, title: None };
     let content = body.file.as_ref().map_or_else(|| Content::Text(Text::plain(text)), |file| Content::Media(media(file)));
     let inbound = Inbound {
-        external_id: body.id.clone(),
+        external_id: id.to_owned(),
         conversation: conversation.clone(),
         sender,
         echo: false,
@@ -73,7 +73,7 @@ fn message(body: &Body, text: &str) -> Event {
         reply_context: None,
         extras: Vec::new(),
     };
-    let mut event = Event::new(body.key.as_ref().unwrap_or(&body.id), Happening::Message(inbound));
+    let mut event = Event::new(body.key.as_deref().unwrap_or(id), Happening::Message(inbound));
     event.conversation = Some(conversation);
     event.account.clone_from(&body.account);
     event

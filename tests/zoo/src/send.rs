@@ -31,8 +31,7 @@ fn try_send(message: &Outbound) -> Result<Sent, Failure> {
         ["HEADER", target, value] => go(http::Request::get(*target, "/header").header("x-value", *value), &message.id),
         ["FILE", target, path] => go(http::Request::get(*target, *path).into_blob(), &message.id),
         _ => {
-            http::Request::post("api", "/messages").json(&json!({"to": message.to, "text": text}))?.send()?;
-            Ok(Sent::accepted(Some(message.id.clone())))
+            go(http::Request::post("api", "/messages").json(&json!({"to": message.to, "text": text}))?, &message.id)
         }
     }
 }
