@@ -110,7 +110,12 @@ fn loading(sandbox: &Sandbox, artefacts: &[Artefact]) {
         })
         .collect();
     let compiling: Duration = artefacts.iter().map(|artefact| artefact.compiling).sum();
-    println!("all twelve: compiled in {:.0} ms, loaded first in {:.1} ms, again in {:.1} ms", ms(compiling), ms(all_first), ms(at(&mut all, 50)));
+    println!(
+        "all twelve: compiled in {:.0} ms, loaded first in {:.1} ms, again in {:.1} ms",
+        ms(compiling),
+        ms(all_first),
+        ms(at(&mut all, 50))
+    );
 }
 
 /// Instantiate, call and drop, one call after the other: the median and the tail.
@@ -120,7 +125,9 @@ fn calling(runtime: &Runtime, telegram: &Plugin) {
     let body = include_bytes!("webhook.json").to_vec();
     let webhook = Webhook { account: Some(account), body, verified_by: Some("test".to_owned()), ..host::webhook() };
     println!("\n{CALLS} calls in fresh instances, one after the other{:>8} {:>10} {:>10}", "p50 µs", "p99 µs", "most µs");
-    for (name, plugin, webhook) in [("a guest that does nothing", &empty, &host::webhook()), ("telegram, a webhook of 2 KB", telegram, &webhook)] {
+    for (name, plugin, webhook) in
+        [("a guest that does nothing", &empty, &host::webhook()), ("telegram, a webhook of 2 KB", telegram, &webhook)]
+    {
         let mut times = runtime.block_on(async {
             let notes = Notes::default();
             let mut times = Vec::with_capacity(CALLS);

@@ -36,7 +36,8 @@ async fn ask(app: &App, version: &Version, account: &Account, message: &Message)
         Ok(Ok(json)) => facts_in(&json).ok_or_else(|| refusal(&not_facts())),
         Ok(Err(failure)) => Err(refusal(&convert::failure_in(failure))),
         Err(fault) if fault.is_unrun() => {
-            Err(ApiError::unavailable("busy", format!("The plugin can't be asked for now: {fault}. Nothing was queued.")).hint("Send it again in a moment."))
+            Err(ApiError::unavailable("busy", format!("The plugin can't be asked for now: {fault}. Nothing was queued."))
+                .hint("Send it again in a moment."))
         }
         Err(fault) => Err(refusal(&Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string()))),
     }

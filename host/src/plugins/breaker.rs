@@ -17,7 +17,10 @@ use crate::{
     accounts::RELEASE,
     app::App,
     clock::At,
-    domain::{account::Account, log::{LogKind, LogLevel, Note}},
+    domain::{
+        account::Account,
+        log::{LogKind, LogLevel, Note},
+    },
     store,
     wake::Topic,
 };

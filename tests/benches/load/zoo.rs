@@ -53,7 +53,8 @@ pub(crate) async fn run(database: Database) {
 
 /// An account of the hostile plugin.
 async fn cage(bench: &Bench, name: &str) -> String {
-    let account = bench.gateway.create("ZOO", json!({"token": "zoo-token-04b1c95e77aa", "webhook_secret": SECRET, "external_id": name})).await;
+    let account =
+        bench.gateway.create("ZOO", json!({"token": "zoo-token-04b1c95e77aa", "webhook_secret": SECRET, "external_id": name})).await;
     bench.gateway.connect(&account, json!({})).await;
     account
 }

@@ -9,7 +9,9 @@ use crate::tricks;
 
 pub(crate) fn text(message: &Outbound) -> &str {
     match &message.command {
-        Command::Message(content) => content.iter().find_map(|content| if let Content::Text(text) = content { Some(&*text.body) } else { None }),
+        Command::Message(content) => {
+            content.iter().find_map(|content| if let Content::Text(text) = content { Some(&*text.body) } else { None })
+        }
         _ => None,
     }
     .unwrap_or_default()
@@ -30,9 +32,7 @@ fn try_send(message: &Outbound) -> Result<Sent, Failure> {
         ["QUERY", target, value] => go(http::Request::get(*target, "/query").query("value", *value), &message.id),
         ["HEADER", target, value] => go(http::Request::get(*target, "/header").header("x-value", *value), &message.id),
         ["FILE", target, path] => go(http::Request::get(*target, *path).into_blob(), &message.id),
-        _ => {
-            go(http::Request::post("api", "/messages").json(&json!({"to": message.to, "text": text}))?, &message.id)
-        }
+        _ => go(http::Request::post("api", "/messages").json(&json!({"to": message.to, "text": text}))?, &message.id),
     }
 }
 
