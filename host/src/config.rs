@@ -81,6 +81,7 @@ pub struct Plugins {
     pub compile_timeout_s: u64,
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
+    pub failed_calls: u32,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ pub mod folder;
 mod follow;
 mod http_trace;
 mod install;
+pub mod recording;
 mod registry;
 mod services;
 mod version;

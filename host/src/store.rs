@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod pairings;
 pub mod parked;
 pub mod people;
+pub mod plugin_calls;
 pub mod plugins;
 pub mod rates;
 pub mod retention;

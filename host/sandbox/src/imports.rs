@@ -20,6 +20,7 @@ pub(crate) fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linke
     PluginFull::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     if with_wasi {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasi::add_ours_to_linker(&mut linker)?;
     }
     Ok(linker)
 }
