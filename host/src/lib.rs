@@ -28,6 +28,7 @@ pub mod nodes;
 pub mod oauth;
 pub mod outbox;
 pub mod plugins;
+pub mod replay;
 pub mod rest;
 pub mod retention;
 pub mod schedule;

@@ -17,6 +17,7 @@ mod messages;
 mod nodes;
 mod pairing;
 mod people;
+mod plugin_calls;
 mod plugins;
 mod status;
 mod subscriptions;
@@ -59,7 +60,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     Router::new()
         .nest("/rest/v1", rest)
-        .nest("/admin/v1", plugins.merge(nodes::router()).merge(apps::router()))
+        .nest("/admin/v1", plugins.merge(plugin_calls::router()).merge(nodes::router()).merge(apps::router()))
         .merge(media::signed_router())
         .merge(status::router())
         .fallback(unknown)

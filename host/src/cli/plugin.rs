@@ -1,7 +1,9 @@
 //! `patchbay plugin …`
 
 mod build;
+mod calls;
 mod remote;
+mod replay;
 mod test;
 
 use std::path::PathBuf;
@@ -56,6 +58,19 @@ pub(super) enum Command {
         #[command(flatten)]
         gateway: remote::Gateway,
     },
+    /// Lists the calls that failed in a running gateway
+    Calls {
+        #[command(flatten)]
+        which: calls::Which,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Runs a call that failed again, on this machine: exit status 0 for the same outcome, 1 for another one, 2 where the plugin asks
+    /// what was not recorded, 3 where nothing could be run
+    Replay {
+        #[command(flatten)]
+        what: replay::What,
+    },
     /// What the gateway starts to compile a component: not for people
     #[command(hide = true)]
     Compile {
@@ -78,6 +93,9 @@ impl Command {
             }
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
             Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
+            Command::Calls { which, gateway } => super::on_runtime(async move { calls::list(&gateway, &which).await }),
+            // The exit status is the answer.
+            Command::Replay { what } => super::on_runtime(async move { std::process::exit(replay::replay(&what).await) }),
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }
     }

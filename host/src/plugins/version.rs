@@ -124,7 +124,14 @@ impl Version {
     }
 
     /// Keeps the record of a call that failed; answers its id.
-    fn keep(&self, app: &App, account: Option<&Account>, ran: &Ran, input: impl FnOnce() -> Input, outcome: Option<Outcome>) -> Option<String> {
+    fn keep(
+        &self,
+        app: &App,
+        account: Option<&Account>,
+        ran: &Ran,
+        input: impl FnOnce() -> Input,
+        outcome: Option<Outcome>,
+    ) -> Option<String> {
         let (outcome, took) = (outcome?, ran.began.elapsed());
         app.recordings.keep(&ran.tape, Failed { version: self, account, limits: ran.limits.into(), took, input: input(), outcome })
     }

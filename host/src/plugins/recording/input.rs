@@ -270,7 +270,12 @@ mod tests {
                 subscriptions: Vec::new(),
                 extras: vec![types::Field { name: "n".to_owned(), value: "v".to_owned() }],
             };
-            let call = Call { account: Account { id: "a".to_owned(), external_id: None, settings: "{}".to_owned() }, attempt: 2, deadline_ms: 1.0, extras: Vec::new() };
+            let call = Call {
+                account: Account { id: "a".to_owned(), external_id: None, settings: "{}".to_owned() },
+                attempt: 2,
+                deadline_ms: 1.0,
+                extras: Vec::new(),
+            };
             let Input::Send { message, .. } = again(&Input::Send { call, message: Box::new(Message::from(&outbound)) }) else { panic!() };
             assert_eq!(format!("{:?}", message.given()), format!("{outbound:?}"));
         }

@@ -130,11 +130,16 @@ impl Recordings {
 fn unwritten(id: String, at: At, ended: Ended, failed: Failed<'_>) -> Unwritten {
     let Failed { version, account, limits, took, input, outcome } = failed;
     let mut secrets: Vec<(String, Secret)> = ended.secrets.into_iter().collect();
-    secrets.extend(account.and_then(|account| account.webhook_token.as_ref()).map(|token| ("webhook_token".to_owned(), Secret::from(token.0.as_str()))));
+    secrets.extend(
+        account
+            .and_then(|account| account.webhook_token.as_ref())
+            .map(|token| ("webhook_token".to_owned(), Secret::from(token.0.as_str()))),
+    );
     secrets.extend(devices(&input));
     let (private, is_readable) = private_members(version, &input);
     secrets.extend(private);
-    let withheld = (!is_readable).then(|| "what a browser sent may hold a device's keys, and isn't JSON, in which they could be told".to_owned());
+    let withheld =
+        (!is_readable).then(|| "what a browser sent may hold a device's keys, and isn't JSON, in which they could be told".to_owned());
     let record = CallRecord {
         format: FORMAT,
         id,

@@ -124,7 +124,11 @@ mod tests {
                 answer: Some(Answer::Bytes(Kept::whole(STANDARD.encode(format!("user:{TOKEN}")).into_bytes()))),
             }],
             left_out: 0,
-            log: vec![Line { level: LogLevel::Info, message: "%31%32345:AB/cd+ef".to_owned(), fields: vec![("t".to_owned(), TOKEN.to_owned())] }],
+            log: vec![Line {
+                level: LogLevel::Info,
+                message: "%31%32345:AB/cd+ef".to_owned(),
+                fields: vec![("t".to_owned(), TOKEN.to_owned())],
+            }],
             outcome: Outcome::Fault { word: "trap".to_owned(), text: format!("at {TOKEN}") },
             instance_calls: 0,
             blanked: Vec::new(),
