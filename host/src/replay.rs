@@ -75,12 +75,14 @@ pub async fn run(record: &CallRecord, component: &[u8]) -> Result<Replay, Replay
         ended = call(&plugin, record, input, world.services()) => Some(ended.ok_or_else(withheld)?),
     };
     let told = world.told();
-    let (outcome, events) = ended.unwrap_or((record.outcome.clone(), None));
-    let verdict = match told.divergence {
-        Some(divergence) => Verdict::Diverged(Box::new(divergence)),
+    let (verdict, events) = match (told.divergence, ended) {
+        (Some(divergence), _) => (Verdict::Diverged(Box::new(divergence)), None),
+        (None, Some((outcome, events))) if !told.waits => {
+            let is_same = is_same(&record.outcome, &outcome);
+            (if is_same { Verdict::Same(outcome) } else { Verdict::Other(outcome) }, events)
+        }
         // What it waited for in vain it waits for again.
-        None if told.waits || is_same(&record.outcome, &outcome) => Verdict::Same(outcome),
-        None => Verdict::Other(outcome),
+        (None, _) => (Verdict::Same(record.outcome.clone()), None),
     };
     let exchanges = record.exchanges.iter().take(told.answered).cloned().collect();
     Ok(Replay { verdict, exchanges, unasked: record.exchanges.len().saturating_sub(told.answered), log: told.log, events })
