@@ -106,6 +106,7 @@ pub struct Plugins {
     /// By `host` or `host:port`, as references begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Registry>,
+    pub failed_calls: u32,
 }
 
 words! {

@@ -17,6 +17,7 @@ mod http_trace;
 mod imports;
 mod install;
 pub mod moves;
+pub mod recording;
 mod registry;
 mod revocation;
 pub mod rollout;

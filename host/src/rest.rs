@@ -21,6 +21,7 @@ mod people;
 mod plugin_components;
 mod plugin_keys;
 mod plugin_versions;
+mod plugin_calls;
 mod plugins;
 mod status;
 mod subscriptions;
@@ -64,6 +65,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let admin = plugins
         .merge(plugin_versions::router())
         .merge(plugin_keys::router())
+        .merge(plugin_calls::router())
         .merge(audit::router())
         .merge(nodes::router())
         .merge(apps::router());

@@ -22,6 +22,7 @@ mod old_contract;
 mod outbound;
 mod outbox;
 mod plugins;
+mod replay;
 mod shopify;
 mod shrinkit_push;
 mod sms;

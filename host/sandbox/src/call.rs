@@ -66,8 +66,9 @@ pub(crate) fn store(engine: &Engine, visit: Visit) -> Store<State> {
     store
 }
 
-/// Makes a kept store ready for one more visit.
-pub(crate) fn revisit(store: &mut Store<State>, visit: Visit) {
+/// Makes a kept store ready for one more visit, after so many `calls`.
+pub(crate) fn revisit(store: &mut Store<State>, mut visit: Visit, calls: u32) {
+    visit.services.kept_instance(calls);
     store.set_hostcall_fuel(visit.limits.event_bytes);
     store.set_epoch_deadline(1);
     store.data_mut().enter(visit);

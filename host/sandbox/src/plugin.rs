@@ -113,7 +113,8 @@ impl Plugin {
         let work = |visit| async move {
             let mut instance = match hot.and_then(|account| live.take(account)) {
                 Some(mut kept) => {
-                    call::revisit(&mut kept.store, visit);
+                    let calls = kept.calls();
+                    call::revisit(&mut kept.store, visit, calls);
                     kept
                 }
                 None => self.instance(visit).await?,

@@ -1,6 +1,7 @@
 //! `patchbay plugin …`
 
 mod build;
+mod calls;
 mod check;
 mod component;
 mod diff;
@@ -8,6 +9,7 @@ mod inspect;
 mod pack;
 mod registry;
 mod remote;
+mod replay;
 mod signing;
 mod test;
 
@@ -142,6 +144,19 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 120)]
         cpu_s: u64,
     },
+    /// Lists the calls that failed in a running gateway
+    Calls {
+        #[command(flatten)]
+        which: calls::Which,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Runs a call that failed again, on this machine: exit status 0 for the same outcome, 1 for another one, 2 where the plugin asks
+    /// what was not recorded, 3 where nothing could be run
+    Replay {
+        #[command(flatten)]
+        what: replay::What,
+    },
     /// What the gateway starts to compile a component: not for people
     #[command(hide = true)]
     Compile {
@@ -194,6 +209,9 @@ impl Command {
             Command::Examine { component, artefact, cpu_s } => {
                 super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
             }
+            Command::Calls { which, gateway } => super::on_runtime(async move { calls::list(&gateway, &which).await }),
+            // The exit status is the answer.
+            Command::Replay { what } => super::on_runtime(async move { std::process::exit(replay::replay(&what).await) }),
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -39,7 +39,7 @@ impl Scanner {
     }
 
     /// Overwrites every occurrence with as many `*`.
-    pub(super) fn blank(&self, bytes: &mut [u8]) {
+    pub(crate) fn blank(&self, bytes: &mut [u8]) {
         for (_, finder) in &self.0 {
             let found: Vec<usize> = finder.find_iter(bytes).collect();
             for at in found {

@@ -21,6 +21,7 @@ use tracing::Instrument as _;
 use super::{
     CallBlobs, Version, convert, crypto,
     http_trace::{HttpTrace, HttpTraces},
+    recording::{Recorded, Recordings, Tape},
 };
 use crate::{
     accounts::{self, Opened},
@@ -102,6 +103,15 @@ pub struct CallServices {
     blob_max: u32,
     logbook: Arc<Logbook>,
     traces: HttpTraces,
+    recordings: Arc<Recordings>,
+    tape: Tape,
+}
+
+impl Drop for CallServices {
+    fn drop(&mut self) {
+        // With what was captured and derived meanwhile.
+        self.tape.note_secrets(std::mem::take(&mut self.secrets));
+    }
 }
 
 impl CallServices {
@@ -150,6 +160,8 @@ impl CallServices {
             blob_max: app.config.media.max_bytes(),
             logbook: Arc::clone(&app.logbook),
             traces: HttpTraces::default(),
+            recordings: Arc::clone(&app.recordings),
+            tape: app.recordings.tape(),
         }
     }
 
@@ -195,6 +207,21 @@ impl CallServices {
     /// Where the call's requests can be found after it.
     pub(super) fn traces(&self) -> HttpTraces {
         self.traces.clone()
+    }
+
+    /// What the call asks and is told, to be kept where it fails.
+    pub(super) fn tape(&self) -> Tape {
+        self.tape.clone()
+    }
+
+    pub(super) fn recordings(&self) -> Arc<Recordings> {
+        Arc::clone(&self.recordings)
+    }
+
+    /// For the sandbox: what goes through is noted on the tape.
+    pub(super) fn recorded(self) -> Box<dyn Services> {
+        let tape = self.tape.clone();
+        Box::new(Recorded::new(self, tape))
     }
 
     /// Notes blobs that the gateway makes for the call.
@@ -274,6 +301,10 @@ fn unkept(error: &dyn std::fmt::Display) -> Failure {
 
 #[async_trait]
 impl Services for CallServices {
+    fn wall_clock(&mut self) -> Option<Duration> {
+        u64::try_from(self.clock.now().micros()).ok().map(Duration::from_micros)
+    }
+
     fn log(&mut self, level: LogLevel, message: &str, given: &[(String, String)]) {
         if !self.logs {
             return;

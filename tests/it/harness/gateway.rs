@@ -311,9 +311,15 @@ impl Gateway {
 
     /// Runs the program with these arguments on the same data.
     pub(crate) fn run(&self, args: &[&str]) -> (bool, String) {
+        let (status, text) = self.run_to_status(args);
+        (status == Some(0), text)
+    }
+
+    /// The same with the exit status.
+    pub(crate) fn run_to_status(&self, args: &[&str]) -> (Option<i32>, String) {
         let output = Command::new(program()).arg("--config").arg(self.folder.path().join("patchbay.toml")).args(args).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        (output.status.success(), text)
+        (output.status.code(), text)
     }
 }
 

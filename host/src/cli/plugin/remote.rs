@@ -1,7 +1,7 @@
 //! Commands for a running gateway, over its REST door.
 
 use anyhow::{Context, bail};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -63,6 +63,10 @@ struct Refusal {
 const DIGEST_SHOWN: usize = 12;
 
 impl Gateway {
+    pub(super) fn at(url: String, key: String) -> Gateway {
+        Gateway { url, key }
+    }
+
     pub(super) async fn install(&self, component: Vec<u8>) -> anyhow::Result<()> {
         self.bring(|request| request.header("content-type", "application/wasm").body(component)).await
     }
@@ -101,12 +105,22 @@ impl Gateway {
         Ok(())
     }
 
-    async fn ask<T: DeserializeOwned>(
+    pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<T> {
+        Ok(self.answer(method, path, with).await?.json().await?)
+    }
+
+    /// What is no JSON.
+    pub(super) async fn fetch(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.answer(Method::GET, path, |request| request).await?.bytes().await?.into())
+    }
+
+    /// The answer to a request that succeeded.
+    async fn answer(&self, method: Method, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<Response> {
         // Whoever installed one before is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(clippy::disallowed_methods, reason = "the operator's own gateway: no plugin has a say in where this goes")]
@@ -120,6 +134,6 @@ impl Gateway {
             let hint = refusal.hint.map_or(String::new(), |hint| format!("\n  {hint}"));
             bail!("{}{hint}", refusal.message.unwrap_or_else(|| status.to_string()));
         }
-        Ok(response.json().await?)
+        Ok(response)
     }
 }
