@@ -1,6 +1,7 @@
 //! `patchbay plugin …`
 
 mod build;
+mod carried;
 mod remote;
 mod test;
 
@@ -16,7 +17,7 @@ use crate::{
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Makes components of plugin folders (each with Cargo.toml and plugin.toml)
+    /// Makes components of plugin folders, each with a plugin.toml, in Rust, JavaScript or Python
     Build {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
