@@ -3,6 +3,8 @@
 import { Failure, http } from '../../../sdk-javascript/index.js';
 import { failure } from './provider.js';
 
+const BUTTONS_MAX = 3;
+
 export function send(call, { to, command, replyTo }) {
   if (command.tag !== 'message') throw Failure.unsupported('command', 'Acme Chat lets messages be sent, and not changed');
   if (command.val.length !== 1) {
@@ -39,6 +41,9 @@ function file({ kind, source, caption, fileName }) {
 
 function buttons({ body, choices }) {
   if (choices.tag !== 'buttons') throw Failure.unsupported('choices', 'Acme Chat has buttons, and neither menus nor cards');
+  if (choices.val.length > BUTTONS_MAX) {
+    throw Failure.invalid(`/content/0/buttons/${BUTTONS_MAX}`, 'Acme Chat takes three buttons: leave some out');
+  }
   const button = ({ title, action }, place) => {
     if (action.tag !== 'reply') throw Failure.invalid(`/content/0/buttons/${place}`, "Acme Chat's buttons answer: give a reply");
     return { id: action.val, title };

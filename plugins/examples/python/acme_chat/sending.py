@@ -9,6 +9,9 @@ from wit_world.imports.messages import MediaKind
 from .provider import failure
 
 
+BUTTONS_MAX = 3
+
+
 def send(call: Call, message: messages.Outbound) -> str:
     if not isinstance(message.command, messages.Command_Message):
         raise Failure.unsupported("command", "Acme Chat lets messages be sent, and not changed")
@@ -62,6 +65,8 @@ def file(media: messages.Media) -> dict[str, Any]:
 def buttons(interactive: messages.Interactive) -> dict[str, Any]:
     if not isinstance(interactive.choices, messages.Choices_Buttons):
         raise Failure.unsupported("choices", "Acme Chat has buttons, and neither menus nor cards")
+    if len(interactive.choices.value) > BUTTONS_MAX:
+        raise Failure.invalid(f"/content/0/buttons/{BUTTONS_MAX}", "Acme Chat takes three buttons: leave some out")
     told = []
     for place, button in enumerate(interactive.choices.value):
         if not isinstance(button.action, messages.Action_Reply):

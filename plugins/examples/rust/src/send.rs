@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::provider;
 use crate::settings::Settings;
 
+const BUTTONS_MAX: usize = 3;
+
 pub(crate) fn send(call: &Call, message: &Outbound) -> Result<Sent, Failure> {
     let Command::Message(contents) = &message.command else {
         return Err(Failure::unsupported("command", "Acme Chat lets messages be sent, and not changed"));
@@ -61,6 +63,9 @@ fn buttons(interactive: &Interactive) -> Result<Value, Failure> {
     let Choices::Buttons(buttons) = &interactive.choices else {
         return Err(Failure::unsupported("choices", "Acme Chat has buttons, and neither menus nor cards"));
     };
+    if buttons.len() > BUTTONS_MAX {
+        return Err(Failure::invalid(format!("/content/0/buttons/{BUTTONS_MAX}"), "Acme Chat takes three buttons: leave some out"));
+    }
     let button = |(place, button): (usize, &Button)| match &button.action {
         Action::Reply(id) => Ok(json!({"id": id, "title": button.title})),
         _ => Err(Failure::invalid(format!("/content/0/buttons/{place}"), "Acme Chat's buttons answer: give a reply")),
