@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::{
-    Acme, Appgain, LinkedIn, Mail, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, acme, appgain, linkedin, mail, meta, push,
-    shopify, telegram, tiktok, victorylink,
+    Acme, Appgain, LinkedIn, Mail, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, acme, appgain, linkedin, mail, meta,
+    push, shopify, telegram, tiktok, victorylink,
 };
 
 /// Stand-ins of the messaging providers.

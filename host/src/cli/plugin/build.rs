@@ -26,6 +26,24 @@ pub(super) enum Language {
 }
 
 impl Language {
+    /// As the command line writes it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+            Language::Javascript => "javascript",
+            Language::Python => "python",
+        }
+    }
+
+    /// As people write it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::Javascript => "JavaScript",
+            Language::Python => "Python",
+        }
+    }
+
     /// What a folder holds says it.
     pub(super) fn of(folder: &Path) -> anyhow::Result<Language> {
         let has = |file: &str| folder.join(file).exists();

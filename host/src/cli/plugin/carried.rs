@@ -9,7 +9,7 @@ pub(super) fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'stati
 }
 
 /// One file by its path in the repository.
-#[allow(dead_code)] pub(super) fn file(path: &str) -> Option<&'static str> {
+pub(super) fn file(path: &str) -> Option<&'static str> {
     FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
 }
 

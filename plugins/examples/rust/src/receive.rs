@@ -1,11 +1,11 @@
 //! Webhooks: a batch of events each. The gateway has checked the signature already.
 
+use patchbay_plugin::Failure;
 use patchbay_plugin::hooks::{Parsed, Webhook};
 use patchbay_plugin::messages::{
     Choice, Content, Conversation, ConversationKind, Event, Happening, Identity, Inbound, Media, MediaKind, Party, Receipt, ReceiptState,
     ReceiptTarget, Source, Text,
 };
-use patchbay_plugin::Failure;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,7 +83,12 @@ fn event(told: Told) -> Event {
         Told::Pressed { id, at, from, message_id, button } => {
             let choice = Choice { target: Some(message_id), id: button.id, title: button.title, answer_ref: None };
             let key = format!("event:{id}");
-            Event { conversation: Some(conversation(&from)), actor: Some(party(from)), at_ms: Some(at), ..Event::new(key, Happening::Chose(choice)) }
+            Event {
+                conversation: Some(conversation(&from)),
+                actor: Some(party(from)),
+                at_ms: Some(at),
+                ..Event::new(key, Happening::Chose(choice))
+            }
         }
     }
 }
@@ -146,8 +151,7 @@ fn receipt(message_id: String, at: f64, state: State, error: Option<Reason>) -> 
     };
     let key = format!("receipt:{message_id}:{word}");
     let failure = error.map(|reason| Failure::recipient(reason.code, reason.message));
-    let receipt =
-        Receipt { conversation: None, target: ReceiptTarget::Messages(vec![message_id]), state, at_ms: Some(at), failure };
+    let receipt = Receipt { conversation: None, target: ReceiptTarget::Messages(vec![message_id]), state, at_ms: Some(at), failure };
     Event { at_ms: Some(at), ..Event::new(key, Happening::Receipt(receipt)) }
 }
 

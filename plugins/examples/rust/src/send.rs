@@ -15,7 +15,10 @@ pub(crate) fn send(call: &Call, message: &Outbound) -> Result<Sent, Failure> {
         return Err(Failure::unsupported("command", "Acme Chat lets messages be sent, and not changed"));
     };
     let [content] = contents.as_slice() else {
-        return Err(Failure::unsupported("content", "an Acme Chat message is one text, one file or one text with buttons: send several messages"));
+        return Err(Failure::unsupported(
+            "content",
+            "an Acme Chat message is one text, one file or one text with buttons: send several messages",
+        ));
     };
     let mut body = body(&call.settings()?, content)?;
     if let Some(fields) = body.as_object_mut() {

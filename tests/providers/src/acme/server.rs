@@ -62,7 +62,8 @@ fn refused(status: u16, code: &str, message: &str) -> Response {
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let call = format!("{} {}", parts.method, parts.uri.path());
-    let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let token =
+        parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     let known = token == Some(TOKEN);
     let body = match to_bytes(body, BODY_MAX).await {
         Ok(bytes) if bytes.is_empty() => json!({}),

@@ -16,9 +16,12 @@ async fn messages_are_taken_of_whoever_has_the_token_for_whoever_can_be_reached(
     assert_eq!(ask(&acme, "another", "GET", "/v1/me", json!({})).await.0, 401);
     let (status, answer) = ask(&acme, TOKEN, "POST", "/v1/messages", json!({"to": "user_7", "text": "Hi"})).await;
     assert_eq!((status, &answer["id"]), (201, &acme.sent()[0]["id"]));
-    for (to, status, code) in
-        [("unknown_1", 404, "unknown_recipient"), ("blocked_1", 403, "blocked"), ("silent_1", 409, "window_closed"), ("", 422, "invalid_field")]
-    {
+    for (to, status, code) in [
+        ("unknown_1", 404, "unknown_recipient"),
+        ("blocked_1", 403, "blocked"),
+        ("silent_1", 409, "window_closed"),
+        ("", 422, "invalid_field"),
+    ] {
         let answer = ask(&acme, TOKEN, "POST", "/v1/messages", json!({"to": to, "text": "Hi"})).await;
         assert_eq!((answer.0, answer.1["error"]["code"].as_str()), (status, Some(code)));
     }
@@ -31,7 +34,8 @@ async fn a_planned_failure_is_told_with_its_wait_and_a_cut_one_has_sent() {
     let limited = Failure::error("POST /v1/messages", 429, "too_many_requests");
     acme.fail(Failure { parameters: Some(json!({"retry_after": 3})), ..limited });
     acme.fail(Failure::cut("POST /v1/messages", Moment::After));
-    let send = || client().post(format!("{}/v1/messages", acme.url())).bearer_auth(TOKEN).json(&json!({"to": "user_7", "text": "Hi"})).send();
+    let send =
+        || client().post(format!("{}/v1/messages", acme.url())).bearer_auth(TOKEN).json(&json!({"to": "user_7", "text": "Hi"})).send();
     let refused = send().await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "3"));
     assert!(send().await.is_err());

@@ -24,8 +24,8 @@ pub(super) fn component(folder: &Path, tools: &Path) -> anyhow::Result<Vec<u8>> 
     let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
     let file = folder.join("package.json");
     let text = std::fs::read(&file).with_context(|| file.display().to_string())?;
-    let package: Package =
-        serde_json::from_slice(&text).with_context(|| format!("{}: it has to say in `main` which file exports `channel`", file.display()))?;
+    let package: Package = serde_json::from_slice(&text)
+        .with_context(|| format!("{}: it has to say in `main` which file exports `channel`", file.display()))?;
     let workshop = Workshop::open(&folder)?;
     let mut node = Command::new("node")
         .args(["--input-type=module", "-"])
@@ -45,5 +45,9 @@ pub(super) fn component(folder: &Path, tools: &Path) -> anyhow::Result<Vec<u8>> 
 /// The project's own tools where it has both, so that an author may pin other versions.
 fn tools_for(folder: &Path, tools: &Path) -> PathBuf {
     let own = folder.join("node_modules");
-    if own.join("@bytecodealliance/componentize-js").is_dir() && own.join("esbuild").is_dir() { folder.to_owned() } else { tools.to_owned() }
+    if own.join("@bytecodealliance/componentize-js").is_dir() && own.join("esbuild").is_dir() {
+        folder.to_owned()
+    } else {
+        tools.to_owned()
+    }
 }

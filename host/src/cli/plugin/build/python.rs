@@ -84,7 +84,8 @@ fn write_world(folder: &Path, app: &str, tools: &Path, wit: &Path) -> anyhow::Re
     let module = folder.join(app.replace('.', "/"));
     let file = if module.is_dir() { module.join("__init__.py") } else { module.with_extension("py") };
     ensure!(file.exists(), "{} is missing: pyproject.toml says in [tool.patchbay] which module is the `app`", file.display());
-    let output = Command::new(tools.join("bin/python")).args(["-c", EXPORTS]).arg(&file).stderr(Stdio::inherit()).output().context("python")?;
+    let output =
+        Command::new(tools.join("bin/python")).args(["-c", EXPORTS]).arg(&file).stderr(Stdio::inherit()).output().context("python")?;
     ensure!(output.status.success(), "{} can't be read", file.display());
     let names = String::from_utf8(output.stdout)?;
     let exports = |class: &str| names.split_whitespace().any(|name| name == class);

@@ -14,8 +14,8 @@ pub(super) struct Workshop {
 impl Workshop {
     /// With the contract that the project has in `vendor/wit`, or else this program's.
     pub(super) fn open(project: &Path) -> anyhow::Result<Workshop> {
-        let folder = std::env::temp_dir().join(format!("patchbay-build-{}", uuid::Uuid::new_v4().simple()));
-        let workshop = Workshop { folder };
+        // Builds of one process follow each other.
+        let workshop = Workshop { folder: std::env::temp_dir().join(format!("patchbay-build-{}", std::process::id())) };
         let wit = workshop.wit();
         std::fs::create_dir_all(&wit).with_context(|| wit.display().to_string())?;
         let vendored = project.join("vendor/wit");
