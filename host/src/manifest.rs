@@ -36,8 +36,8 @@ pub use webhook::{
     WebhookMethod, WebhookScope, WebhookSpec,
 };
 
-/// The version of `wit/` that this gateway speaks.
-pub const CONTRACT: &str = "0.1.0";
+/// The newest version of `wit/` that this gateway speaks.
+pub const CONTRACT: &str = patchbay_sandbox::contract::VERSION;
 
 /// A plugin's manifest, checked: whoever holds one may rely on what `check.rs` asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

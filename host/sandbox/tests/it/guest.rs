@@ -58,7 +58,7 @@ impl Guest<'_> {
 
     /// All of `wit/` as one file, so that text in it can be replaced.
     fn wit(&self) -> String {
-        const PACKAGE: &str = "package patchbay:channel@0.1.0;\n";
+        const PACKAGE: &str = "package patchbay:channel@1.0.0;\n";
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
         let mut files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
         files.retain(|file| file.extension().is_some_and(|extension| extension == "wit"));

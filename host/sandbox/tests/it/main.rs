@@ -10,3 +10,4 @@ mod imports;
 mod limits;
 mod live;
 mod load;
+mod versions;
