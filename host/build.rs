@@ -9,8 +9,8 @@ use std::{env, fs};
 const FOLDERS: [&str; 5] = ["wit", "plugins/sdk", "plugins/sdk-javascript", "plugins/sdk-python", "plugins/examples"];
 const FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 const ENDINGS: [&str; 11] = ["wit", "rs", "toml", "md", "js", "ts", "json", "py", "pyi", "svg", "typed"];
-/// What an author's tools make.
-const PASSED_OVER: [&str; 4] = ["target", "node_modules", "__pycache__", "vendor"];
+/// What an author's tools make, and the contract's former versions.
+const PASSED_OVER: [&str; 5] = ["target", "node_modules", "__pycache__", "vendor", "frozen"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;

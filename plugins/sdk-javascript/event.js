@@ -1,8 +1,10 @@
 // Facts that come in. `dedupeKey` has to be equal for every delivery of the same fact.
 
-/** Any happening: `{ tag, val }` of the contract. `about`: `conversation`, `actor`, `atMs`, `account`, `followUp`. */
-export function of(dedupeKey, what, about = {}) {
-  return { dedupeKey, ...about, what };
+import { fields } from './fields.js';
+
+/** Any happening: `{ tag, val }` of the contract. `about`: `conversation`, `actor`, `atMs`, `account`, `followUp`, `extras`. */
+export function of(dedupeKey, what, { extras, ...about } = {}) {
+  return { dedupeKey, ...about, what, extras: fields(extras) };
 }
 
 /** A message: `externalId`, `conversation` and `sender` are needed, `content` is a list. */

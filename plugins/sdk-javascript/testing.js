@@ -76,5 +76,5 @@ export function outbound(to, contents, more = {}) {
 
 /** A webhook of an account with that body: text, or what becomes JSON. */
 export function webhook(body, more = {}) {
-  return { account: account(), method: 'POST', path: '', query: [], headers: [], body: bytesOf(body), verifiedBy: 'test', ...more };
+  return { account: account(), method: 'POST', path: '', query: [], headers: [], body: bytesOf(body), verifiedBy: 'test', extras: [], ...more };
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod deliveries;
 mod email;
 mod endpoints;
+mod guests;
 mod harness;
 mod inbound;
 mod linkedin;

@@ -2,16 +2,16 @@
 
 from componentize_py_types import Err
 from wit_world.imports import crypto as host
-from wit_world.imports.crypto import HmacAlgorithm, SignAlgorithm
+from wit_world.imports.crypto import HashAlgorithm, SignAlgorithm
 
-__all__ = ["CryptoProblem", "HmacAlgorithm", "SignAlgorithm", "constant_time_equal", "digest", "has", "hmac", "public_key", "random", "sign"]
+__all__ = ["CryptoProblem", "HashAlgorithm", "SignAlgorithm", "constant_time_equal", "digest", "has", "hmac", "public_key", "random", "sign"]
 
 
 class CryptoProblem(Exception):
     """There is no such secret, or it is no key of that kind."""
 
 
-def digest(data: bytes, algorithm: HmacAlgorithm = HmacAlgorithm.SHA256) -> bytes:
+def digest(data: bytes, algorithm: HashAlgorithm = HashAlgorithm.SHA256) -> bytes:
     """A hash."""
     return host.digest(algorithm, data)
 
@@ -21,7 +21,7 @@ def has(secret: str) -> bool:
     return host.has(secret)
 
 
-def hmac(secret: str, data: bytes, algorithm: HmacAlgorithm = HmacAlgorithm.SHA256) -> bytes:
+def hmac(secret: str, data: bytes, algorithm: HashAlgorithm = HashAlgorithm.SHA256) -> bytes:
     """A keyed hash."""
     try:
         return host.hmac(secret, algorithm, data)

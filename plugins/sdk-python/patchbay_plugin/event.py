@@ -3,6 +3,7 @@
 from wit_world.imports import messages
 
 from .failure import Failure
+from .fields import Fields, fields
 
 
 def of(
@@ -14,9 +15,10 @@ def of(
     actor: messages.Party | None = None,
     at_ms: float | None = None,
     follow_up: messages.Command | None = None,
+    extras: Fields = None,
 ) -> messages.Event:
     """Any happening of the contract."""
-    return messages.Event(dedupe_key, account, conversation, actor, at_ms, what, follow_up)
+    return messages.Event(dedupe_key, account, conversation, actor, at_ms, what, follow_up, fields(extras))
 
 
 def message(

@@ -84,7 +84,7 @@ class Provider:
         self.kept[key] = kv.Entry(value, stands + 1)
         return stands + 1
 
-    def _hmac(self, secret: str, algorithm: crypto.HmacAlgorithm, data: bytes) -> bytes:
+    def _hmac(self, secret: str, algorithm: crypto.HashAlgorithm, data: bytes) -> bytes:
         if secret not in self.secrets:
             raise Err(crypto.Problem_UnknownSecret(secret))
         return _hmac.digest(self.secrets[secret], data, algorithm.name.lower())
@@ -110,4 +110,4 @@ def outbound(to: str, contents: list[messages.Content], reply_to: str | None = N
 def webhook(body: Any) -> channel.Webhook:
     """A webhook of an account with that body: text, or what becomes JSON."""
     raw = body.encode() if isinstance(body, str) else _json.dumps(body).encode()
-    return channel.Webhook(account(), "POST", "", [], [], raw, "test")
+    return channel.Webhook(account(), "POST", "", [], [], raw, "test", [])

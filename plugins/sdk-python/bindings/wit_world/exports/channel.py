@@ -113,6 +113,7 @@ class Webhook:
     headers: List[types.Field]
     body: bytes
     verified_by: Optional[str]
+    extras: List[types.Field]
 
 @dataclass
 class Reply:

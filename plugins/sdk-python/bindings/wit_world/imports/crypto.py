@@ -13,7 +13,7 @@ import weakref
 from componentize_py_types import Result, Ok, Err, Some
 
 
-class HmacAlgorithm(Enum):
+class HashAlgorithm(Enum):
     SHA1 = 0
     SHA256 = 1
     SHA512 = 2
@@ -37,11 +37,11 @@ Problem = Union[Problem_UnknownSecret, Problem_WrongKey]
 
 
 
-def digest(algorithm: HmacAlgorithm, data: bytes) -> bytes:
+def digest(algorithm: HashAlgorithm, data: bytes) -> bytes:
     raise NotImplementedError
 def has(secret: str) -> bool:
     raise NotImplementedError
-def hmac(secret: str, algorithm: HmacAlgorithm, data: bytes) -> bytes:
+def hmac(secret: str, algorithm: HashAlgorithm, data: bytes) -> bytes:
     """
     Raises: `componentize_py_types.Err(wit_world.imports.crypto.Problem)`
     """

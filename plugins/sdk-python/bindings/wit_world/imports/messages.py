@@ -527,18 +527,13 @@ class TemplateStatus:
     reason: Optional[str]
 
 @dataclass
-class DetailLine:
-    code: str
-    message: str
-
-@dataclass
 class AccountStatus:
     """
     `state` is a connection's word (`degraded`, `needs_reauth`, …), or empty where only facts changed. Facts stand in place of
     the account's of the same names.
     """
     state: str
-    detail: DetailLine
+    detail: types.Detail
     facts: List[types.Field]
 
 
@@ -594,7 +589,7 @@ class Happening_Interacted:
 
 @dataclass
 class Happening_OptedOut:
-    value: DetailLine
+    value: types.Detail
 
 
 @dataclass
@@ -634,6 +629,7 @@ class Event:
     at_ms: Optional[float]
     what: Happening
     follow_up: Optional[Command]
+    extras: List[types.Field]
 
 @dataclass
 class Sent:
