@@ -69,7 +69,8 @@ async fn receives(gateway: &Gateway, acme: &Acme, account: &str) {
     let written = gateway.get(&format!("/rest/v1/messages?channel_account_id={account}&direction=outbound")).await.expect_status(200);
     assert!(written.as_array().unwrap().iter().any(|message| message["echo"] == true), "{written:#}");
     // Whoever doesn't know the secret isn't believed, and what isn't JSON is refused.
-    let forged = reqwest::Client::new().post(format!("{}/webhooks/{account}", gateway.url)).header("x-acme-signature", "00").body("{\"events\":[]}");
+    let forged =
+        reqwest::Client::new().post(format!("{}/webhooks/{account}", gateway.url)).header("x-acme-signature", "00").body("{\"events\":[]}");
     assert_eq!(forged.send().await.unwrap().status(), 401);
     assert!(!acme.push_raw("{\"events\":").await.delivered);
 
@@ -147,7 +148,11 @@ async fn tells_of_an_exception(database: Database, language: &str, text: &str, p
     acme.fail(Failure { body: Some("null".to_owned()), ..Failure::status("GET /v1/me", 200) });
     check(&gateway, &account).await;
     let line = eventually("the exception is in the log", || async {
-        gateway.logged(&account, "plugin").await.into_iter().find(|line| line["message"].as_str().is_some_and(|message| message.contains(text)))
+        gateway
+            .logged(&account, "plugin")
+            .await
+            .into_iter()
+            .find(|line| line["message"].as_str().is_some_and(|message| message.contains(text)))
     })
     .await;
     assert_eq!(line["level"], "error", "{line}");

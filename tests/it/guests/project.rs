@@ -27,8 +27,12 @@ struct StandIn {
 
 impl StandIn {
     fn start(folder: &Path) -> StandIn {
-        let mut child =
-            Command::new(program()).args(["plugin", "stand-in", ".", "--bind", "127.0.0.1:0"]).current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(program())
+            .args(["plugin", "stand-in", ".", "--bind", "127.0.0.1:0"])
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines.next().unwrap().unwrap().split_whitespace().next().unwrap().to_owned();
         // What it says besides has to go somewhere.

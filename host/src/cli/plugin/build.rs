@@ -19,7 +19,7 @@ const TOOLS: &str = include_str!("../../../../plugins/guest-tools.sh");
 
 /// What a plugin is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Language {
+pub(in crate::cli) enum Language {
     Rust,
     Javascript,
     Python,

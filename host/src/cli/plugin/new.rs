@@ -179,9 +179,9 @@ fn vendor_workspace() -> anyhow::Result<String> {
     let workspace = root.get("workspace").and_then(toml::Value::as_table).context("Cargo.toml has no workspace")?;
     let part = |name: &str| workspace.get(name).cloned().with_context(|| format!("the workspace has no {name}"));
     let mut dependencies = part("dependencies")?;
+    let sdk = carried_file("plugins/sdk/Cargo.toml")?;
     if let Some(dependencies) = dependencies.as_table_mut() {
-        // The repository's own are elsewhere.
-        dependencies.retain(|_, dependency| dependency.get("path").is_none());
+        dependencies.retain(|name, _| sdk.contains(&format!("\n{name}.workspace = true")));
     }
     let mut vendor = toml::Table::new();
     vendor.insert("resolver".to_owned(), "3".into());
