@@ -10,6 +10,7 @@ mod deliveries;
 mod distribution;
 mod email;
 mod endpoints;
+mod guests;
 mod harness;
 mod inbound;
 mod linkedin;

@@ -67,7 +67,7 @@ pub(crate) fn install_tls() {
 }
 
 /// The project's folder.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
@@ -344,8 +344,8 @@ fn prepare(database_url: &str, settings: &Settings) -> TempDir {
         std::fs::copy(plugin_file("telegram.wasm"), data.join("plugins/telegram.wasm")).unwrap();
     }
     for name in &settings.plugins {
-        let file = format!("{name}.wasm");
-        std::fs::copy(plugin_file(&file), data.join("plugins").join(&file)).unwrap();
+        let file = plugin_file(&format!("{name}.wasm"));
+        std::fs::copy(&file, data.join("plugins").join(file.file_name().unwrap())).unwrap();
     }
     // Compiled once for all gateways of the suite: the names are digests.
     let compiled = root().join("target/it-compiled");

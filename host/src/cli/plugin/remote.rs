@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// Which gateway, and with which key.
 #[derive(clap::Args)]
@@ -52,6 +52,26 @@ struct Known {
     reason: Option<String>,
     source: String,
 }
+
+#[derive(Deserialize)]
+struct Account {
+    id: String,
+}
+
+/// A line of an account's log.
+#[derive(Deserialize)]
+pub(super) struct LogLine {
+    pub(super) id: String,
+    pub(super) at: String,
+    pub(super) kind: String,
+    pub(super) level: String,
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) details: Map<String, Value>,
+}
+
+/// Lines that are read at once.
+const LOG_LINES: u32 = 100;
 
 #[derive(Deserialize, Default)]
 struct Refusal {
@@ -105,7 +125,33 @@ impl Gateway {
         Ok(())
     }
 
+    /// Accounts of a type, by their ids.
+    pub(super) async fn accounts(&self, channel_type: &str) -> anyhow::Result<Vec<String>> {
+        let listed: Vec<Account> =
+            self.ask_at(Method::GET, &format!("rest/v1/channel_accounts?type={channel_type}"), |request| request).await?;
+        Ok(listed.into_iter().map(|account| account.id).collect())
+    }
+
+    /// What the account's log has, the newest first.
+    pub(super) async fn log(&self, account: &str) -> anyhow::Result<Vec<LogLine>> {
+        self.ask_at(Method::GET, &format!("rest/v1/account_logs?channel_account_id={account}&limit={LOG_LINES}"), |request| request).await
+    }
+
     pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<T> {
+        self.ask_at(method, &format!("admin/v1/{path}"), with).await
+    }
+
+    /// What is no JSON.
+    pub(super) async fn fetch(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.answer(Method::GET, &format!("admin/v1/{path}"), |request| request).await?.bytes().await?.into())
+    }
+
+    async fn ask_at<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -114,18 +160,13 @@ impl Gateway {
         Ok(self.answer(method, path, with).await?.json().await?)
     }
 
-    /// What is no JSON.
-    pub(super) async fn fetch(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-        Ok(self.answer(Method::GET, path, |request| request).await?.bytes().await?.into())
-    }
-
     /// The answer to a request that succeeded.
     async fn answer(&self, method: Method, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<Response> {
         // Whoever installed one before is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(clippy::disallowed_methods, reason = "the operator's own gateway: no plugin has a say in where this goes")]
         let client = reqwest::Client::builder().build()?;
-        let url = format!("{}/admin/v1/{path}", self.url.trim_end_matches('/'));
+        let url = format!("{}/{path}", self.url.trim_end_matches('/'));
         let request = with(client.request(method, &url).bearer_auth(&self.key));
         let response = request.send().await.with_context(|| format!("no gateway answers at {}", self.url))?;
         let status = response.status();
