@@ -106,6 +106,7 @@ pub struct Plugins {
     /// By `host` or `host:port`, as references begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Registry>,
+    pub failed_calls: u32,
 }
 
 words! {
@@ -142,6 +143,8 @@ pub struct Sandbox {
     pub http_requests: u32,
     pub concurrency: u32,
     pub hot_instances: u32,
+    pub breaker_faults: u32,
+    pub breaker_s: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -381,6 +384,9 @@ impl Config {
         }
         if self.mail.max_watchers >= self.mail.max_connections && self.mail.max_connections > 0 {
             problems.push("mail.max_watchers: each has a connection, so it must be less than mail.max_connections".to_owned());
+        }
+        if self.sandbox.breaker_faults == 0 {
+            problems.push("sandbox.breaker_faults: must be at least 1".to_owned());
         }
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());

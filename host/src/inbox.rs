@@ -19,10 +19,7 @@ pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};
 
 use std::collections::BTreeMap;
 
-use patchbay_sandbox::{
-    Fault,
-    contract::{channel as wit, types},
-};
+use patchbay_sandbox::contract::{channel as wit, types};
 
 use crate::{
     app::App,
@@ -170,11 +167,11 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
     };
     let digest = Some(version.digest.clone());
     let asked = webhook_out(account, &version, webhook);
-    let (answer, blobs) = version.parse(app, account, secrets, asked).await;
+    let (answer, blobs) = version.parse(app, account, secrets.clone(), asked).await;
     let answer = match answer {
         Ok(answer) => answer,
         // The version has nothing to do with it.
-        Err(fault @ Fault::Busy(_)) => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
+        Err(fault) if fault.is_unrun() => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
         Err(fault) => return Err(Unparsed::because(Cause::Faulted, fault.to_string(), digest)),
     };
     match answer {
@@ -187,7 +184,7 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
                     return Err(Unparsed::because(Cause::NotRun, error.to_string(), None));
                 }
             };
-            let told = match plugins::told(app, account, &blobs, events).await {
+            let told = match plugins::told(app, account, &version, &secrets, &blobs, events).await {
                 Ok(told) => told,
                 Err(failure) => {
                     let cause = if failure.class == FailureClass::Fault { Cause::Faulted } else { Cause::NotRun };

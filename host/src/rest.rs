@@ -18,6 +18,7 @@ mod messages;
 mod nodes;
 mod pairing;
 mod people;
+mod plugin_calls;
 mod plugin_components;
 mod plugin_keys;
 mod plugin_versions;
@@ -64,6 +65,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let admin = plugins
         .merge(plugin_versions::router())
         .merge(plugin_keys::router())
+        .merge(plugin_calls::router())
         .merge(audit::router())
         .merge(nodes::router())
         .merge(apps::router());

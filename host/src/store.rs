@@ -28,6 +28,7 @@ pub mod outcomes;
 pub mod pairings;
 pub mod parked;
 pub mod people;
+pub mod plugin_calls;
 pub mod plugins;
 pub mod rates;
 pub mod retention;

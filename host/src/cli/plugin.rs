@@ -1,24 +1,41 @@
 //! `patchbay plugin …`
 
 mod build;
+mod calls;
 mod check;
 mod component;
+mod dev;
 mod diff;
 mod inspect;
+mod new;
 mod pack;
 mod registry;
 mod remote;
+mod replay;
 mod signing;
+mod sources;
+mod stand_in;
 mod test;
 mod versions;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use crate::plugins;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Makes components of plugin folders (each with Cargo.toml and plugin.toml)
+    /// Makes a project for a new channel type, which builds, passes its tests and talks to a stand-in
+    New {
+        /// The plugin's id: acme-chat
+        name: String,
+        /// What it is written in
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: build::Language,
+        /// Where it goes, ./NAME without it
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
+    /// Makes components of plugin folders, each with a plugin.toml, in Rust, JavaScript or Python
     Build {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
@@ -115,6 +132,28 @@ pub(super) enum Command {
         #[arg(long, default_value = "target/plugins")]
         components: PathBuf,
     },
+    /// Plays the provider of a plugin's folder by its conformance.json and fixtures
+    StandIn {
+        folder: PathBuf,
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = new::STAND_IN)]
+        bind: SocketAddr,
+        /// Where webhooks go; without it, where the plugin tells the provider when it connects
+        #[arg(long, value_name = "URL")]
+        webhooks: Option<String>,
+        /// A secret that signs webhooks and that no request brings
+        #[arg(long, value_name = "NAME=VALUE")]
+        secret: Vec<String>,
+    },
+    /// Watches a plugin's folder: builds it at each change, swaps it into a running gateway, and shows its accounts' log
+    Dev {
+        folder: PathBuf,
+        /// Where the components go
+        #[arg(long, default_value = "target/plugins")]
+        out: PathBuf,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
     /// Installs a component in a running gateway
     Install {
         /// A file, or a reference that the gateway pulls: registry/name:tag or registry/name@sha256:…
@@ -192,6 +231,19 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 120)]
         cpu_s: u64,
     },
+    /// Lists the calls that failed in a running gateway
+    Calls {
+        #[command(flatten)]
+        which: calls::Which,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Runs a call that failed again, on this machine: exit status 0 for the same outcome, 1 for another one, 2 where the plugin asks
+    /// what was not recorded, 3 where nothing could be run
+    Replay {
+        #[command(flatten)]
+        what: replay::What,
+    },
     /// What the gateway starts to compile a component: not for people
     #[command(hide = true)]
     Compile {
@@ -228,6 +280,11 @@ impl Command {
                 super::on_runtime(async move { registry::pull(&reference, out, &keys, &access).await })
             }
             Command::Test { folders, components } => super::on_runtime(async move { test::test(&folders, &components).await }),
+            Command::New { name, lang, folder } => new::new(&name, lang, folder),
+            Command::StandIn { folder, bind, webhooks, secret } => {
+                super::on_runtime(async move { stand_in::stand_in(&folder, bind, webhooks, &secret).await })
+            }
+            Command::Dev { folder, out, gateway } => super::on_runtime(async move { dev::dev(&folder, &out, &gateway).await }),
             Command::Install { component, rollout, gateway } => {
                 super::on_runtime(async move {
                     // A reference has its registry's dot or colon before the first slash; a file of that name is still a file.
@@ -258,6 +315,9 @@ impl Command {
             Command::Examine { component, artefact, cpu_s } => {
                 super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
             }
+            Command::Calls { which, gateway } => super::on_runtime(async move { calls::list(&gateway, &which).await }),
+            // The exit status is the answer.
+            Command::Replay { what } => super::on_runtime(async move { std::process::exit(replay::replay(&what).await) }),
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -29,6 +29,8 @@ pub(super) struct Call<'a> {
     pub(super) hook: &'static str,
     pub(super) took: Duration,
     pub(super) traces: HttpTraces,
+    /// The record's, of one that failed.
+    pub(super) call_id: Option<String>,
 }
 
 type Answer<T> = Result<Result<T, types::Failure>, Fault>;
@@ -66,16 +68,24 @@ impl Call<'_> {
     /// Health is logged where its result changes, by whoever keeps it; a fault is logged here.
     pub(super) fn checked(&self, answer: &Answer<channel::Report>) {
         self.count(answer);
-        if let Err(fault) = answer {
-            self.app.logbook.note(self.faulted(LogKind::Health, fault));
+        match answer {
+            Ok(Err(failure)) if self.call_id.is_some() => {
+                self.app.logbook.note(self.failed(LogKind::Health, "The connection could not be checked", failure));
+            }
+            Ok(_) => {}
+            Err(fault) => self.app.logbook.note(self.faulted(LogKind::Health, fault)),
         }
     }
 
     pub(super) fn parsed(&self, answer: &Answer<channel::Parsed>) {
         self.count(answer);
         self.app.metrics.parsed(&self.account.channel_type, self.took);
-        if let Err(fault) = answer {
-            self.app.logbook.count(self.faulted(LogKind::Webhook, fault));
+        match answer {
+            Ok(Err(failure)) if self.call_id.is_some() => {
+                self.app.logbook.count(self.failed(LogKind::Webhook, "A webhook could not be read", failure));
+            }
+            Ok(_) => {}
+            Err(fault) => self.app.logbook.count(self.faulted(LogKind::Webhook, fault)),
         }
     }
 
@@ -135,7 +145,7 @@ impl Call<'_> {
                     (word, self.failed(LogKind::Send, &what, failure))
                 }
             },
-            Err(fault @ Fault::Busy(_)) => ("busy", self.faulted(LogKind::Send, fault)),
+            Err(fault) if fault.is_unrun() => (fault_word(fault), self.faulted(LogKind::Send, fault)),
             Err(fault) => (FailureClass::Fault.as_str(), self.faulted(LogKind::Send, fault)),
         };
         self.app.metrics.attempted(&self.account.channel_type, class, self.took);
@@ -153,10 +163,14 @@ impl Call<'_> {
     }
 
     fn note(&self, kind: LogKind, level: LogLevel, code: impl Into<String>, message: impl Into<String>) -> Note {
-        Note::new(self.account, kind, level, code, message)
+        let note = Note::new(self.account, kind, level, code, message)
             .by_plugin(&self.version.digest)
             .detail("elapsed_ms", u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
-            .detail("http", self.traces.shown())
+            .detail("http", self.traces.shown());
+        match &self.call_id {
+            Some(id) => note.detail("call_id", id.as_str()),
+            None => note,
+        }
     }
 
     fn failed(&self, kind: LogKind, what: &str, failure: &types::Failure) -> Note {
@@ -173,18 +187,18 @@ impl Call<'_> {
     fn faulted(&self, kind: LogKind, fault: &Fault) -> Note {
         let word = fault_word(fault);
         self.app.metrics.faulted(&self.account.channel_type, &self.version.manifest.version, self.hook, word);
-        let level = if matches!(fault, Fault::Busy(_)) { LogLevel::Warn } else { LogLevel::Error };
+        let level = if fault.is_unrun() { LogLevel::Warn } else { LogLevel::Error };
         self.note(kind, level, "plugin_fault", format!("The plugin gave no answer: {fault}.")).detail("fault", word)
     }
 }
 
 /// A webhook of an app: there is no account yet whose log could tell of a fault.
-pub(super) fn parsed_for_app(app: &App, version: &Version, took: Duration, answer: &Answer<channel::Parsed>) {
+pub(super) fn parsed_for_app(app: &App, version: &Version, took: Duration, call_id: Option<&str>, answer: &Answer<channel::Parsed>) {
     let channel_type = &version.manifest.channel_type;
     app.metrics.parsed(channel_type, took);
     count(app, version, "parse", word_of(answer), outcome_of(answer), took);
     if let Err(fault) = answer {
-        tracing::error!(channel.type = %channel_type, plugin.digest = %version.digest, %fault, "a plugin gave no answer to a webhook of an app");
+        tracing::error!(channel.type = %channel_type, plugin.digest = %version.digest, call.id = call_id, %fault, "a plugin gave no answer to a webhook of an app");
         app.metrics.faulted(channel_type, &version.manifest.version, "parse", fault_word(fault));
     }
 }
