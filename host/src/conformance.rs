@@ -18,6 +18,8 @@ mod sending;
 mod settings;
 mod suite;
 
+use std::path::Path;
+
 pub use report::{Finding, Report};
 pub use suite::{Suite, SuiteError};
 
@@ -29,11 +31,22 @@ use bench::{Bench, Loaded};
 /// # Errors
 /// The component can't be loaded: nothing was checked.
 pub async fn run(component: &[u8], suite: Suite) -> Result<Report, SuiteError> {
+    check(&Loaded::new(component)?, suite).await
+}
+
+/// The same for a component that is compiled already.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_compiled(component: &[u8], artefact: &Path, suite: Suite) -> Result<Report, SuiteError> {
+    check(&Loaded::compiled(component, artefact)?, suite).await
+}
+
+async fn check(loaded: &Loaded, suite: Suite) -> Result<Report, SuiteError> {
     let Suite { scripts, fixtures } = suite;
-    let loaded = Loaded::new(component)?;
     let mut report = Report::default();
     for (number, (name, script)) in scripts.into_iter().enumerate() {
-        let bench = Bench::new(&loaded, script).await?;
+        let bench = Bench::new(loaded, script).await?;
         let mut found = Report::default();
         settings::check(&bench, &mut found).await;
         if number == 0 {

@@ -13,8 +13,15 @@ use notify::{
 };
 use tokio::sync::mpsc;
 
-use super::install::{InstallError, digest_of, install};
-use crate::{app::App, domain::plugin::VersionState, store};
+use super::install::{Brought, InstallError, digest_of, install};
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        plugin::{Source, VersionState},
+    },
+    store,
+};
 
 /// A file is read once it hasn't changed for this long: who copies it isn't done before.
 const SETTLED: Duration = Duration::from_millis(300);

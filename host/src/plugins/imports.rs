@@ -37,11 +37,7 @@ mod tests {
         let strange = Interfaces { imports: names(&["wasi:http/outgoing-handler@0.2.6", "acme:x/y"]), exports: Vec::new() };
         assert_eq!(
             missing(&strange),
-            [
-                "the host has no wasi:http/outgoing-handler@0.2.6",
-                "the host has no acme:x/y",
-                "the plugin has no patchbay:channel/channel"
-            ]
+            ["the host has no wasi:http/outgoing-handler@0.2.6", "the host has no acme:x/y", "the plugin has no patchbay:channel/channel"]
         );
     }
 }

@@ -160,13 +160,7 @@ pub async fn go_on(app: &App, stored: Stored) -> Result<Arrived, InstallError> {
 }
 
 /// A version that was let in before is brought again: it runs as was asked, if it may come this way at all.
-async fn come_again(
-    app: &App,
-    version: PluginVersion,
-    source: &Source,
-    actor: &Actor,
-    rollout: &Rollout,
-) -> Result<Arrived, InstallError> {
+async fn come_again(app: &App, version: PluginVersion, source: &Source, actor: &Actor, rollout: &Rollout) -> Result<Arrived, InstallError> {
     let component = store::plugins::component(&app.db, &version.digest).await?.unwrap_or_default();
     trust::judge(app, &component, source.kind).await?.map_err(InstallError::Refused)?;
     let reason = format!("brought again by {source}");
@@ -211,7 +205,7 @@ async fn find(app: &App, digest: &str) -> Result<PluginVersion, InstallError> {
 ///
 /// # Errors
 /// What was asked can't be done: it isn't tried again. Or the database failed: it is.
-pub async fn begin_pending(app: &App, version: &PluginVersion) -> Result<Option<Installed>, InstallError> {
+pub(super) async fn begin_pending(app: &App, version: &PluginVersion) -> Result<Option<Installed>, InstallError> {
     let Some(rollout) = &version.rollout else { return Ok(None) };
     let actor = version.judgement.as_ref().map(|judgement| &judgement.by).or(version.actor.as_ref()).cloned();
     let reason = match &version.judgement {

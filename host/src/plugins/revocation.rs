@@ -15,10 +15,7 @@ use crate::{
     app::App,
     audit::{self, Deed},
     clock::At,
-    domain::{
-        actor::Actor,
-        plugin::VersionState,
-    },
+    domain::{actor::Actor, plugin::VersionState},
     store::{
         self, Tx,
         plugins::{
@@ -81,7 +78,10 @@ pub async fn revoke_key(
     let told = format!("its key {id} was revoked: {reason}");
     let mut taken = Vec::new();
     for version in store::plugins::list(&mut tx).await? {
-        if is_in(version.state) && vouched_by(&version) == BTreeSet::from([id]) && take_back(app, &mut tx, &version, actor, &told, now).await? {
+        if is_in(version.state)
+            && vouched_by(&version) == BTreeSet::from([id])
+            && take_back(app, &mut tx, &version, actor, &told, now).await?
+        {
             taken.push(version.digest);
         }
     }
@@ -125,7 +125,7 @@ async fn take_back(app: &App, tx: &mut Tx, version: &PluginVersion, actor: &Acto
 ///
 /// # Errors
 /// The database failed.
-pub async fn withdraw(app: &App) -> store::Result<()> {
+pub(super) async fn withdraw(app: &App) -> store::Result<()> {
     let taken_back = store::plugins::actives::unfit(&app.db).await?;
     for active in store::plugins::actives(&app.db).await? {
         if active.canary.is_some_and(|canary| taken_back.contains(&canary.digest)) {

@@ -11,7 +11,7 @@ use crate::{
 
 /// The operator's keys, of the database and of the configuration.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub(super) struct Keys {
     trusted: Vec<PublicKey>,
     /// By id: what the operator calls them.
     names: BTreeMap<String, String>,
@@ -22,7 +22,7 @@ pub struct Keys {
 ///
 /// # Errors
 /// The database failed.
-pub async fn keys(app: &App) -> store::Result<Keys> {
+pub(super) async fn keys(app: &App) -> store::Result<Keys> {
     let mut keys = Keys::default();
     for kept in store::plugins::keys::list(&app.db).await? {
         if kept.revoked_at.is_some() {
@@ -52,19 +52,15 @@ impl Keys {
     ///
     /// # Errors
     /// Why it may not come in this way.
-    pub fn judge(&self, component: &[u8], unsigned_allowed: bool, by: SourceKind) -> Result<Vec<SeenSignature>, String> {
+    pub(super) fn judge(&self, component: &[u8], unsigned_allowed: bool, by: SourceKind) -> Result<Vec<SeenSignature>, String> {
         let verdict = signing::verify(component, &self.trusted).map_err(|error| error.to_string())?;
         let seen = |found: &Found, trusted: bool| {
             let key_id = found.key_id.to_string();
             let key = self.names.get(&key_id).or_else(|| self.revoked.get(&key_id)).cloned();
             SeenSignature { key, key_id, trusted, comment: found.comment.clone() }
         };
-        let signatures: Vec<SeenSignature> = verdict
-            .trusted
-            .iter()
-            .map(|found| seen(found, true))
-            .chain(verdict.unknown.iter().map(|found| seen(found, false)))
-            .collect();
+        let signatures: Vec<SeenSignature> =
+            verdict.trusted.iter().map(|found| seen(found, true)).chain(verdict.unknown.iter().map(|found| seen(found, false))).collect();
         if verdict.is_trusted() {
             return Ok(signatures);
         }
@@ -88,6 +84,6 @@ impl Keys {
 ///
 /// # Errors
 /// The database failed; inside, why it may not come in.
-pub async fn judge(app: &App, component: &[u8], by: SourceKind) -> store::Result<Result<Vec<SeenSignature>, String>> {
+pub(super) async fn judge(app: &App, component: &[u8], by: SourceKind) -> store::Result<Result<Vec<SeenSignature>, String>> {
     Ok(keys(app).await?.judge(component, app.config.plugins.unsigned.contains(&by), by))
 }

@@ -147,7 +147,8 @@ pub async fn was_begun(mut db: impl Run + Send, digest: &str) -> Result<bool> {
 
 /// Versions that are ready, and of which what was asked for hasn't begun.
 pub async fn not_begun(mut db: impl Run + Send) -> Result<Vec<PluginVersion>> {
-    let statement = format!("SELECT {COLUMNS} FROM plugin_versions WHERE state = 'ready' AND rollout IS NOT NULL ORDER BY changed_at, digest");
+    let statement =
+        format!("SELECT {COLUMNS} FROM plugin_versions WHERE state = 'ready' AND rollout IS NOT NULL ORDER BY changed_at, digest");
     db.all(sql(statement)).await
 }
 
