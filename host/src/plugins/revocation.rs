@@ -125,7 +125,7 @@ async fn take_back(app: &App, tx: &mut Tx, version: &PluginVersion, actor: &Acto
 ///
 /// # Errors
 /// The database failed.
-pub async fn withdraw(app: &App) -> store::Result<()> {
+pub(super) async fn withdraw(app: &App) -> store::Result<()> {
     let taken_back = store::plugins::actives::unfit(&app.db).await?;
     for active in store::plugins::actives(&app.db).await? {
         if active.canary.is_some_and(|canary| taken_back.contains(&canary.digest)) {

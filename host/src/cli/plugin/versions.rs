@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::remote::Gateway;
 
 /// What is to become of a version once it is ready.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(in crate::cli) struct RolloutArgs {
     /// active: it runs; canary: for some accounts; hold: it waits. As the gateway's plugins.rollout says, without
     #[arg(long, value_name = "active|canary|hold")]
