@@ -196,6 +196,7 @@ impl Gateway {
             tasks,
         });
         let first_key = claim_database(&app).await?;
+        nodes::presence::let_examinations_go(&app).await?;
         plugins::sync(&app).await?;
         plugins::folder::load(&app).await?;
         // What becomes of a send that was cut off is its plugin's to say: after the plugins.
@@ -215,6 +216,7 @@ impl Gateway {
         app.tasks.spawn(wake::link::run(Arc::clone(&app)));
         app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
+        app.tasks.spawn(plugins::take_up(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         app.tasks.spawn(mail::run(Arc::clone(&app)));
         if app.db.is_postgres() {

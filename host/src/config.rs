@@ -1,5 +1,7 @@
 //! The configuration: `config.default.toml` (embedded) → a file → the environment. The only room that reads the environment.
 
+mod registry;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use axum::http::{HeaderName, HeaderValue};
@@ -7,12 +9,20 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+pub use registry::{Registry, is_loopback};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    domain::{log::LogLevel, node::Role, webhook::REDELIVERY},
+    domain::{
+        log::LogLevel,
+        node::Role,
+        plugin::{RolloutKind, SourceKind},
+        webhook::REDELIVERY,
+        words,
+    },
     manifest::Rates,
+    signing::PublicKey,
 };
 
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -82,6 +92,25 @@ pub struct Plugins {
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
     pub failed_calls: u32,
+    pub unsigned: Vec<SourceKind>,
+    pub trusted_keys: BTreeMap<String, String>,
+    pub approve_new: bool,
+    pub conformance: ConformanceRule,
+    pub conformance_timeout_s: u64,
+    pub rollout: RolloutKind,
+    /// By `host` or `host:port`, as references begin.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registries: BTreeMap<String, Registry>,
+}
+
+words! {
+    /// What findings of a conformance suite mean.
+    pub enum ConformanceRule {
+        /// The version is refused.
+        Require = "require",
+        /// They are kept with it.
+        Show = "show",
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -329,6 +358,7 @@ impl Config {
                 ));
             }
         }
+        problems.extend(self.plugins.registries.iter().filter_map(|(name, registry)| registry.problem(name)));
         for net in &self.egress.allow {
             if net.parse::<ipnet::IpNet>().is_err() {
                 problems.push(format!("egress.allow: “{net}” is no network, like 10.1.0.0/16 or 127.0.0.1/32"));
@@ -355,6 +385,7 @@ impl Config {
             ("sandbox.concurrency", self.sandbox.concurrency == 0),
             ("database.connections", self.database.connections == 0),
             ("mail.max_connections", self.mail.max_connections == 0),
+            ("plugins.conformance_timeout_s", self.plugins.conformance_timeout_s == 0),
             ("retention.account_logs_days", self.retention.account_logs_days == 0),
         ] {
             if zero {
@@ -368,6 +399,7 @@ impl Config {
             ));
         }
         problems.extend(self.retention.problems());
+        problems.extend(self.plugins.problems());
         problems.extend(self.media.problems());
         problems.extend(self.blobs.problems());
         if !matches!(self.log.format.as_str(), "text" | "json") {
@@ -426,6 +458,9 @@ impl Config {
         for value in shown.otlp.headers.values_mut() {
             "(set)".clone_into(value);
         }
+        for registry in shown.plugins.registries.values_mut().filter(|registry| !registry.password.is_empty()) {
+            "(set)".clone_into(&mut registry.password);
+        }
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
         }
@@ -446,6 +481,17 @@ impl Config {
             shown.nats.url = url.to_string();
         }
         toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+impl Plugins {
+    fn problems(&self) -> Vec<String> {
+        let wrong = self.trusted_keys.iter().filter_map(|(name, key)| Some((name, PublicKey::parse(key).err()?)));
+        let mut problems: Vec<String> = wrong.map(|(name, error)| format!("plugins.trusted_keys.{name}: {error}")).collect();
+        if self.rollout == RolloutKind::Canary {
+            problems.push("plugins.rollout: active or hold; a canary is asked for with its accounts, when a version is brought".to_owned());
+        }
+        problems
     }
 }
 
@@ -562,6 +608,7 @@ mod tests {
         let problems = load(
             "[http]\npublic_url = \"gateway\"\n[outbox]\nworkers = 0\nlease_s = 1\n[log]\nformat = \"xml\"\n\
              [media]\nmax_mb = 0\nurl_ttl_s = 700000\n[blobs]\nurl = \"minio\"\naccess_key_id = \"me\"\n\
+             [plugins]\nrollout = \"canary\"\nconformance_timeout_s = 0\n[plugins.trusted_keys]\nme = \"RW\"\n\
              [retention]\naccount_logs_days = 0\n[otlp]\nendpoint = \"collector\"\nsample_ratio = 2.0\n[nats]\nurl = \"here\"\nstream = \"a.b\"\n",
         )
         .unwrap_err();
@@ -575,6 +622,9 @@ mod tests {
             "media.url_ttl_s",
             "blobs.url",
             "blobs: give",
+            "plugins.rollout",
+            "plugins.conformance_timeout_s",
+            "plugins.trusted_keys.me",
             "retention.account_logs_days",
             "otlp.endpoint",
             "otlp.sample_ratio",
@@ -601,6 +651,24 @@ mod tests {
     fn an_unknown_setting_is_named() {
         let problems = load("[http]\nbinding = 1\n").unwrap_err();
         assert!(problems.join("\n").contains("binding"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_registry_keeps_the_dots_of_its_name_and_its_password_to_itself() {
+        let config =
+            load("[plugins.registries.\"127.0.0.1:5000\"]\nplain_http = true\nusername = \"me\"\npassword = \"s3cret\"\n").unwrap();
+        let registry = &config.plugins.registries["127.0.0.1:5000"];
+        assert!(registry.plain_http && registry.password == "s3cret");
+        let shown = config.redacted();
+        assert!(shown.contains("127.0.0.1:5000") && !shown.contains("s3cret"), "{shown}");
+        for (line, told) in [
+            ("\"https://r.example\"]", "without scheme"),
+            ("\"r.example\"]\nusername = \"me\"", "both username and password"),
+            ("\"r.example\"]\nplain_http = true\nusername = \"me\"\npassword = \"x\"", "plain_http"),
+        ] {
+            let problems = load(&format!("[plugins.registries.{line}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("plugins.registries.") && problems.contains(told), "{problems}");
+        }
     }
 
     #[test]

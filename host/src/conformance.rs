@@ -1,10 +1,13 @@
 //! Does a plugin keep the contract? Its component runs in the sandbox as it would in the gateway, against a provider that is
 //! scripted in its folder (`conformance*.json`, `fixtures/`): settings good and bad, every fixture, bodies cut and garbled and
-//! repeated, each of the provider's errors, connections that break before and after the bytes left, budgets, secrets.
+//! repeated, each of the provider's errors, connections that break before and after the bytes left, budgets, secrets. The scripts
+//! travel in the component too.
 //!
-//! Touches: the plugin's folder. Start at [`run`]; `suite.rs` says what a folder holds, one file for each kind of check follows.
+//! Touches: the plugin's folder. Start at [`run`]; `suite.rs` says what a folder holds, `carried.rs` how it travels, one file for
+//! each kind of check follows.
 
 mod bench;
+pub mod carried;
 mod dialogue;
 mod garble;
 mod inbound;
@@ -18,21 +21,32 @@ mod suite;
 use std::path::Path;
 
 pub use report::{Finding, Report};
-pub use suite::SuiteError;
+pub use suite::{Suite, SuiteError};
 
 use bench::{Bench, Loaded};
-use suite::Suite;
 
-/// Runs every check of a component against what its folder holds.
+/// Runs every check of a component against a suite: its folder's ([`Suite::from_folder`]) or the one that it carries
+/// ([`Suite::from_component`]).
 ///
 /// # Errors
-/// The folder or the component can't be read, or the component can't be loaded: nothing was checked.
-pub async fn run(component: &[u8], folder: &Path) -> Result<Report, SuiteError> {
-    let Suite { scripts, fixtures } = Suite::read(folder)?;
-    let loaded = Loaded::new(component)?;
+/// The component can't be loaded: nothing was checked.
+pub async fn run(component: &[u8], suite: Suite) -> Result<Report, SuiteError> {
+    check(&Loaded::new(component)?, suite).await
+}
+
+/// The same for a component that is compiled already.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_compiled(component: &[u8], artefact: &Path, suite: Suite) -> Result<Report, SuiteError> {
+    check(&Loaded::compiled(component, artefact)?, suite).await
+}
+
+async fn check(loaded: &Loaded, suite: Suite) -> Result<Report, SuiteError> {
+    let Suite { scripts, fixtures } = suite;
     let mut report = Report::default();
     for (number, (name, script)) in scripts.into_iter().enumerate() {
-        let bench = Bench::new(&loaded, script).await?;
+        let bench = Bench::new(loaded, script).await?;
         let mut found = Report::default();
         settings::check(&bench, &mut found).await;
         if number == 0 {

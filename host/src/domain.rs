@@ -1,6 +1,7 @@
 //! Plain types: what the gateway speaks of, with their JSON and their invariants. Touches nothing.
 
 pub mod account;
+pub mod actor;
 pub mod attempt;
 pub mod content;
 pub mod endpoint;
@@ -14,6 +15,7 @@ pub mod message;
 pub mod node;
 pub mod payload;
 pub mod people;
+pub mod plugin;
 pub mod provider_app;
 pub mod sending;
 pub mod stats;

@@ -36,7 +36,7 @@ use url::Url;
 use crate::blobs::Blobs;
 use crate::manifest::{Manifest, SecretSource};
 use crate::secrets::Secret;
-pub use ask::AskError;
+pub use ask::{AskError, Terms};
 pub use dial::DialError;
 use exchange::Exchange;
 pub use fetch::FetchError;

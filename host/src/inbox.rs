@@ -29,9 +29,9 @@ use crate::{
     domain::{
         account::Account,
         failure::{Failure, FailureClass},
-        webhook::{Fields, Request, Webhook, WebhookState},
+        webhook::{Fields, Webhook, WebhookState},
     },
-    plugins::{self, Told, Version, convert},
+    plugins::{self, Told, convert},
     secrets::Secret,
     store::{StoreError, webhooks::Disposition},
 };
@@ -168,7 +168,11 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
         return Err(Unparsed::because(Cause::NotRun, format!("no plugin for {} can run", account.channel_type), None));
     };
     let digest = Some(version.digest.clone());
-    let asked = webhook_out(account, &version, &webhook.request, webhook.verified_by.clone());
+    let mut asked =
+        convert::webhook_out(Some(version.account_out(account)), &webhook.request, webhook.received_at, webhook.verified_by.clone());
+    if let Some(call) = browser::call_of(&account.id, &webhook.request.path) {
+        call.clone_into(&mut asked.path);
+    }
     let (answer, blobs) = version.parse(app, account, secrets, asked).await;
     let answer = match answer {
         Ok(answer) => answer,
@@ -218,18 +222,6 @@ fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
     };
     let unparsed = Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest);
     Unparsed { failure: Some(failure), ..unparsed }
-}
-
-fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
-    wit::Webhook {
-        account: Some(version.account_out(account)),
-        method: request.method.clone(),
-        path: browser::call_of(&account.id, &request.path).unwrap_or(&request.path).to_owned(),
-        query: convert::list_out(&request.query),
-        headers: convert::list_out(&request.headers),
-        body: request.body.clone(),
-        verified_by,
-    }
 }
 
 fn reply_in(reply: wit::Reply) -> Reply {

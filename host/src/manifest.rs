@@ -6,6 +6,7 @@
 //! Touches: the folder that [`Manifest::from_folder`] is given. Start at [`Manifest`], then `check.rs`, which says what
 //! a manifest may hold.
 
+pub mod asks;
 mod browser;
 mod capabilities;
 mod check;
@@ -36,8 +37,8 @@ pub use webhook::{
     WebhookMethod, WebhookScope, WebhookSpec,
 };
 
-/// The version of `wit/` that this gateway speaks.
-pub const CONTRACT: &str = "0.1.0";
+/// The newest version of `wit/` that this gateway speaks.
+pub const CONTRACT: &str = patchbay_sandbox::contract::VERSION;
 
 /// A plugin's manifest, checked: whoever holds one may rely on what `check.rs` asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,7 +176,7 @@ impl SecretKind {
 }
 
 /// Where a secret's value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretSource {
     /// A person types it in: it is a property of the settings schema, taken out before the settings are stored.
@@ -257,7 +258,10 @@ pub enum ManifestError {
     Schema { path: String, message: String },
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
-    #[error("the component carries no manifest (custom section `{SECTION}`): build it with `patchbay plugin build`")]
+    #[error(
+        "the component carries no manifest (custom section `{SECTION}`): build it with `patchbay plugin build`, or put its folder's in with \
+         `patchbay plugin pack`"
+    )]
     Missing,
     #[error("the component's manifest is malformed: {0}")]
     Malformed(String),

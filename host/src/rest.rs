@@ -2,6 +2,7 @@
 
 mod account_logs;
 mod apps;
+mod audit;
 mod auth;
 mod channel_account_stats;
 mod channel_accounts;
@@ -18,6 +19,9 @@ mod nodes;
 mod pairing;
 mod people;
 mod plugin_calls;
+mod plugin_components;
+mod plugin_keys;
+mod plugin_versions;
 mod plugins;
 mod status;
 mod subscriptions;
@@ -58,9 +62,16 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
+    let admin = plugins
+        .merge(plugin_versions::router())
+        .merge(plugin_calls::router())
+        .merge(plugin_keys::router())
+        .merge(audit::router())
+        .merge(nodes::router())
+        .merge(apps::router());
     Router::new()
         .nest("/rest/v1", rest)
-        .nest("/admin/v1", plugins.merge(plugin_calls::router()).merge(nodes::router()).merge(apps::router()))
+        .nest("/admin/v1", admin)
         .merge(media::signed_router())
         .merge(status::router())
         .fallback(unknown)

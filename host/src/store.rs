@@ -6,6 +6,7 @@ pub mod account_logs;
 pub mod accounts;
 pub mod api_keys;
 pub mod apps;
+pub mod audit;
 pub mod backlog;
 pub mod bulk;
 pub mod db;

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use patchbay::conformance::{self, Suite};
+
 use crate::harness::plugin_file;
 
 /// The folders of the channels' plugins: whoever has a manifest.
@@ -22,7 +24,7 @@ async fn every_plugin_keeps_the_contract() {
     for folder in folders {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let component = std::fs::read(plugin_file(&format!("{name}.wasm"))).unwrap();
-        let report = patchbay::conformance::run(&component, &folder).await.unwrap();
+        let report = conformance::run(&component, Suite::from_folder(&folder).unwrap()).await.unwrap();
         assert!(report.passed > 20, "{name}: {report:?}");
         findings.extend(report.findings.into_iter().map(|finding| format!("{name}: {finding}")));
     }
@@ -46,7 +48,7 @@ async fn a_plugin_that_says_otherwise_is_found_out() {
     let fixture = serde_json::json!({"about": "", "body": {"update_id": 1}, "expected": [{"dedupe_key": "never"}]});
     std::fs::write(fixtures.join("one.json"), fixture.to_string()).unwrap();
     let component = std::fs::read(plugin_file("telegram.wasm")).unwrap();
-    let report = patchbay::conformance::run(&component, folder.path()).await.unwrap();
+    let report = conformance::run(&component, Suite::from_folder(folder.path()).unwrap()).await.unwrap();
     for check in ["bad settings: nothing is wrong", "send", "health", "fixture one", "errors: "] {
         assert!(report.findings.iter().any(|finding| finding.check.starts_with(check)), "{check} isn't among {:#?}", report.findings);
     }

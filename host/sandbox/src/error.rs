@@ -28,15 +28,18 @@ pub enum LoadError {
     /// The file is absent, damaged, or made by another engine: compile the component again.
     #[error("the compiled plugin can't be used by this engine, compile it again: {0}")]
     Artefact(String),
-    #[error("the plugin speaks patchbay:channel@{plugin}, this gateway {gateway}: build the plugin against the gateway's version", gateway = crate::contract::VERSION)]
+    #[error(
+        "the plugin speaks patchbay:channel@{plugin}, this gateway {}: build the plugin against one of these",
+        crate::contract::spoken()
+    )]
     Version { plugin: String },
     #[error("the plugin imports what this gateway doesn't offer: {}", .0.join(", "))]
     MissingImports(Vec<String>),
     #[error("the plugin doesn't export what every plugin has to: {}", .0.join(", "))]
     MissingExports(Vec<String>),
     /// A name is there, and its type is another.
-    #[error("the plugin doesn't fit the contract patchbay:channel@{gateway}: {0}", gateway = crate::contract::VERSION)]
-    Mismatch(String),
+    #[error("the plugin doesn't fit the contract patchbay:channel@{spoken}: {what}")]
+    Mismatch { spoken: &'static str, what: String },
 }
 
 /// A call ended without an answer. It costs this one call: the store is gone, the plugin goes on.

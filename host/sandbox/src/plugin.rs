@@ -10,8 +10,9 @@ use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
 use crate::contract::templates::TemplatePage;
 use crate::contract::types::{Account, Call, Failure};
+use crate::contract::v0_1::Old;
 use crate::error::Fault;
-use crate::hook::{Hook, Signature};
+use crate::hook::Hook;
 use crate::limits::CallLimits;
 use crate::live::{Instance, Live};
 use crate::load::Linked;
@@ -51,6 +52,11 @@ impl Plugin {
         let share = calls_of_plugin.try_into().unwrap_or(Semaphore::MAX_PERMITS);
         let places = Places { plugin: Arc::new(Semaphore::new(share)), all: calls };
         Plugin { inner: Arc::new(Inner { linked, places, live }) }
+    }
+
+    /// The version of the contract that the component speaks, read from its exports when it was loaded.
+    pub fn contract(&self) -> &'static str {
+        self.inner.linked.spoken.version()
     }
 
     /// Read from the component's exports when it was loaded.
@@ -191,7 +197,7 @@ impl Plugin {
     }
 
     /// One call of a hook in an instance of its own.
-    async fn call<S: Signature>(
+    async fn call<S: Old>(
         &self,
         limits: CallLimits,
         services: Box<dyn Services>,

@@ -1,6 +1,6 @@
 //! What every check stands on: the plugin in its sandbox, and the account that its folder describes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use patchbay_sandbox::{
     CallLimits, Plugin, Sandbox, SandboxSettings, compile,
@@ -31,7 +31,7 @@ const TALKING: CallLimits = CallLimits { memory_bytes: 32 * MIB, cpu: Duration::
 const MIB: usize = 1024 * 1024;
 
 /// The time of every call, in milliseconds: the fixtures are of that day.
-const NOW_MS: i64 = 1_764_000_100_000;
+pub(super) const NOW_MS: i64 = 1_764_000_100_000;
 const ACCOUNT_ID: &str = "019a0000-0000-7000-8000-000000000001";
 
 pub(super) struct Bench {
@@ -56,10 +56,18 @@ pub(super) struct Loaded {
 
 impl Loaded {
     pub(super) fn new(component: &[u8]) -> Result<Loaded, SuiteError> {
+        Self::with(component, |sandbox| load(sandbox, component))
+    }
+
+    pub(super) fn compiled(component: &[u8], artefact: &Path) -> Result<Loaded, SuiteError> {
+        Self::with(component, |sandbox| sandbox.load(artefact).map_err(|error| SuiteError::Component(error.to_string())))
+    }
+
+    fn with(component: &[u8], load: impl FnOnce(&Sandbox) -> Result<Plugin, SuiteError>) -> Result<Loaded, SuiteError> {
         let wrong = |error: &dyn std::fmt::Display| SuiteError::Component(error.to_string());
         let manifest = Arc::new(Manifest::from_component(component)?);
         let sandbox = Sandbox::new(&SandboxSettings { calls: 4, live: 4, ..SandboxSettings::default() }).map_err(|error| wrong(&error))?;
-        let plugin = load(&sandbox, component)?;
+        let plugin = load(&sandbox)?;
         let egress = Arc::new(Egress::new(EgressSettings::default()).map_err(|error| wrong(&error))?);
         Ok(Loaded { plugin, manifest, egress, _sandbox: sandbox })
     }

@@ -1,8 +1,8 @@
-//! What a plugin's folder holds for the checks: `conformance.json`, `conformance-*.json` where accounts are of several kinds, and
+//! What a plugin's folder, or its component, holds for the checks: `conformance.json`, `conformance-*.json` where accounts are of several kinds, and
 //! `fixtures/*.json`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -213,51 +213,93 @@ fn bytes(body: &Value) -> Vec<u8> {
     }
 }
 
-/// Everything in a folder.
+/// The files of a suite by their paths in the folder: `conformance.json`, `fixtures/text.json`.
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
+
+/// What a component is checked against: from its folder, or carried by it.
 #[derive(Debug)]
-pub(super) struct Suite {
+pub struct Suite {
     /// Each with the name of its file.
     pub(super) scripts: Vec<(String, Script)>,
     pub(super) fixtures: Vec<Fixture>,
 }
 
 impl Suite {
-    pub(super) fn read(folder: &Path) -> Result<Suite, SuiteError> {
-        let of_account = |name: &str| name == "conformance" || name.starts_with("conformance-");
-        let scripts: Vec<(String, Script)> = files(folder)?
-            .into_iter()
-            .filter(|(name, _)| of_account(name))
-            .map(|(name, file)| Ok((name, read_json(&file)?)))
-            .collect::<Result<_, SuiteError>>()?;
-        if scripts.is_empty() {
+    /// Reads a plugin's folder.
+    ///
+    /// # Errors
+    /// A file can't be read or isn't as it should be, or there is no `conformance.json`.
+    pub fn from_folder(folder: &Path) -> Result<Suite, SuiteError> {
+        let files = read_folder(folder)?;
+        if files.is_empty() {
             let source = std::io::ErrorKind::NotFound.into();
             return Err(SuiteError::Read { path: folder.join("conformance.json").display().to_string(), source });
         }
-        let place = folder.join("fixtures");
-        // A channel that takes nothing in has none.
-        let fixtures = if place.exists() { files(&place)? } else { Vec::new() };
-        let fixture = |(name, file): (String, PathBuf)| read_json(&file).map(|fixture| Fixture { name, ..fixture });
-        Ok(Suite { scripts, fixtures: fixtures.into_iter().map(fixture).collect::<Result<_, _>>()? })
+        let within = |error| match error {
+            SuiteError::Malformed { path, message } => SuiteError::Malformed { path: folder.join(path).display().to_string(), message },
+            other => other,
+        };
+        Suite::from_files(&files).map_err(within)
+    }
+
+    /// How much it has: `2 scripts, 31 fixtures`.
+    pub fn in_words(&self) -> String {
+        let several = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        format!("{}, {}", several(self.scripts.len(), "script"), several(self.fixtures.len(), "fixture"))
+    }
+
+    pub(super) fn from_files(files: &Files) -> Result<Suite, SuiteError> {
+        let (mut scripts, mut fixtures) = (BTreeMap::new(), BTreeMap::new());
+        for (path, text) in files {
+            let name = path.strip_suffix(JSON).unwrap_or(path);
+            if let Some(name) = name.strip_prefix(FIXTURES) {
+                fixtures.insert(name.to_owned(), Fixture { name: name.to_owned(), ..parse(path, text)? });
+            } else if is_script(name) {
+                scripts.insert(name.to_owned(), parse(path, text)?);
+            } else {
+                return Err(SuiteError::Malformed { path: path.clone(), message: "is no file of a suite".to_owned() });
+            }
+        }
+        if scripts.is_empty() {
+            return Err(SuiteError::Malformed { path: "conformance.json".to_owned(), message: "is missing".to_owned() });
+        }
+        // By their names without the ending: `conformance` is before `conformance-b`.
+        Ok(Suite { scripts: scripts.into_iter().collect(), fixtures: fixtures.into_values().collect() })
     }
 }
 
-/// The JSON files of a folder by name, without the ending, in order.
-fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, SuiteError> {
-    let read = |source| SuiteError::Read { path: folder.display().to_string(), source };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(read)? {
-        let file = entry.map_err(read)?.path();
-        if file.extension().is_some_and(|extension| extension == "json") {
-            files.push((file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), file));
-        }
+const JSON: &str = ".json";
+const FIXTURES: &str = "fixtures/";
+
+fn is_script(name: &str) -> bool {
+    name == "conformance" || name.starts_with("conformance-")
+}
+
+/// The files of a suite; none where the folder has no `conformance.json`. A channel that takes nothing in has no fixtures.
+pub(super) fn read_folder(folder: &Path) -> Result<Files, SuiteError> {
+    let mut files = read_files(folder, "")?;
+    files.retain(|path, _| path.strip_suffix(JSON).is_some_and(is_script));
+    let fixtures = folder.join(FIXTURES);
+    if !files.is_empty() && fixtures.exists() {
+        files.append(&mut read_files(&fixtures, FIXTURES)?);
     }
-    files.sort();
     Ok(files)
 }
 
-fn read_json<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, SuiteError> {
-    let path = file.display().to_string();
-    let text = std::fs::read(file).map_err(|source| SuiteError::Read { path: path.clone(), source })?;
-    let mut json = serde_json::Deserializer::from_slice(&text);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| SuiteError::Malformed { path, message: error.to_string() })
+fn read_files(folder: &Path, prefix: &str) -> Result<Files, SuiteError> {
+    let read = |path: &Path, source| SuiteError::Read { path: path.display().to_string(), source };
+    let mut files = Files::new();
+    for entry in std::fs::read_dir(folder).map_err(|source| read(folder, source))? {
+        let file = entry.map_err(|source| read(folder, source))?.path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            files.insert(format!("{prefix}{name}"), std::fs::read(&file).map_err(|source| read(&file, source))?);
+        }
+    }
+    Ok(files)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(path: &str, text: &[u8]) -> Result<T, SuiteError> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| SuiteError::Malformed { path: path.to_owned(), message: error.to_string() })
 }

@@ -3,10 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use patchbay_sandbox::{
-    Fault,
-    contract::{channel as wit, messages},
-};
+use patchbay_sandbox::{Fault, contract::messages};
 
 use super::{Cause, Ingest, ReceiveError, Replayed, Reply, Source, Unit, Unparsed, held, processed, reply_in, unread};
 use crate::{
@@ -109,15 +106,7 @@ async fn read(app: &App, webhook: &AppWebhook, secrets: BTreeMap<String, Secret>
     };
     let digest = version.digest.clone();
     let request = &webhook.request;
-    let asked = wit::Webhook {
-        account: None,
-        method: request.method.clone(),
-        path: request.path.clone(),
-        query: convert::list_out(&request.query),
-        headers: convert::list_out(&request.headers),
-        body: request.body.clone(),
-        verified_by: webhook.verified_by.clone(),
-    };
+    let asked = convert::webhook_out(None, request, webhook.received_at, webhook.verified_by.clone());
     match version.parse_for_app(app, secrets, &asked).await {
         Ok(Ok(parsed)) => {
             let accounts: Vec<Option<String>> = parsed.events.iter().map(|event| event.account.clone()).collect();

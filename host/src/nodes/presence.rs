@@ -25,6 +25,22 @@ pub fn is_gone(app: &App, node: &SeenNode, now: At) -> bool {
     node.node.id != app.node.id && now.since(node.seen_at).is_some_and(|since| since > GONE_AFTER)
 }
 
+/// What this data folder's last process was examining is free for whoever takes it up; of SQLite, which one process has to itself, all.
+///
+/// # Errors
+/// The database failed.
+pub async fn let_examinations_go(app: &App) -> store::Result<()> {
+    let mut tx = app.db.begin().await?;
+    if app.db.is_postgres() {
+        if let Ok(last) = std::fs::read_to_string(app.config.data.join(ID_FILE)) {
+            store::plugins::examinations::expire_leases_of(&mut tx, last.trim()).await?;
+        }
+    } else {
+        store::plugins::examinations::expire_leases(&mut tx).await?;
+    }
+    tx.commit().await
+}
+
 /// Tells that this node is there, before anything asks for it, and takes up what its data folder's last process was doing.
 ///
 /// # Errors

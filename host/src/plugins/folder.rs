@@ -13,10 +13,14 @@ use notify::{
 };
 use tokio::sync::mpsc;
 
-use super::install::{InstallError, digest_of, install};
+use super::install::{Brought, InstallError, digest_of, install};
 use crate::{
     app::App,
-    store::{self, plugins::VersionState},
+    domain::{
+        actor::Actor,
+        plugin::{Source, VersionState},
+    },
+    store,
 };
 
 /// A file is read once it hasn't changed for this long: who copies it isn't done before.
@@ -37,7 +41,8 @@ pub async fn load(app: &App) -> store::Result<()> {
     for (path, _) in components(&app.config.plugin_folder()) {
         let Ok(component) = tokio::fs::read(&path).await else { continue };
         let known = store::plugins::find(&app.db, &digest_of(&component)).await?;
-        if known.is_some_and(|known| known.state == VersionState::Ready) {
+        // What failed may pass by now, and what was cut off goes on.
+        if known.is_some_and(|known| !matches!(known.state, VersionState::Failed | VersionState::Examining)) {
             continue;
         }
         take(app, &path, component).await;
@@ -110,8 +115,9 @@ async fn look(app: &App, folder: &Path, seen: &mut BTreeMap<PathBuf, Seen>) -> b
 /// Installs it; answers whether it was judged, for good or bad.
 async fn take(app: &App, path: &Path, component: Vec<u8>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match install(app, component, &format!("folder: {name}")).await {
-        // A refusal is logged and listed by `install` itself.
+    let brought = Brought { component, source: Source::folder(&name), actor: Actor::folder(&name), rollout: None };
+    match install(app, brought).await {
+        // A refusal is logged and listed by the examination itself.
         Ok(_) | Err(InstallError::Refused(_)) => true,
         Err(error) => {
             tracing::error!(%error, file = %path.display(), "a plugin could not be installed");

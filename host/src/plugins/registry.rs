@@ -11,8 +11,14 @@ use arc_swap::ArcSwap;
 use patchbay_sandbox::Plugin;
 use tokio::sync::Notify;
 
-use super::{InstallError, Version, compiler};
-use crate::{app::App, clock::At, manifest::Manifest, store};
+use super::{InstallError, Version, compiler, digest_of, trust};
+use crate::{
+    app::App,
+    clock::At,
+    domain::plugin::{Source, VersionState},
+    manifest::Manifest,
+    store::{self, plugins::Active},
+};
 
 /// A version that couldn't be loaded is tried again after so long: a node short of memory or time fails once.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -121,8 +127,13 @@ impl Registry {
 /// The database failed: what ran goes on.
 pub async fn sync(app: &App) -> store::Result<()> {
     let _switching = app.plugins.switch().await;
+    let unfit = store::plugins::unfit(&app.db).await?;
     for active in store::plugins::actives(&app.db).await? {
         let now = app.clock.now();
+        if unfit.iter().any(|unfit| unfit.digest == active.digest) {
+            stop(app, &active, now).await?;
+            continue;
+        }
         let problem = app.plugins.problem(&active.channel_type).filter(|problem| problem.digest == active.digest);
         match problem {
             Some(problem) if now.since(problem.tried_at).is_some_and(|since| since < TRIED_AGAIN_AFTER) => continue,
@@ -146,6 +157,24 @@ pub async fn sync(app: &App) -> store::Result<()> {
     Ok(())
 }
 
+/// Runs nothing for a type whose active version was taken back: what comes in waits until another one runs.
+async fn stop(app: &App, active: &Active, now: At) -> store::Result<()> {
+    let known = app.plugins.problem(&active.channel_type).is_some_and(|problem| problem.digest == active.digest);
+    if known && app.plugins.get(&active.channel_type).is_none() {
+        return Ok(());
+    }
+    let version = store::plugins::find(&app.db, &active.digest).await?;
+    let reason = version.and_then(|version| version.reason).map_or(String::new(), |reason| format!(": {reason}"));
+    let problem = LoadProblem { digest: active.digest.clone(), reason: format!("the version was revoked{reason}"), tried_at: now };
+    tracing::error!(plugin.type = %active.channel_type, plugin.digest = %active.digest, "a channel type stops: its version was revoked");
+    let manifest = stored_manifest(app, &active.digest).await?;
+    app.plugins.fail(manifest, &active.channel_type, problem);
+    app.plugins.change(|snapshot| {
+        snapshot.versions.remove(&active.channel_type);
+    });
+    Ok(())
+}
+
 /// Whether this node runs what the type is to run; another node may have activated a version that is still compiled here.
 pub async fn is_current(app: &App, channel_type: &str) -> store::Result<bool> {
     let active = store::plugins::active(&app.db, channel_type).await?;
@@ -158,27 +187,46 @@ async fn stored_manifest(app: &App, digest: &str) -> store::Result<Option<Manife
     Ok(stored.and_then(|manifest| serde_json::from_value(manifest).ok()))
 }
 
-/// Loads a version from its artefact, which is made anew where it is missing or another engine's.
+/// Loads a version from its artefact, which is made anew where it is missing or another engine's: then its signatures are checked again.
 pub(super) async fn load_stored(app: &App, digest: &str) -> Result<Version, InstallError> {
     let unknown = || InstallError::Refused(format!("the database has no component {digest}"));
-    let manifest = stored_manifest(app, digest).await?.ok_or_else(unknown)?;
+    let stored = store::plugins::find(&app.db, digest).await?.ok_or_else(unknown)?;
+    if stored.state != VersionState::Ready {
+        let reason = stored.reason.map_or(String::new(), |reason| format!(": {reason}"));
+        return Err(InstallError::Refused(format!("the version is {}{reason}", stored.state)));
+    }
+    let manifest = stored.manifest.and_then(|manifest| serde_json::from_value(manifest).ok()).ok_or_else(unknown)?;
     let plugin = match load_artefact(app, digest) {
         Some(plugin) => plugin,
         None => {
             let component = store::plugins::component(&app.db, digest).await?.ok_or_else(unknown)?;
-            load_compiled(app, digest, &component).await.map_err(InstallError::Refused)?
+            if digest_of(&component) != digest {
+                return Err(InstallError::Refused("the database's component isn't the one of its digest".to_owned()));
+            }
+            trust::judge(app, &component, Source::parse(&stored.source).kind).await?.map_err(InstallError::Refused)?;
+            load_compiled(app, digest, &component).await.map_err(|fault| InstallError::Refused(fault.to_string()))?
         }
     };
     Ok(Version::new(digest.to_owned(), manifest, plugin, &app.config))
 }
 
+/// Why a component can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadFault {
+    #[error("{0}")]
+    Compile(String),
+    /// It is compiled, and doesn't fit the host.
+    #[error("{0}")]
+    Link(String),
+}
+
 /// Loads a component from its artefact, or compiles it first.
-pub(super) async fn load_compiled(app: &App, digest: &str, component: &[u8]) -> Result<Plugin, String> {
+pub(super) async fn load_compiled(app: &App, digest: &str, component: &[u8]) -> Result<Plugin, LoadFault> {
     if let Some(plugin) = load_artefact(app, digest) {
         return Ok(plugin);
     }
-    compiler::compile_in_child(app, digest, component).await?;
-    app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| error.to_string())
+    compiler::compile_in_child(app, digest, component).await.map_err(LoadFault::Compile)?;
+    app.sandbox.load(&compiler::artefact_path(app, digest)).map_err(|error| LoadFault::Link(error.to_string()))
 }
 
 /// The artefact that is there already, where this engine can run it.

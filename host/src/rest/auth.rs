@@ -11,7 +11,10 @@ use ring::digest;
 use crate::{
     app::App,
     clock::At,
-    domain::key::{ApiKey, Scope},
+    domain::{
+        actor::Actor,
+        key::{ApiKey, Scope},
+    },
     error::ApiError,
     ids::Ids,
     store,
@@ -51,6 +54,11 @@ impl Caller {
     /// Whether what belongs to the organisation is the caller's; of none, it is the operator's.
     pub(super) fn owns(&self, organization_id: Option<&str>) -> bool {
         self.key.organization_id.as_deref().is_none_or(|own| organization_id == Some(own))
+    }
+
+    /// The caller, as the audit log knows it.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::key(&self.key.id, &self.key.name)
     }
 
     pub(super) fn key_id(&self) -> &str {

@@ -591,6 +591,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (15, "facts and pairings", include_str!("../../../migrations/sqlite/0015_facts_and_pairings.sql")),
     (16, "threads", include_str!("../../../migrations/sqlite/0016_threads.sql")),
     (17, "subscriptions", include_str!("../../../migrations/sqlite/0017_subscriptions.sql")),
+    (18, "plugin versions", include_str!("../../../migrations/sqlite/0018_plugin_versions.sql")),
     (20, "plugin calls", include_str!("../../../migrations/sqlite/0020_plugin_calls.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -611,5 +612,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (15, "facts and pairings", include_str!("../../../migrations/postgres/0015_facts_and_pairings.sql")),
     (16, "threads", include_str!("../../../migrations/postgres/0016_threads.sql")),
     (17, "subscriptions", include_str!("../../../migrations/postgres/0017_subscriptions.sql")),
+    (18, "plugin versions", include_str!("../../../migrations/postgres/0018_plugin_versions.sql")),
     (20, "plugin calls", include_str!("../../../migrations/postgres/0020_plugin_calls.sql")),
 ];

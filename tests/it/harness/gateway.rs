@@ -72,7 +72,7 @@ fn root() -> PathBuf {
 }
 
 /// The program under test: `make test` builds it before the tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let here = std::env::current_exe().unwrap();
     // target/debug/deps/it-… → target/debug/patchbay
     let program = here.parent().unwrap().parent().unwrap().join("patchbay");

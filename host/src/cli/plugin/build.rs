@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
+use crate::conformance::carried;
 use crate::manifest::{self, Manifest};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -48,6 +49,7 @@ pub(super) fn build(folders: &[PathBuf], out: &Path, version: Option<&str>) -> a
         encoder.validate(true);
         encoder.module(&bytes).context("the module's contract can't be read")?;
         let component = manifest::embed(&encoder.encode().context("the component can't be made")?, manifest)?;
+        let component = carried::embed(&component, folder).with_context(|| folder.display().to_string())?;
         let file = out.join(format!("{}.wasm", manifest.id));
         // Aside, then renamed: a gateway may be watching the folder.
         let aside = out.join(format!("{}.wasm.part", manifest.id));
