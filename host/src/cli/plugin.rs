@@ -216,6 +216,14 @@ impl Command {
                     }
                 });
             }
+            Command::Replay { what } => {
+                let mut status = ExitCode::SUCCESS;
+                super::on_runtime(async {
+                    status = replay::replay(&what).await;
+                    Ok(())
+                })?;
+                return Ok(status);
+            }
             Command::Build { folders, out, with_version } => build::build(&folders, &out, with_version.as_deref()),
             Command::Check { component, trust, max_size_mb } => check::check(&component, &trust, max_size_mb),
             Command::Inspect { component, json } => inspect::inspect(&component, json),
