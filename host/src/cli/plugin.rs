@@ -10,6 +10,7 @@ mod registry;
 mod remote;
 mod signing;
 mod test;
+mod versions;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -119,7 +120,56 @@ pub(super) enum Command {
         /// A file, or a reference that the gateway pulls: registry/name:tag or registry/name@sha256:…
         component: String,
         #[command(flatten)]
+        rollout: versions::RolloutArgs,
+        #[command(flatten)]
         gateway: remote::Gateway,
+    },
+    /// Lists the versions that a running gateway knows
+    Versions {
+        /// Only of this type
+        #[arg(value_name = "TYPE")]
+        channel_type: Option<String>,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Shows a version: what it asks for, who signed it, what was found, what became of it
+    Show {
+        /// Or the beginning of it
+        digest: String,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Lets a version in that asks for more than was granted before
+    Approve {
+        /// Or the beginning of it
+        digest: String,
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Keeps a version out that waits for an approval
+    Reject {
+        /// Or the beginning of it
+        digest: String,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Takes a version back: where it runs, the one before runs again
+    Revoke {
+        /// Or the beginning of it
+        digest: String,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Whose signatures count
+    Keys {
+        #[command(subcommand)]
+        command: versions::KeysCommand,
     },
     /// Lists what a running gateway runs, and its versions
     List {
@@ -178,17 +228,24 @@ impl Command {
                 super::on_runtime(async move { registry::pull(&reference, out, &keys, &access).await })
             }
             Command::Test { folders, components } => super::on_runtime(async move { test::test(&folders, &components).await }),
-            Command::Install { component, gateway } => {
-                super::on_runtime(async move {
-                    // A reference has its registry's dot or colon before the first slash; a file of that name is still a file.
-                    let is_file = std::path::Path::new(&component).exists() || crate::oci::parse(&component).is_err();
-                    if is_file {
-                        gateway.install(component::read(component.as_ref())?).await
-                    } else {
-                        gateway.install_from(&component).await
-                    }
-                })
+            Command::Install { component, rollout, gateway } => {
+                let brought = versions::Brought::named(&component)?;
+                super::on_runtime(async move { gateway.install(brought, rollout).await })
             }
+            Command::Versions { channel_type, gateway } => {
+                super::on_runtime(async move { gateway.list_versions(channel_type.as_deref()).await })
+            }
+            Command::Show { digest, gateway } => super::on_runtime(async move { gateway.show(&digest).await }),
+            Command::Approve { digest, reason, gateway } => {
+                super::on_runtime(async move { gateway.judge(&digest, "approve", reason.as_deref()).await })
+            }
+            Command::Reject { digest, reason, gateway } => {
+                super::on_runtime(async move { gateway.judge(&digest, "reject", Some(&reason)).await })
+            }
+            Command::Revoke { digest, reason, gateway } => {
+                super::on_runtime(async move { gateway.judge(&digest, "revoke", Some(&reason)).await })
+            }
+            Command::Keys { command } => super::on_runtime(async move { command.run().await }),
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
             Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
             Command::Examine { component, artefact, cpu_s } => {
