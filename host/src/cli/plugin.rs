@@ -16,6 +16,7 @@ mod signing;
 mod sources;
 mod stand_in;
 mod test;
+mod versions;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -158,7 +159,56 @@ pub(super) enum Command {
         /// A file, or a reference that the gateway pulls: registry/name:tag or registry/name@sha256:…
         component: String,
         #[command(flatten)]
+        rollout: versions::RolloutArgs,
+        #[command(flatten)]
         gateway: remote::Gateway,
+    },
+    /// Lists the versions that a running gateway knows
+    Versions {
+        /// Only of this type
+        #[arg(value_name = "TYPE")]
+        channel_type: Option<String>,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Shows a version: what it asks for, who signed it, what was found, what became of it
+    Show {
+        /// Or the beginning of it
+        digest: String,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Lets a version in that asks for more than was granted before
+    Approve {
+        /// Or the beginning of it
+        digest: String,
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Keeps a version out that waits for an approval
+    Reject {
+        /// Or the beginning of it
+        digest: String,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Takes a version back: where it runs, the one before runs again
+    Revoke {
+        /// Or the beginning of it
+        digest: String,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Whose signatures count
+    Keys {
+        #[command(subcommand)]
+        command: versions::KeysCommand,
     },
     /// Lists what a running gateway runs, and its versions
     List {
@@ -243,17 +293,24 @@ impl Command {
                 super::on_runtime(async move { stand_in::stand_in(&folder, bind, webhooks, &secret).await })
             }
             Command::Dev { folder, out, gateway } => super::on_runtime(async move { dev::dev(&folder, &out, &gateway).await }),
-            Command::Install { component, gateway } => {
-                super::on_runtime(async move {
-                    // A reference has its registry's dot or colon before the first slash; a file of that name is still a file.
-                    let is_file = std::path::Path::new(&component).exists() || crate::oci::parse(&component).is_err();
-                    if is_file {
-                        gateway.install(component::read(component.as_ref())?).await
-                    } else {
-                        gateway.install_from(&component).await
-                    }
-                })
+            Command::Install { component, rollout, gateway } => {
+                let brought = versions::Brought::named(&component)?;
+                super::on_runtime(async move { gateway.install(brought, rollout).await })
             }
+            Command::Versions { channel_type, gateway } => {
+                super::on_runtime(async move { gateway.list_versions(channel_type.as_deref()).await })
+            }
+            Command::Show { digest, gateway } => super::on_runtime(async move { gateway.show(&digest).await }),
+            Command::Approve { digest, reason, gateway } => {
+                super::on_runtime(async move { gateway.judge(&digest, "approve", reason.as_deref()).await })
+            }
+            Command::Reject { digest, reason, gateway } => {
+                super::on_runtime(async move { gateway.judge(&digest, "reject", Some(&reason)).await })
+            }
+            Command::Revoke { digest, reason, gateway } => {
+                super::on_runtime(async move { gateway.judge(&digest, "revoke", Some(&reason)).await })
+            }
+            Command::Keys { command } => super::on_runtime(async move { command.run().await }),
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
             Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
             Command::Examine { component, artefact, cpu_s } => {
@@ -261,7 +318,6 @@ impl Command {
             }
             Command::Calls { which, gateway } => super::on_runtime(async move { calls::list(&gateway, &which).await }),
             // The exit status is the answer.
-            Command::Replay { what } => super::on_runtime(async move { std::process::exit(replay::replay(&what).await) }),
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Which gateway, and with which key.
 #[derive(clap::Args)]
@@ -16,14 +16,13 @@ pub(in crate::cli) struct Gateway {
     key: String,
 }
 
-/// What `POST …/plugins` and `…/rollback` answer.
+/// What `POST …/rollback` answers.
 #[derive(Deserialize)]
 struct Switched {
     #[serde(rename = "type")]
     channel_type: String,
     version: String,
     digest: String,
-    changed: bool,
 }
 
 /// What `GET …/plugins` answers.
@@ -85,22 +84,6 @@ const DIGEST_SHOWN: usize = 12;
 impl Gateway {
     pub(super) fn at(url: String, key: String) -> Gateway {
         Gateway { url, key }
-    }
-
-    pub(super) async fn install(&self, component: Vec<u8>) -> anyhow::Result<()> {
-        self.bring(|request| request.header("content-type", "application/wasm").body(component)).await
-    }
-
-    /// Has the gateway pull it.
-    pub(super) async fn install_from(&self, reference: &str) -> anyhow::Result<()> {
-        self.bring(|request| request.json(&json!({"reference": reference}))).await
-    }
-
-    async fn bring(&self, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<()> {
-        let done: Switched = self.ask(Method::POST, "plugins", with).await?;
-        let word = if done.changed { "runs now" } else { "ran already" };
-        println!("{} {} {word} ({})", done.channel_type, done.version, done.digest);
-        Ok(())
     }
 
     pub(super) async fn roll_back(&self, channel_type: &str) -> anyhow::Result<()> {
