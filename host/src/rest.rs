@@ -21,6 +21,7 @@ mod people;
 mod plugin_calls;
 mod plugin_components;
 mod plugin_keys;
+mod plugin_rollouts;
 mod plugin_versions;
 mod plugins;
 mod status;
@@ -65,6 +66,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let admin = plugins
         .merge(plugin_versions::router())
         .merge(plugin_calls::router())
+        .merge(plugin_rollouts::router())
         .merge(plugin_keys::router())
         .merge(plugin_calls::router())
         .merge(audit::router())

@@ -33,6 +33,7 @@ mod stream;
 mod survival;
 mod tiktok;
 mod traces;
+mod way_in;
 mod web_push;
 mod whatsapp;
 mod whatsapp_lite;

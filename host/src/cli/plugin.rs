@@ -215,11 +215,69 @@ pub(super) enum Command {
         #[command(flatten)]
         gateway: remote::Gateway,
     },
+    /// Has an installed version run for all accounts
+    Activate {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        digest: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
     /// Goes back to the version before
     Rollback {
         /// As GET /rest/v1/channel_types names it
         #[arg(value_name = "TYPE")]
         channel_type: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Has an installed version run for some accounts
+    Canary {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        digest: String,
+        #[command(flatten)]
+        whom: remote::Whom,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Has the canary run for all accounts
+    Promote {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Ends the canary: its accounts go back to the active version
+    StopCanary {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Shows what an installed version would make of the last webhooks
+    Shadow {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        digest: String,
+        /// How many; as plugins.shadow_webhooks says unless given
+        #[arg(long)]
+        webhooks: Option<u32>,
         #[command(flatten)]
         gateway: remote::Gateway,
     },
@@ -312,7 +370,24 @@ impl Command {
             }
             Command::Keys { command } => super::on_runtime(async move { command.run().await }),
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
-            Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
+            Command::Activate { channel_type, digest, word, gateway } => {
+                super::on_runtime(async move { gateway.activate(&channel_type, digest, word).await })
+            }
+            Command::Rollback { channel_type, word, gateway } => {
+                super::on_runtime(async move { gateway.roll_back(&channel_type, word).await })
+            }
+            Command::Canary { channel_type, digest, whom, word, gateway } => {
+                super::on_runtime(async move { gateway.begin_canary(&channel_type, digest, whom, word).await })
+            }
+            Command::Promote { channel_type, word, gateway } => {
+                super::on_runtime(async move { gateway.promote(&channel_type, word).await })
+            }
+            Command::StopCanary { channel_type, word, gateway } => {
+                super::on_runtime(async move { gateway.stop_canary(&channel_type, word).await })
+            }
+            Command::Shadow { channel_type, digest, webhooks, gateway } => {
+                super::on_runtime(async move { gateway.shadow(&channel_type, digest, webhooks).await })
+            }
             Command::Examine { component, artefact, cpu_s } => {
                 super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
             }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     build,
     remote::{Gateway, LogLine},
+    versions::RolloutArgs,
 };
 use crate::manifest::Manifest;
 

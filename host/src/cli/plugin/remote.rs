@@ -1,9 +1,13 @@
 //! Commands for a running gateway, over its REST door.
 
+mod rollout;
+
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+
+pub(super) use rollout::{Whom, Word};
 
 /// Which gateway, and with which key.
 #[derive(clap::Args)]
@@ -39,6 +43,22 @@ struct Active {
     digest: String,
     version: Option<String>,
     problem: Option<String>,
+    generation: i64,
+    canary: Option<Canary>,
+    notice: Option<Notice>,
+}
+
+#[derive(Deserialize)]
+struct Canary {
+    digest: String,
+    share: Option<u8>,
+    #[serde(default)]
+    accounts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Notice {
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -86,17 +106,19 @@ impl Gateway {
         Gateway { url, key }
     }
 
-    pub(super) async fn roll_back(&self, channel_type: &str) -> anyhow::Result<()> {
-        let done: Switched = self.ask(Method::POST, &format!("plugins/{channel_type}/rollback"), |request| request).await?;
-        println!("{} {} runs now ({})", done.channel_type, done.version, done.digest);
-        Ok(())
-    }
-
     pub(super) async fn list(&self) -> anyhow::Result<()> {
         let listing: Listing = self.ask(Method::GET, "plugins", |request| request).await?;
         for active in listing.types {
             let state = active.problem.map_or("runs".to_owned(), |problem| format!("can't run: {problem}"));
-            println!("{} {} {state} ({})", active.channel_type, active.version.unwrap_or_default(), active.digest);
+            let (version, generation) = (active.version.unwrap_or_default(), active.generation);
+            println!("{} {version} {state} ({}), generation {generation}", active.channel_type, active.digest);
+            if let Some(canary) = active.canary {
+                let whom = canary.share.map_or_else(|| canary.accounts.join(", "), |share| format!("{share} % of the accounts"));
+                println!("  canary {} for {whom}", canary.digest);
+            }
+            if let Some(notice) = active.notice {
+                println!("  {}", notice.text);
+            }
         }
         println!();
         for known in listing.versions {
