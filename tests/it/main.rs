@@ -20,6 +20,7 @@ mod oauth;
 mod outbound;
 mod outbox;
 mod plugins;
+mod rollout;
 mod shopify;
 mod shrinkit_push;
 mod sms;
