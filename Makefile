@@ -19,6 +19,7 @@ demo: install $(PATCHBAY) plugins
 test: install
 	$(MAKE) plugins PATCHBAY=target/debug/patchbay
 	target/debug/patchbay plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
+	target/debug/patchbay plugin build tests/zoo --out target/plugins/zoo
 	cargo test --locked --workspace
 
 lint: install
@@ -26,6 +27,8 @@ lint: install
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 bench: install $(PATCHBAY) plugins
+	$(PATCHBAY) plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
+	$(PATCHBAY) plugin build tests/zoo --out target/plugins/zoo
 	tests/bench.sh
 
 plugins: $(PATCHBAY)

@@ -213,8 +213,8 @@ impl Gateway {
         app.tasks.spawn(wake::link::run(Arc::clone(&app)));
         app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
-        app.tasks.spawn(plugins::watch(Arc::clone(&app)));
         app.tasks.spawn(plugins::take_up(Arc::clone(&app)));
+        app.tasks.spawn(plugins::watch(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         app.tasks.spawn(mail::run(Arc::clone(&app)));
         if app.db.is_postgres() {

@@ -93,7 +93,7 @@ impl Place {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE
@@ -101,9 +101,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let place = cli.place;
     match cli.command {
+        Command::Plugin { command } => return command.run(),
         Command::Serve { bind } => on_runtime(serve::serve(place.load(bind)?)),
         Command::Check { defaults: true } => {
             print!("{}", crate::config::DEFAULTS);
@@ -119,10 +120,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             println!("The database has this version's schema.");
             Ok(())
         }),
-        Command::Plugin { command } => command.run(),
         Command::Key { command } => on_runtime(async move { command.run(&place.load(None)?).await }),
         Command::Stats { command } => on_runtime(async move { command.run(&place.load(None)?).await }),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

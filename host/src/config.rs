@@ -1,5 +1,7 @@
 //! The configuration: `config.default.toml` (embedded) → a file → the environment. The only room that reads the environment.
 
+mod registry;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use axum::http::{HeaderName, HeaderValue};
@@ -7,6 +9,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+pub use registry::{Registry, is_loopback};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -100,6 +103,9 @@ pub struct Plugins {
     pub conformance: ConformanceRule,
     pub conformance_timeout_s: u64,
     pub rollout: RolloutKind,
+    /// By `host` or `host:port`, as references begin.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registries: BTreeMap<String, Registry>,
 }
 
 words! {
@@ -136,6 +142,8 @@ pub struct Sandbox {
     pub http_requests: u32,
     pub concurrency: u32,
     pub hot_instances: u32,
+    pub breaker_faults: u32,
+    pub breaker_s: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -367,6 +375,7 @@ impl Config {
                 ));
             }
         }
+        problems.extend(self.plugins.registries.iter().filter_map(|(name, registry)| registry.problem(name)));
         for net in &self.egress.allow {
             if net.parse::<ipnet::IpNet>().is_err() {
                 problems.push(format!("egress.allow: “{net}” is no network, like 10.1.0.0/16 or 127.0.0.1/32"));
@@ -374,6 +383,9 @@ impl Config {
         }
         if self.mail.max_watchers >= self.mail.max_connections && self.mail.max_connections > 0 {
             problems.push("mail.max_watchers: each has a connection, so it must be less than mail.max_connections".to_owned());
+        }
+        if self.sandbox.breaker_faults == 0 {
+            problems.push("sandbox.breaker_faults: must be at least 1".to_owned());
         }
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());
@@ -465,6 +477,9 @@ impl Config {
         // A collector's headers are credentials, as a rule.
         for value in shown.otlp.headers.values_mut() {
             "(set)".clone_into(value);
+        }
+        for registry in shown.plugins.registries.values_mut().filter(|registry| !registry.password.is_empty()) {
+            "(set)".clone_into(&mut registry.password);
         }
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
@@ -661,6 +676,24 @@ mod tests {
     fn an_unknown_setting_is_named() {
         let problems = load("[http]\nbinding = 1\n").unwrap_err();
         assert!(problems.join("\n").contains("binding"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_registry_keeps_the_dots_of_its_name_and_its_password_to_itself() {
+        let config =
+            load("[plugins.registries.\"127.0.0.1:5000\"]\nplain_http = true\nusername = \"me\"\npassword = \"s3cret\"\n").unwrap();
+        let registry = &config.plugins.registries["127.0.0.1:5000"];
+        assert!(registry.plain_http && registry.password == "s3cret");
+        let shown = config.redacted();
+        assert!(shown.contains("127.0.0.1:5000") && !shown.contains("s3cret"), "{shown}");
+        for (line, told) in [
+            ("\"https://r.example\"]", "without scheme"),
+            ("\"r.example\"]\nusername = \"me\"", "both username and password"),
+            ("\"r.example\"]\nplain_http = true\nusername = \"me\"\npassword = \"x\"", "plain_http"),
+        ] {
+            let problems = load(&format!("[plugins.registries.{line}\n")).unwrap_err().join("\n");
+            assert!(problems.contains("plugins.registries.") && problems.contains(told), "{problems}");
+        }
     }
 
     #[test]

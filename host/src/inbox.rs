@@ -19,10 +19,7 @@ pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};
 
 use std::collections::BTreeMap;
 
-use patchbay_sandbox::{
-    Fault,
-    contract::{channel as wit, types},
-};
+use patchbay_sandbox::contract::{channel as wit, types};
 
 use crate::{
     app::App,
@@ -30,7 +27,7 @@ use crate::{
     domain::{
         account::Account,
         failure::{Failure, FailureClass},
-        webhook::{Fields, Request, Webhook, WebhookState},
+        webhook::{Fields, Webhook, WebhookState},
     },
     plugins::{self, Told, Version, convert},
     secrets::Secret,
@@ -169,12 +166,12 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
         return Err(Unparsed::because(Cause::NotRun, format!("no plugin for {} can run", account.channel_type), None));
     };
     let digest = Some(version.digest.clone());
-    let asked = webhook_out(account, &version, &webhook.request, webhook.verified_by.clone());
-    let (answer, blobs) = version.parse(app, account, secrets, asked).await;
+    let asked = webhook_out(account, &version, webhook);
+    let (answer, blobs) = version.parse(app, account, secrets.clone(), asked).await;
     let answer = match answer {
         Ok(answer) => answer,
         // The version has nothing to do with it.
-        Err(fault @ Fault::Busy(_)) => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
+        Err(fault) if fault.is_unrun() => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
         Err(fault) => return Err(Unparsed::because(Cause::Faulted, fault.to_string(), digest)),
     };
     match answer {
@@ -187,7 +184,7 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
                     return Err(Unparsed::because(Cause::NotRun, error.to_string(), None));
                 }
             };
-            let told = match plugins::told(app, account, &blobs, events).await {
+            let told = match plugins::told(app, account, &version, &secrets, &blobs, events).await {
                 Ok(told) => told,
                 Err(failure) => {
                     let cause = if failure.class == FailureClass::Fault { Cause::Faulted } else { Cause::NotRun };
@@ -222,16 +219,13 @@ fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
 }
 
 /// A stored request as a version is asked of it.
-pub(crate) fn webhook_out(account: &Account, version: &Version, request: &Request, verified_by: Option<String>) -> wit::Webhook {
-    wit::Webhook {
-        account: Some(version.account_out(account)),
-        method: request.method.clone(),
-        path: browser::call_of(&account.id, &request.path).unwrap_or(&request.path).to_owned(),
-        query: convert::list_out(&request.query),
-        headers: convert::list_out(&request.headers),
-        body: request.body.clone(),
-        verified_by,
+pub(crate) fn webhook_out(account: &Account, version: &Version, webhook: &Webhook) -> wit::Webhook {
+    let known = Some(version.account_out(account));
+    let mut asked = convert::webhook_out(known, &webhook.request, webhook.received_at, webhook.verified_by.clone());
+    if let Some(call) = browser::call_of(&account.id, &webhook.request.path) {
+        call.clone_into(&mut asked.path);
     }
+    asked
 }
 
 fn reply_in(reply: wit::Reply) -> Reply {

@@ -27,6 +27,7 @@ pub mod memory;
 pub mod metrics;
 pub mod nodes;
 pub mod oauth;
+pub mod oci;
 pub mod outbox;
 pub mod plugins;
 pub mod rest;

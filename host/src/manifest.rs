@@ -37,8 +37,8 @@ pub use webhook::{
     WebhookMethod, WebhookScope, WebhookSpec,
 };
 
-/// The version of `wit/` that this gateway speaks.
-pub const CONTRACT: &str = "0.1.0";
+/// The newest version of `wit/` that this gateway speaks.
+pub const CONTRACT: &str = patchbay_sandbox::contract::VERSION;
 
 /// A plugin's manifest, checked: whoever holds one may rely on what `check.rs` asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,7 +258,10 @@ pub enum ManifestError {
     Schema { path: String, message: String },
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
-    #[error("the component carries no manifest (custom section `{SECTION}`): build it with `patchbay plugin build`")]
+    #[error(
+        "the component carries no manifest (custom section `{SECTION}`): build it with `patchbay plugin build`, or put its folder's in with \
+         `patchbay plugin pack`"
+    )]
     Missing,
     #[error("the component's manifest is malformed: {0}")]
     Malformed(String),

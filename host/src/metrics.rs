@@ -60,6 +60,12 @@ struct HookLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    channel_type: String,
+    version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
 }
@@ -78,6 +84,8 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     call_seconds: Family<HookLabels, Histogram, fn() -> Histogram>,
     rollbacks: Family<TypeLabel, Counter>,
+    breakers: Family<HookLabels, Counter>,
+    withheld: Family<VersionLabels, Counter>,
     commit_seconds: Histogram,
     commit_group: Histogram,
     /// Log entries that were lost because the queue was full.
@@ -148,6 +156,8 @@ impl Metrics {
                 Family::new_with_constructor(calls),
             ),
             rollbacks: counted(ours, "plugin_rollbacks", "Versions that the gateway took back by itself"),
+            breakers: counted(ours, "plugin_breakers_opened", "Times that an account's calls of a plugin were held back for its faults"),
+            withheld: counted(ours, "plugin_secrets_withheld", "Answers of a plugin that held a secret, which was blanked"),
             commit_seconds: measured(ours, "ingest_commit", "The transaction that stores what came in", fast()),
             commit_group: registered(ours, "ingest_group_size", "What shared one transaction", groups()),
             log_entries_lost: counted(ours, "log_entries_lost", "Entries of accounts' logs that were more than could be written"),
@@ -192,6 +202,17 @@ impl Metrics {
     /// The gateway took a version of the type back by itself.
     pub fn rolled_back(&self, channel_type: &str) {
         self.rollbacks.get_or_create(&type_label(channel_type)).inc();
+    }
+
+    /// An account's calls of a hook are held back for a while.
+    pub fn breaker_opened(&self, channel_type: &str, version: &str, hook: &'static str) {
+        let labels = HookLabels { channel_type: channel_type.to_owned(), version: version.to_owned(), hook };
+        self.breakers.get_or_create(&labels).inc();
+    }
+
+    /// A plugin told a secret, which was blanked.
+    pub fn secret_withheld(&self, channel_type: &str, version: &str) {
+        self.withheld.get_or_create(&VersionLabels { channel_type: channel_type.to_owned(), version: version.to_owned() }).inc();
     }
 
     /// So many units of ingest were committed together.

@@ -2,6 +2,7 @@
 //! [`Registry`]), and what a version is asked ([`Version`]). Start at [`Registry`]; [`folder`] and the REST door bring new components in.
 
 mod approval;
+mod breaker;
 mod call_blobs;
 mod compiler;
 pub mod convert;
@@ -25,6 +26,7 @@ mod trust;
 mod version;
 mod watch;
 mod watchman;
+mod withhold;
 
 pub use approval::{JudgementError, approve, reject};
 pub use call_blobs::{CallBlobs, Told, told};
@@ -39,3 +41,4 @@ pub use rollout::{RolloutError, activate, roll_back};
 pub use services::{CallServices, Captured};
 pub use version::Version;
 pub use watchman::watch;
+pub use withhold::withhold;

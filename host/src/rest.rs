@@ -18,6 +18,7 @@ mod messages;
 mod nodes;
 mod pairing;
 mod people;
+mod plugin_components;
 mod plugin_keys;
 mod plugin_rollouts;
 mod plugin_versions;

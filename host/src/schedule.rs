@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use patchbay_sandbox::Fault;
-
+use patchbay_sandbox::contract::messages::Event;
 use serde_json::Value;
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
     },
     inbox::{self, Ingest, Progress, Source},
     logbook, oauth, outbox,
-    plugins::{self, Standing, convert},
+    plugins::{self, CallBlobs, Standing, Told, Version, convert},
     retention,
     store::{self, jobs::DueJob},
 };
@@ -232,7 +231,7 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaul
         Ok(Err(failure)) => return after_failed_poll(app, account, convert::failure_in(failure), faults).await,
         Err(fault) => {
             // Where there was no place for the call the plugin had no part in it.
-            if !matches!(fault, Fault::Busy(_)) {
+            if !fault.is_unrun() {
                 faults.note(&account.id);
             }
             tracing::error!(account.id = %account.id, %fault, "a poll failed");
@@ -240,7 +239,7 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaul
         }
     };
     let (cursor, more) = (page.cursor, page.more);
-    let told = match plugins::told(app, account, &blobs, page.events).await {
+    let told = match told(app, account, &version, &blobs, page.events).await {
         Ok(told) => told,
         Err(failure) => return after_failed_poll(app, account, failure, faults).await,
     };
@@ -261,6 +260,13 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaul
     }
     app.mail.watch(app, &account.id, interval);
     interval
+}
+
+/// What a page told; the call may have captured a secret that is another one now.
+async fn told(app: &App, account: &Account, version: &Version, blobs: &CallBlobs, events: Vec<Event>) -> Result<Told, Failure> {
+    let secrets = accounts::open_secrets(app, account).await;
+    let secrets = secrets.map_err(|error| Failure::new(FailureClass::Unavailable, "database", error.to_string()))?;
+    plugins::told(app, account, version, &secrets, blobs, events).await
 }
 
 /// The wait after a poll that answered why it brought nothing.

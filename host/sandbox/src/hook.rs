@@ -9,16 +9,16 @@ use std::marker::PhantomData;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Resource, TypedFunc};
 
-use crate::contract::VERSION;
+use crate::contract::Spoken;
 use crate::contract::channel::{Connecting, Outcome, Parsed, Report, Webhook};
 use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
 use crate::contract::templates::TemplatePage;
 use crate::contract::types::{Account, Call, Failure};
+use crate::contract::v0_1::Old;
 use crate::error::{Fault, LoadError};
 use crate::imports::blob::Blob;
 use crate::live::Instance;
-use crate::load::PACKAGE;
 use crate::state::State;
 
 /// One function of the contract that plugins export.
@@ -34,29 +34,50 @@ pub(crate) trait Signature {
     }
 }
 
-/// A hook of one component, its types compared.
+/// A hook of one component, its types compared with those of the version that the component speaks.
 pub(crate) struct Hook<S> {
     export: ComponentExportIndex,
+    spoken: Spoken,
     signature: PhantomData<fn() -> S>,
 }
 
-impl<S: Signature> Hook<S> {
-    pub(crate) fn find(instance: &InstancePre<State>) -> Result<Hook<S>, LoadError> {
-        let interface = format!("{PACKAGE}/{}@{VERSION}", S::INTERFACE);
+impl<S: Old> Hook<S> {
+    /// `interface` is the full name by which the component exports it.
+    pub(crate) fn find(instance: &InstancePre<State>, spoken: Spoken, interface: &str) -> Result<Hook<S>, LoadError> {
         let component = instance.component();
-        let item = component.get_export_index(None, &interface).and_then(|interface| component.get_export(Some(&interface), S::FUNCTION));
+        let item = component.get_export_index(None, interface).and_then(|interface| component.get_export(Some(&interface), S::FUNCTION));
         let Some((ComponentItem::ComponentFunc(function), export)) = item else {
             return Err(LoadError::MissingExports(vec![format!("{interface}#{}", S::FUNCTION)]));
         };
-        function
-            .typecheck::<S::Params<'_>, S::Answer>(&instance.instance_type())
-            .map_err(|error| LoadError::Mismatch(format!("{interface}#{}: {error:#}", S::FUNCTION)))?;
-        Ok(Hook { export, signature: PhantomData })
+        let types = instance.instance_type();
+        let fits = match spoken {
+            Spoken::V0_1 => function.typecheck::<S::OldParams<'_>, S::OldAnswer>(&types),
+            Spoken::V1 => function.typecheck::<S::Params<'_>, S::Answer>(&types),
+        };
+        fits.map_err(|error| LoadError::Mismatch { spoken: spoken.version(), what: format!("{interface}#{}: {error:#}", S::FUNCTION) })?;
+        Ok(Hook { export, spoken, signature: PhantomData })
     }
 
     /// Calls the hook of an instance of the component it was found in, and counts the answer's events; their bytes are
     /// bounded while they are copied out of the guest.
     pub(crate) async fn call(&self, instance: &mut Instance, params: S::Params<'_>) -> Result<S::Answer, Fault> {
+        let answer = match self.spoken {
+            Spoken::V0_1 => S::lift(self.call_typed(instance, S::lower(params)).await?),
+            Spoken::V1 => self.call_typed(instance, params).await?,
+        };
+        let most = instance.store.data().limits.events;
+        if S::events(&answer) > most {
+            return Err(Fault::Output { what: "events", most });
+        }
+        Ok(answer)
+    }
+
+    /// Only with the types that `find` has compared: those of the version that is spoken.
+    async fn call_typed<P, A>(&self, instance: &mut Instance, params: P) -> Result<A, Fault>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        A: ComponentNamedList + Lift + Send + 'static,
+    {
         let Instance { store, exports, .. } = instance;
         let Some(function) = exports.get_func(&mut *store, self.export) else {
             return Err(Fault::NotExported(S::FUNCTION));
@@ -67,14 +88,9 @@ impl<S: Signature> Hook<S> {
                       very types with the component's, and an export's index finds nothing in another component"
         )]
         // SAFETY: see the reason above.
-        let typed = unsafe { TypedFunc::<S::Params<'_>, S::Answer>::new_unchecked(function) };
+        let typed = unsafe { TypedFunc::<P, A>::new_unchecked(function) };
         let answer = typed.call_async(&mut *store, params).await;
-        let state = store.data_mut();
-        let answer = state.settle(answer)?;
-        if S::events(&answer) > state.limits.events {
-            return Err(Fault::Output { what: "events", most: state.limits.events });
-        }
-        Ok(answer)
+        store.data_mut().settle(answer)
     }
 }
 

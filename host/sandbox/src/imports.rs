@@ -4,20 +4,22 @@ pub(crate) mod blob;
 mod crypto;
 mod http;
 mod kv;
+mod link;
 mod log;
 mod mail;
 pub(crate) mod wasi;
 
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
-use crate::bindings::{PluginFull, patchbay};
+use crate::bindings::patchbay;
+use crate::contract::Spoken;
 use crate::state::State;
 
-/// Everything a plugin may import. WASI is there only for a component that asks for it.
-pub(crate) fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<State>> {
+/// Everything a plugin of that version may import. WASI is there only for a component that asks for it.
+pub(crate) fn linker(engine: &Engine, spoken: Spoken, with_wasi: bool) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    PluginFull::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    link::everything(&mut linker, spoken)?;
     if with_wasi {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     }

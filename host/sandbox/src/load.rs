@@ -3,14 +3,16 @@
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::contract::VERSION;
+use crate::contract::Spoken;
+use crate::contract::v0_1::Old;
 use crate::error::LoadError;
-use crate::hook::{Configure, Connect, Download, Health, Hook, ListTemplates, ParseInbound, Poll, Preview, SendOut, Signature};
+use crate::hook::{Configure, Connect, Download, Health, Hook, ListTemplates, ParseInbound, Poll, Preview, SendOut};
 use crate::imports;
 use crate::state::State;
 
 /// A component whose imports are tied to the host and whose hooks have been found.
 pub(crate) struct Linked {
+    pub(crate) spoken: Spoken,
     pub(crate) instance: InstancePre<State>,
     pub(crate) configure: Hook<Configure>,
     pub(crate) connect: Hook<Connect>,
@@ -23,47 +25,72 @@ pub(crate) struct Linked {
     pub(crate) preview: Option<Hook<Preview>>,
 }
 
-pub(crate) const PACKAGE: &str = "patchbay:channel";
-/// The interfaces that the host offers.
+const PACKAGE: &str = "patchbay:channel";
+/// The interfaces that the host offers, in every version.
 const OFFERED: [&str; 7] = ["types", "messages", "log", "kv", "http", "crypto", "mail"];
+
+/// What a component exports, and in which version of the contract.
+struct Exports {
+    spoken: Spoken,
+    names: Vec<String>,
+}
 
 pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linked, LoadError> {
     let imports: Vec<String> = component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
-    let exports: Vec<String> = component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
-    check_version(imports.iter().chain(&exports))?;
+    let names: Vec<String> = component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let spoken = spoken(imports.iter().chain(&names))?;
     check_imports(&imports)?;
-    if !exports_interface(&exports, Configure::INTERFACE) {
-        return Err(LoadError::MissingExports(vec![format!("{PACKAGE}/{}@{VERSION}", Configure::INTERFACE)]));
-    }
+    let exports = Exports { spoken, names };
     let with_wasi = imports.iter().any(|name| name.starts_with("wasi:"));
-    let linker = imports::linker(engine, with_wasi).map_err(mismatch)?;
+    let mismatch = |error: wasmtime::Error| LoadError::Mismatch { spoken: spoken.version(), what: format!("{error:#}") };
+    let linker = imports::linker(engine, spoken, with_wasi).map_err(mismatch)?;
+    // The whole chain: the last cause names the function.
     let instance = linker.instantiate_pre(component).map_err(mismatch)?;
     Ok(Linked {
-        configure: Hook::find(&instance)?,
-        connect: Hook::find(&instance)?,
-        send: Hook::find(&instance)?,
-        parse_inbound: Hook::find(&instance)?,
-        health: Hook::find(&instance)?,
-        poll: optional(&exports, &instance)?,
-        download: optional(&exports, &instance)?,
-        list_templates: optional(&exports, &instance)?,
-        preview: optional(&exports, &instance)?,
+        spoken,
+        configure: exports.hook(&instance)?,
+        connect: exports.hook(&instance)?,
+        send: exports.hook(&instance)?,
+        parse_inbound: exports.hook(&instance)?,
+        health: exports.hook(&instance)?,
+        poll: exports.optional(&instance)?,
+        download: exports.optional(&instance)?,
+        list_templates: exports.optional(&instance)?,
+        preview: exports.optional(&instance)?,
         instance,
     })
 }
 
-/// A hook of an optional group: that the group is absent is fine, that half of it is there is not.
-fn optional<S: Signature>(exports: &[String], instance: &InstancePre<State>) -> Result<Option<Hook<S>>, LoadError> {
-    if exports_interface(exports, S::INTERFACE) { Hook::find(instance).map(Some) } else { Ok(None) }
+impl Exports {
+    /// The full name by which the interface is exported.
+    fn named(&self, wanted: &str) -> Option<&str> {
+        self.names.iter().find(|name| interface(name).is_some_and(|(interface, _)| interface == wanted)).map(String::as_str)
+    }
+
+    fn hook<S: Old>(&self, instance: &InstancePre<State>) -> Result<Hook<S>, LoadError> {
+        match self.named(S::INTERFACE) {
+            Some(name) => Hook::find(instance, self.spoken, name),
+            None => Err(LoadError::MissingExports(vec![format!("{PACKAGE}/{}@{}", S::INTERFACE, self.spoken.version())])),
+        }
+    }
+
+    /// A hook of an optional group: that the group is absent is fine, that half of it is there is not.
+    fn optional<S: Old>(&self, instance: &InstancePre<State>) -> Result<Option<Hook<S>>, LoadError> {
+        self.named(S::INTERFACE).map(|name| Hook::find(instance, self.spoken, name)).transpose()
+    }
 }
 
-/// Another version is told as such, before its consequences: that every function is missing.
-fn check_version<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<(), LoadError> {
-    let skewed = names.find_map(|name| {
-        let (_, version) = interface(name)?;
-        (compatibility(version) != compatibility(VERSION)).then(|| version.to_owned())
-    });
-    skewed.map_or(Ok(()), |plugin| Err(LoadError::Version { plugin }))
+/// The version that a component speaks: another than ours is told as such, before its consequences (that every function is missing).
+fn spoken<'a>(names: impl Iterator<Item = &'a String>) -> Result<Spoken, LoadError> {
+    let mut found = None;
+    for (_, version) in names.filter_map(|name| interface(name)) {
+        let spoken = Spoken::of(version).ok_or_else(|| LoadError::Version { plugin: version.to_owned() })?;
+        if *found.get_or_insert(spoken) != spoken {
+            return Err(LoadError::Version { plugin: Spoken::ALL.map(Spoken::version).join(" and ") });
+        }
+    }
+    // What names nothing of ours exports no hook either, and hears of that.
+    Ok(found.unwrap_or(Spoken::V1))
 }
 
 fn check_imports(imports: &[String]) -> Result<(), LoadError> {
@@ -76,41 +103,14 @@ fn check_imports(imports: &[String]) -> Result<(), LoadError> {
     if missing.is_empty() { Ok(()) } else { Err(LoadError::MissingImports(missing)) }
 }
 
-fn exports_interface(exports: &[String], wanted: &str) -> bool {
-    exports.iter().any(|name| interface(name).is_some_and(|(interface, _)| interface == wanted))
-}
-
-/// The interface and version in a name of our package: `patchbay:channel/kv@0.1.0`.
+/// The interface and version in a name of our package: `patchbay:channel/kv@1.0.0`.
 fn interface(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix(PACKAGE)?.strip_prefix('/')?.split_once('@')
-}
-
-/// What two versions have in common when code for one runs on the other: the major number, and before 1.0 the minor
-/// too. The linker matches by the same rule.
-fn compatibility(version: &str) -> Option<(u32, u32)> {
-    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
-    let (major, minor) = (numbers.next()??, numbers.next()??);
-    Some((major, if major == 0 { minor } else { 0 }))
-}
-
-/// The whole chain: the last cause names the function.
-#[expect(clippy::needless_pass_by_value, reason = "map_err hands it over")]
-fn mismatch(error: wasmtime::Error) -> LoadError {
-    LoadError::Mismatch(format!("{error:#}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compatible_as_semver_says() {
-        assert_eq!(compatibility("0.1.0"), compatibility("0.1.7"));
-        assert_ne!(compatibility("0.1.0"), compatibility("0.2.0"));
-        assert_eq!(compatibility("1.0.0"), compatibility("1.4.0"));
-        assert_ne!(compatibility("1.0.0"), compatibility("2.0.0"));
-        assert_eq!(compatibility("none"), None);
-    }
 
     #[test]
     fn wasi_http_is_no_import_that_the_host_offers() {

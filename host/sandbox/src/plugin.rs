@@ -10,8 +10,10 @@ use crate::contract::messages::{Outbound, Sent};
 use crate::contract::polling::Page;
 use crate::contract::templates::TemplatePage;
 use crate::contract::types::{Account, Call, Failure};
+use crate::contract::v0_1::Old;
 use crate::error::Fault;
-use crate::hook::{Hook, Signature};
+use crate::hook::Hook;
+use crate::lane::SlowLane;
 use crate::limits::CallLimits;
 use crate::live::{Instance, Live};
 use crate::load::Linked;
@@ -47,10 +49,15 @@ struct Inner {
 }
 
 impl Plugin {
-    pub(crate) fn new(linked: Linked, calls: Arc<Semaphore>, calls_of_plugin: u32, live: Arc<Live>) -> Plugin {
+    pub(crate) fn new(linked: Linked, calls: Arc<Semaphore>, calls_of_plugin: u32, slow: SlowLane, live: Arc<Live>) -> Plugin {
         let share = calls_of_plugin.try_into().unwrap_or(Semaphore::MAX_PERMITS);
-        let places = Places { plugin: Arc::new(Semaphore::new(share)), all: calls };
+        let places = Places { plugin: Arc::new(Semaphore::new(share)), all: calls, slow };
         Plugin { inner: Arc::new(Inner { linked, places, live }) }
+    }
+
+    /// The version of the contract that the component speaks, read from its exports when it was loaded.
+    pub fn contract(&self) -> &'static str {
+        self.inner.linked.spoken.version()
     }
 
     /// Read from the component's exports when it was loaded.
@@ -190,7 +197,7 @@ impl Plugin {
     }
 
     /// One call of a hook in an instance of its own.
-    async fn call<S: Signature>(
+    async fn call<S: Old>(
         &self,
         limits: CallLimits,
         services: Box<dyn Services>,

@@ -140,7 +140,7 @@ mod tests {
 
     fn manifest() -> Manifest {
         let manifest = json!({
-            "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+            "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
             "settings": {"type": "object", "properties": {"signing_key": {"type": "string", "writeOnly": true}}},
             "secrets": {"signing_key": {"title": "Key", "from": "generated", "kind": "es256", "also_typed": true}},
             "capabilities": {},

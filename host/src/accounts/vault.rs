@@ -158,7 +158,7 @@ mod tests {
 
     fn manifest() -> Manifest {
         let manifest = json!({
-            "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+            "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
             "settings": {"type": "object", "properties": {}},
             "secrets": {
                 "token": {"title": "Token", "from": "oauth"},

@@ -34,7 +34,7 @@ async fn world(calls_per_min: u32) -> World {
     let app = Arc::clone(&gateway.app);
     for (channel_type, browser) in [("TEST", browser()), ("PLAIN", Value::Null)] {
         let mut manifest = json!({
-            "id": channel_type.to_lowercase(), "type": channel_type, "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+            "id": channel_type.to_lowercase(), "type": channel_type, "version": "1.0.0", "name": "Test", "contract": "1.0.0",
             "settings": {"type": "object", "properties": {"origins": {"type": "array"}, "icon": {"type": "string"}}},
             "secrets": {"signing_key": {"title": "Key", "from": "generated", "kind": "es256"}},
             "capabilities": {},

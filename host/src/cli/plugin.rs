@@ -1,18 +1,19 @@
 //! `patchbay plugin …`
 
 mod build;
+mod check;
+mod component;
+mod diff;
+mod inspect;
+mod pack;
+mod registry;
 mod remote;
+mod signing;
 mod test;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
-use patchbay_sandbox::{Sandbox, SandboxSettings};
-
-use crate::{
-    manifest::{Manifest, SecretSource},
-    plugins,
-};
+use crate::plugins;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -28,7 +29,83 @@ pub(super) enum Command {
         with_version: Option<String>,
     },
     /// Checks a component and says in words what it asks for
-    Check { component: PathBuf },
+    Check {
+        component: PathBuf,
+        /// Checks signatures by this key: a .pub file, or its line that begins with RW
+        #[arg(long, value_name = "KEY")]
+        trust: Vec<String>,
+        /// The gateway's plugins.max_size_mb
+        #[arg(long, value_name = "MIB", default_value_t = 64)]
+        max_size_mb: usize,
+    },
+    /// Shows everything in a component; none of its code runs
+    Inspect {
+        component: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tells how a component differs from another: what it asks for, settings, capabilities, imports. Exit code 0: not at all, 1: they
+    /// differ, 2: trouble
+    Diff {
+        old: PathBuf,
+        new: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Puts a folder's plugin.toml and conformance suite into a component that any tool made
+    Pack {
+        component: PathBuf,
+        folder: PathBuf,
+        /// The packed file, else <id>.wasm
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Makes a pair of keys for signatures: NAME.key and NAME.pub
+    Keygen {
+        #[arg(default_value = "patchbay")]
+        name: PathBuf,
+        /// Whoever has the file can sign
+        #[arg(long)]
+        no_password: bool,
+        #[command(flatten)]
+        password: signing::Password,
+    },
+    /// Signs a component
+    Sign {
+        component: PathBuf,
+        /// The secret key: a .key file of `keygen` or of minisign
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// A line that is signed too and shown to whoever looks
+        #[arg(long)]
+        comment: Option<String>,
+        /// The signed file, else the component's own
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        password: signing::Password,
+    },
+    /// Puts a component into an OCI registry
+    Push {
+        component: PathBuf,
+        /// registry/name:tag
+        reference: String,
+        #[command(flatten)]
+        access: registry::Access,
+    },
+    /// Fetches a component out of an OCI registry
+    Pull {
+        /// registry/name:tag or registry/name@sha256:…
+        reference: String,
+        /// The file, else <id>.wasm
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Checks signatures by this key: a .pub file, or its line that begins with RW
+        #[arg(long, value_name = "KEY")]
+        trust: Vec<String>,
+        #[command(flatten)]
+        access: registry::Access,
+    },
     /// Runs the conformance suite: a component against the `conformance.json` and the fixtures of its folder
     Test {
         #[arg(required = true)]
@@ -39,7 +116,8 @@ pub(super) enum Command {
     },
     /// Installs a component in a running gateway
     Install {
-        component: PathBuf,
+        /// A file, or a reference that the gateway pulls: registry/name:tag or registry/name@sha256:…
+        component: String,
         #[command(flatten)]
         gateway: remote::Gateway,
     },
@@ -133,14 +211,41 @@ pub(super) enum Command {
 }
 
 impl Command {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Diff { old, new, json } => {
+                return Ok(match diff::diff(&old, &new, json) {
+                    Ok(differ) => ExitCode::from(u8::from(differ)),
+                    Err(error) => {
+                        eprintln!("Error: {error:#}");
+                        ExitCode::from(2)
+                    }
+                });
+            }
             Command::Build { folders, out, with_version } => build::build(&folders, &out, with_version.as_deref()),
-            Command::Check { component } => check(&component),
+            Command::Check { component, trust, max_size_mb } => check::check(&component, &trust, max_size_mb),
+            Command::Inspect { component, json } => inspect::inspect(&component, json),
+            Command::Pack { component, folder, out } => pack::pack(&component, &folder, out),
+            Command::Keygen { name, no_password, password } => signing::generate(&name, no_password, password),
+            Command::Sign { component, key, comment, out, password } => signing::sign(&component, &key, comment, out.as_deref(), password),
+            Command::Push { component, reference, access } => {
+                super::on_runtime(async move { registry::push(&component, &reference, &access).await })
+            }
+            Command::Pull { reference, out, trust, access } => {
+                let keys = component::keys(&trust)?;
+                super::on_runtime(async move { registry::pull(&reference, out, &keys, &access).await })
+            }
             Command::Test { folders, components } => super::on_runtime(async move { test::test(&folders, &components).await }),
             Command::Install { component, gateway } => {
-                let bytes = std::fs::read(&component).with_context(|| component.display().to_string())?;
-                super::on_runtime(async move { gateway.install(bytes).await })
+                super::on_runtime(async move {
+                    // A reference has its registry's dot or colon before the first slash; a file of that name is still a file.
+                    let is_file = std::path::Path::new(&component).exists() || crate::oci::parse(&component).is_err();
+                    if is_file {
+                        gateway.install(component::read(component.as_ref())?).await
+                    } else {
+                        gateway.install_from(&component).await
+                    }
+                })
             }
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
             Command::Activate { channel_type, digest, word, gateway } => {
@@ -165,45 +270,7 @@ impl Command {
                 super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
             }
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
-}
-
-fn check(component: &PathBuf) -> anyhow::Result<()> {
-    let bytes = std::fs::read(component).with_context(|| component.display().to_string())?;
-    let manifest = Manifest::from_component(&bytes)?;
-    let folder = std::env::temp_dir().join(format!("patchbay-check-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let artefact = folder.join("checked.cwasm");
-    let loaded = patchbay_sandbox::compile(&bytes).map_err(anyhow::Error::from).and_then(|compiled| {
-        std::fs::write(&artefact, compiled)?;
-        Ok(Sandbox::new(&SandboxSettings { calls: 1, live: 0, ..SandboxSettings::default() })?.load(&artefact)?)
-    });
-    std::fs::remove_dir_all(&folder)?;
-    let groups = loaded?.groups();
-    println!("{} {} ({}), contract {}, {} bytes", manifest.channel_type, manifest.version, manifest.name, manifest.contract, bytes.len());
-    println!("digest {}", plugins::digest_of(&bytes));
-    println!("It asks for:");
-    for (name, target) in &manifest.egress {
-        println!("  {name}: {} to {}", target.methods.join(", "), target.base);
-    }
-    for (name, secret) in &manifest.secrets {
-        let from = match secret.from {
-            SecretSource::Typed => "typed in",
-            SecretSource::Oauth => "from OAuth",
-            SecretSource::Captured => "captured from a response",
-            SecretSource::Generated => "made by the gateway",
-            SecretSource::App => "from the account's app",
-            SecretSource::Derived => "computed from others",
-        };
-        println!("  secret {name} ({}), {from}", secret.title);
-    }
-    if groups.polling {
-        println!("  to poll the provider");
-    }
-    if groups.media_download {
-        println!("  to download files");
-    }
-    println!("It fits this gateway.");
-    Ok(())
 }

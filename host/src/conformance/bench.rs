@@ -31,7 +31,7 @@ const TALKING: CallLimits = CallLimits { memory_bytes: 32 * MIB, cpu: Duration::
 const MIB: usize = 1024 * 1024;
 
 /// The time of every call, in milliseconds: the fixtures are of that day.
-const NOW_MS: i64 = 1_764_000_100_000;
+pub(super) const NOW_MS: i64 = 1_764_000_100_000;
 const ACCOUNT_ID: &str = "019a0000-0000-7000-8000-000000000001";
 
 pub(super) struct Bench {

@@ -90,3 +90,6 @@ pub fn embed(component: &[u8], folder: &Path) -> Result<Vec<u8>, SuiteError> {
     }
     Ok(sections::replace(component, SECTION, &json)?)
 }
+
+#[cfg(test)]
+mod tests;

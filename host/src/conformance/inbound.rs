@@ -7,7 +7,7 @@ use patchbay_sandbox::contract::{
 };
 
 use super::{
-    bench::Bench,
+    bench::{Bench, NOW_MS},
     garble::{Chance, cuts, garbled},
     report::Report,
     suite::Fixture,
@@ -40,6 +40,7 @@ pub(super) async fn check(bench: &Bench, fixtures: &[Fixture], report: &mut Repo
             headers: fields(fixture.map(|fixture| &fixture.headers)),
             body,
             verified_by: verified_by.map(str::to_owned),
+            extras: vec![Field { name: "received_ms".to_owned(), value: NOW_MS.to_string() }],
         }
     };
     for fixture in fixtures {

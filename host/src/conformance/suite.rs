@@ -242,6 +242,12 @@ impl Suite {
         Suite::from_files(&files).map_err(within)
     }
 
+    /// How much it has: `2 scripts, 31 fixtures`.
+    pub fn in_words(&self) -> String {
+        let several = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        format!("{}, {}", several(self.scripts.len(), "script"), several(self.fixtures.len(), "fixture"))
+    }
+
     pub(super) fn from_files(files: &Files) -> Result<Suite, SuiteError> {
         let (mut scripts, mut fixtures) = (BTreeMap::new(), BTreeMap::new());
         for (path, text) in files {

@@ -23,6 +23,9 @@ pub struct Fact {
     pub what: Happening,
     /// Queued for sending where the fact is new.
     pub follow_up: Option<Command>,
+    /// What the contract has no word for: told on with the fact's events.
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    pub extras: Extras,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod credentials;
 mod delivery;
 mod fetch;
 mod hosts;
+mod names;
 mod redirects;
 mod responses;
 mod server;
@@ -42,7 +43,7 @@ fn manifest() -> Manifest {
         target
     };
     let manifest = json!({
-        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
         "settings": { "type": "object", "properties": { "base_url": { "type": "string" }, "token": { "type": "string" } } },
         "secrets": {
             "token": { "title": "Token", "from": "typed" },

@@ -115,7 +115,8 @@ impl<'a> Applying<'a, '_> {
     {
         let fact = self.fact;
         let first = !std::mem::replace(&mut self.told, true);
-        About { occurred_at: fact.at, dedupe_key: first.then_some(fact.dedupe_key.as_str()), ..About::default() }
+        let extras = (!fact.extras.is_empty()).then_some(&fact.extras);
+        About { occurred_at: fact.at, dedupe_key: first.then_some(fact.dedupe_key.as_str()), extras, ..About::default() }
     }
 
     fn tell(&mut self, event_type: EventType, conversation_id: Option<&str>, data: &impl Serialize) {

@@ -13,7 +13,7 @@ use crate::{
     clock::At,
     domain::{
         account::Standing,
-        content::{Content, Source},
+        content::{Content, Extras, Source},
         event::{EventType, Fact},
         media::{MediaFile, WantedFile},
         message::{Direction, Message, MessageState},
@@ -53,6 +53,8 @@ pub struct About<'a> {
     pub occurred_at: Option<At>,
     /// The provider's fact that it tells of: the first event of a fact holds its key.
     pub dedupe_key: Option<&'a str>,
+    /// The fact's, told on under `extras` of the event's data.
+    pub extras: Option<&'a Extras>,
 }
 
 impl<'a> Page<'a> {
@@ -448,7 +450,7 @@ impl<'a> Page<'a> {
 
     /// Appends an event.
     pub fn tell(&mut self, event_type: EventType, about: &About<'_>, data: &impl Serialize) {
-        self.append(event_type, about, written(data));
+        self.append(event_type, about, extended(data, about));
     }
 }
 
@@ -466,6 +468,20 @@ impl Page<'_> {
             occurred_at: about.occurred_at.unwrap_or(self.now),
             created_at: self.now,
         });
+    }
+}
+
+/// An event's data, with what the fact told besides.
+fn extended(data: &impl Serialize, about: &About<'_>) -> Arg {
+    #[derive(Serialize)]
+    struct Extended<'a, D> {
+        #[serde(flatten)]
+        data: &'a D,
+        extras: &'a Extras,
+    }
+    match about.extras {
+        Some(extras) => written(&Extended { data, extras }),
+        None => written(data),
     }
 }
 
@@ -546,7 +562,7 @@ impl Page<'_> {
             contact: party.map(|party| ContactView::of(message.contact_id.as_deref(), party)),
             more,
         };
-        let data = written(&data);
+        let data = extended(&data, about);
         let about = About { conversation_id: message.conversation_id.as_deref(), message_id: Some(&message.id), ..*about };
         self.append(event_type, &about, data);
     }

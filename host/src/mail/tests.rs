@@ -150,7 +150,7 @@ fn class<T: std::fmt::Debug>(result: Result<T, Failure>) -> (FailureClass, Strin
 
 pub(crate) fn manifest() -> crate::manifest::Manifest {
     let manifest = serde_json::json!({
-        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
         "settings": {"type": "object", "properties": {
             "email_address": {"type": "string"}, "tls_ca_pem": {"type": "string"}, "ehlo_name": {"type": "string"}, "use_idle": {"type": "boolean"},
             "smtp_host": {"type": "string"}, "smtp_port": {"type": "integer"}, "smtp_security": {"enum": ["tls", "starttls", "none"]},

@@ -182,7 +182,7 @@ pub fn asks(manifest: &Manifest, interfaces: &Interfaces) -> BTreeSet<Ask> {
     if capabilities.subscriptions {
         asks.insert(Ask::Subscriptions);
     }
-    if manifest.webhook.as_ref().is_some_and(|webhook| webhook.verify == Verify::None {}) {
+    if manifest.webhook.as_ref().is_some_and(|webhook| webhook.verify == Verify::None {} && !webhook.path_token) {
         asks.insert(Ask::UnverifiedWebhooks);
     }
     let exported = Group::ALL.into_iter().filter(|group| interfaces.exports_group(group.interface()));
@@ -276,7 +276,7 @@ impl fmt::Display for Ask {
             Ask::Mail { protocol: MailProtocol::Imap, server } => write!(f, "read letters (IMAP) on {}", place(server)),
             Ask::Secret { name, from } => write!(f, "keep the secret {name}: {}", source(*from)),
             Ask::Authorisation { page, tokens } => write!(f, "have accounts authorised at {} (tokens from {})", place(page), place(tokens)),
-            Ask::Scope { page, scope } => write!(f, "the scope {scope} of {}", place(page)),
+            Ask::Scope { page, scope } => write!(f, "ask people for the scope {scope} at {}", place(page)),
             Ask::UnverifiedWebhooks => f.write_str("take webhooks from whoever knows an account's URL"),
             Ask::BrowserCall { name } => write!(f, "take the call {name} of pages in browsers"),
             Ask::BrowserFile { name } => write!(f, "give browsers the file {name}"),

@@ -1,12 +1,13 @@
 //! What a manifest may hold. Everything that is wrong is told at once, each with its place.
 
+use patchbay_sandbox::contract::{self, Spoken};
 use serde_json::Value;
 use url::Url;
 
 use super::settings::properties;
 use super::{
-    CONTRACT, Capabilities, Challenge, HmacRecipe, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretKind, SecretSource,
-    SecretSpec, Target, TemplatePart, Verify, WebhookMethod, WebhookScope, WebhookSpec,
+    Capabilities, Challenge, HmacRecipe, Manifest, Pattern, PlaceholderSource, Polling, Problem, SecretKind, SecretSource, SecretSpec,
+    Target, TemplatePart, Verify, WebhookMethod, WebhookScope, WebhookSpec,
 };
 
 mod browser;
@@ -99,12 +100,13 @@ fn identity(manifest: &Manifest, problems: &mut Problems) {
         is_name(&manifest.channel_type, |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     problems.check(type_right, "type", "is 1 to 40 capital letters, digits and underscores, a letter first");
     problems.check(version(&manifest.version).is_some(), "version", "is three numbers: 1.0.0");
-    match (version(&manifest.contract), version(CONTRACT)) {
-        (None, _) => problems.add("contract", "is three numbers: 1.0.0"),
-        (asked, ours) if !is_compatible(asked, ours) => {
-            problems.add("contract", format!("is {}, and this gateway speaks {CONTRACT}", manifest.contract));
+    match version(&manifest.contract) {
+        None => problems.add("contract", "is three numbers: 1.0.0"),
+        // What a later minor version added is asked for by its imports: the linker names what is missing.
+        Some(_) if Spoken::of(&manifest.contract).is_none() => {
+            problems.add("contract", format!("is {}, and this gateway speaks {}", manifest.contract, contract::spoken()));
         }
-        _ => {}
+        Some(_) => {}
     }
     problems.check((1..=60).contains(&manifest.name.chars().count()), "name", "is 1 to 60 characters");
     problems.check(manifest.description.chars().count() <= 500, "description", "is at most 500 characters");
@@ -134,15 +136,6 @@ fn version(text: &str) -> Option<[u32; 3]> {
     let mut parts = text.split('.').map(number);
     let version = [parts.next()??, parts.next()??, parts.next()??];
     parts.next().is_none().then_some(version)
-}
-
-/// Imports may grow, so a host serves an older minor version; before 1.0.0 a minor version may break anything.
-fn is_compatible(asked: Option<[u32; 3]>, ours: Option<[u32; 3]>) -> bool {
-    match (asked, ours) {
-        (Some([0, minor, _]), Some([0, our_minor, _])) => minor == our_minor,
-        (Some([major, minor, _]), Some([our_major, our_minor, _])) => major == our_major && minor <= our_minor,
-        _ => false,
-    }
 }
 
 fn schema(manifest: &Manifest, problems: &mut Problems) {

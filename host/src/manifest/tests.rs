@@ -2,6 +2,7 @@ use super::*;
 use serde_json::json;
 
 mod apps;
+mod asks;
 mod browser;
 mod mail;
 mod webhook;
@@ -101,7 +102,7 @@ fn every_problem_is_told_at_once_with_its_place() {
         problems,
         [
             "version: is three numbers: 1.0.0",
-            "contract: is 0.2.0, and this gateway speaks 0.1.0",
+            "contract: is 0.2.0, and this gateway speaks 0.1.0 and 1.0.0",
             "egress.api.base: names the secret \"bot_token\", which [secrets] doesn't declare",
             "egress.file.base: names the secret \"bot_token\", which [secrets] doesn't declare",
             "egress.file.methods: \"FETCH\" isn't one of GET, HEAD, POST, PUT, PATCH, DELETE",

@@ -82,7 +82,7 @@ pub(crate) async fn world_with(more: &Value) -> World {
     let gateway = Gateway::build(config).await.unwrap();
     let app = Arc::clone(&gateway.app);
     let manifest = json!({
-        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
         "settings": {"type": "object", "properties": {}},
         "secrets": {
             "token": {"title": "Token", "from": "oauth"}, "refresh": {"title": "Refresh", "from": "oauth"},

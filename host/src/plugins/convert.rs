@@ -6,4 +6,4 @@ mod outgoing;
 
 pub use events::events_in;
 pub use incoming::{Sent, check_in, facts_in, failure_in, list_in, sent_in};
-pub use outgoing::{command_out, extras_out, failure_out, list_out};
+pub use outgoing::{command_out, extras_out, failure_out, webhook_out};

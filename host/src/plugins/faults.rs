@@ -36,7 +36,7 @@ pub(super) fn outcome_of<T>(answer: &Result<Result<T, Failure>, Fault>) -> Optio
     match answer {
         Ok(Ok(_)) => Some(ANSWERED),
         Ok(Err(failure)) => Some(outcome_of_failure(failure)),
-        Err(Fault::Busy(_) | Fault::Deadline(_) | Fault::NotExported(_) | Fault::Blob(_)) => None,
+        Err(Fault::Busy(_) | Fault::Held { .. } | Fault::Deadline(_) | Fault::NotExported(_) | Fault::Blob(_)) => None,
         Err(fault) => Some(fault_word(fault)),
     }
 }
@@ -57,6 +57,7 @@ pub(super) fn fault_word(fault: &Fault) -> &'static str {
         Fault::HttpRequests(_) => "http_requests",
         Fault::Output { .. } => "output",
         Fault::Busy(_) => "busy",
+        Fault::Held { .. } => "held",
         Fault::NotExported(_) => "not_exported",
         Fault::Blob(_) => "blob",
     }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use patchbay_sandbox::Plugin;
 use tokio::sync::Notify;
 
-use super::{InstallError, Version, compiler, digest_of, faults::Ended, trust};
+use super::{InstallError, Version, breaker::Breakers, compiler, digest_of, faults::Ended, trust};
 use crate::{
     app::App,
     clock::At,
@@ -92,6 +92,8 @@ pub struct Registry {
     switching: tokio::sync::Mutex<()>,
     changed: Notify,
     ended: Ended,
+    /// Of the accounts for which a version gives no answers.
+    pub(super) breakers: Breakers,
 }
 
 impl Registry {

@@ -230,15 +230,13 @@ impl CallServices {
         Ok(known.is_some_and(|file| file.organization_id == self.organization_id))
     }
 
-    /// What the plugin says, in its account's log: without the account's secrets, whatever it had of them.
+    /// What the plugin says, in its account's log.
     fn log_to_account(&self, level: log::LogLevel, message: &str, fields: &[(String, String)]) {
         if self.account_id.is_empty() {
             return;
         }
-        let scanner = Scanner::new(self.secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
-        let message = scanner.blank_text(message.to_owned());
         let note = Note::of(self.organization_id.clone(), self.account_id.clone(), LogKind::Plugin, level, "plugin_log", message);
-        let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, scanner.blank_text(value.clone())));
+        let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, value.as_str()));
         self.logbook.note(note.by_plugin(&self.digest));
     }
 }
@@ -280,6 +278,11 @@ impl Services for CallServices {
         if !self.logs {
             return;
         }
+        // Without the account's secrets, whatever the plugin had of them.
+        let scanner = Scanner::new(self.secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
+        let message = scanner.blank_text(message.to_owned());
+        let blanked = |(name, value): &(String, String)| (scanner.blank_text(name.clone()), scanner.blank_text(value.clone()));
+        let given: Vec<(String, String)> = given.iter().map(blanked).collect();
         let fields = given.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
         let (plugin, account) = (&self.manifest.id, &self.account_id);
         let kept = match level {
@@ -289,7 +292,7 @@ impl Services for CallServices {
             LogLevel::Error => Some(log::LogLevel::Error),
         };
         if let Some(kept) = kept {
-            self.log_to_account(kept, message, given);
+            self.log_to_account(kept, &message, &given);
         }
         match level {
             LogLevel::Debug => tracing::debug!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),

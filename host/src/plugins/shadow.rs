@@ -193,7 +193,7 @@ impl Seen {
 /// None where there was no place for the call.
 async fn read(app: &App, account: &Account, version: &Version, webhook: &Webhook) -> store::Result<Option<Seen>> {
     let secrets = accounts::open_secrets(app, account).await?;
-    let asked = inbox::webhook_out(account, version, &webhook.request, webhook.verified_by.clone());
+    let asked = inbox::webhook_out(account, version, webhook);
     let (answer, made) = version.parse_in_shadow(app, account, secrets, &asked).await;
     let seen = match answer {
         Ok(Ok(parsed)) => {

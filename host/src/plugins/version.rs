@@ -14,7 +14,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{CallBlobs, CallServices, Captured, http_trace::HttpTraces, watch};
+use super::{
+    CallBlobs, CallServices, Captured,
+    breaker::{self, Caller},
+    http_trace::HttpTraces,
+    watch,
+};
 use crate::{
     accounts,
     app::App,
@@ -139,7 +144,8 @@ impl Version {
         let hot = self.hot.then_some(account.id.as_str());
         let (began, http) = (Instant::now(), services.traces());
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
-        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).instrument(span).await;
+        let call = self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).instrument(span);
+        let answer = breaker::call(app, self, Caller::Account(account), "parse", call).await;
         self.ended(app, account, "parse", began, http).parsed(&answer);
         if !matches!(answer, Ok(Ok(_))) {
             blobs.drop_all(&app.blobs).await;
@@ -166,11 +172,18 @@ impl Version {
 
     /// Reads what came to an app's URL; `secrets` are the app's. The instance is always a fresh one: it sees several accounts. A file
     /// that it makes would be nobody's: none is kept.
-    pub async fn parse_for_app(&self, app: &App, secrets: BTreeMap<String, Secret>, webhook: &channel::Webhook) -> Answer<channel::Parsed> {
+    pub async fn parse_for_app(
+        &self,
+        app: &App,
+        app_id: &str,
+        secrets: BTreeMap<String, Secret>,
+        webhook: &channel::Webhook,
+    ) -> Answer<channel::Parsed> {
         let services = CallServices::for_app(app, self, secrets);
         let (began, blobs) = (Instant::now(), services.call_blobs());
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
-        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).instrument(span).await;
+        let call = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).instrument(span);
+        let answer = breaker::call(app, self, Caller::App(app_id), "parse", call).await;
         watch::parsed_for_app(app, self, began.elapsed(), &answer);
         blobs.drop_all(&app.blobs).await;
         answer
@@ -181,7 +194,9 @@ impl Version {
         let services = CallServices::offline(app, self, account, BTreeMap::new()).without_store();
         let (began, http, blobs) = (Instant::now(), services.traces(), services.call_blobs());
         let span = traces::span!("preview", plugin.version = %self.manifest.version);
-        let answer = self.plugin.preview(self.limits, Box::new(services), &self.account_out(account), message).instrument(span).await;
+        let asked = self.account_out(account);
+        let call = self.plugin.preview(self.limits, Box::new(services), &asked, message).instrument(span);
+        let answer = breaker::call(app, self, Caller::Account(account), "preview", call).await;
         self.ended(app, account, "preview", began, http).previewed(&answer);
         blobs.drop_all(&app.blobs).await;
         answer
@@ -213,7 +228,8 @@ impl Version {
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
+        let asked = self.plugin.health(self.limits, Box::new(services), &call);
+        let answer = breaker::call(app, self, Caller::Account(account), "health", asked).await;
         self.ended(app, account, "health", began, traces).checked(&answer);
         blobs.drop_all(&app.blobs).await;
         Ok((answer, captured))
@@ -230,7 +246,8 @@ impl Version {
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
         let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor).await;
+        let asked = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor);
+        let answer = breaker::call(app, self, Caller::Account(account), "list_templates", asked).await;
         self.ended(app, account, "list_templates", began, traces).listed(&answer);
         blobs.drop_all(&app.blobs).await;
         keep(app, account, &captured).await;
@@ -245,7 +262,8 @@ impl Version {
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, POLL_WALL);
         let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await;
+        let asked = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref());
+        let answer = breaker::call(app, self, Caller::Account(account), "poll", asked).await;
         self.ended(app, account, "poll", began, traces).polled(&answer);
         keep(app, account, &captured).await;
         if !matches!(answer, Ok(Ok(_))) {
@@ -261,7 +279,8 @@ impl Version {
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, DOWNLOAD_WALL);
         let (began, traces) = (Instant::now(), services.traces());
-        let mut answer = self.plugin.download(limits, Box::new(services), &call, provider_ref).await;
+        let asked = self.plugin.download(limits, Box::new(services), &call, provider_ref);
+        let mut answer = breaker::call(app, self, Caller::Account(account), "download", asked).await;
         let kept = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|blob| blob.id.clone());
         let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
         if let Err(error) = blobs.settle(&app.blobs, &kept).await {

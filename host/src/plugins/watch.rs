@@ -135,7 +135,7 @@ impl Call<'_> {
                     (word, self.failed(LogKind::Send, &what, failure))
                 }
             },
-            Err(fault @ Fault::Busy(_)) => ("busy", self.faulted(LogKind::Send, fault)),
+            Err(fault) if fault.is_unrun() => (fault_word(fault), self.faulted(LogKind::Send, fault)),
             Err(fault) => (FailureClass::Fault.as_str(), self.faulted(LogKind::Send, fault)),
         };
         self.app.metrics.attempted(&self.account.channel_type, class, self.took);
@@ -173,7 +173,7 @@ impl Call<'_> {
     fn faulted(&self, kind: LogKind, fault: &Fault) -> Note {
         let word = fault_word(fault);
         self.app.metrics.faulted(&self.account.channel_type, &self.version.manifest.version, self.hook, word);
-        let level = if matches!(fault, Fault::Busy(_)) { LogLevel::Warn } else { LogLevel::Error };
+        let level = if fault.is_unrun() { LogLevel::Warn } else { LogLevel::Error };
         self.note(kind, level, "plugin_fault", format!("The plugin gave no answer: {fault}.")).detail("fault", word)
     }
 }

@@ -16,12 +16,12 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{auth::Caller, plugin_rollouts, plugin_versions, to_the_end};
+use super::{auth::Caller, plugin_components, plugin_rollouts, plugin_versions, to_the_end};
 use crate::{
     app::App,
     domain::{
         node::{Running, SeenNode},
-        plugin::{Rollout, RolloutKind, Source, VersionState},
+        plugin::{Rollout, RolloutKind, VersionState},
     },
     error::ApiError,
     nodes::presence,
@@ -178,7 +178,8 @@ impl Upload {
     }
 }
 
-/// The body is the component: `curl --data-binary @pigeon.wasm …/admin/v1/plugins`
+/// The body is the component: `curl --data-binary @pigeon.wasm …/admin/v1/plugins`, or names one in a registry:
+/// `{"reference": "registry.example/pigeon:1.2.0"}`.
 async fn install(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -188,11 +189,8 @@ async fn install(
 ) -> Result<Response, ApiError> {
     caller.operates()?;
     let rollout = upload.rollout()?;
-    if body.is_empty() {
-        return Err(ApiError::bad_request("no_component", "The body is empty: send the component's bytes.")
-            .hint("curl --data-binary @plugin.wasm -H 'content-type: application/wasm' …"));
-    }
-    let brought = Brought { component: body.to_vec(), source: Source::upload(), actor: caller.actor(), rollout };
+    let (component, source) = plugin_components::brought(&app, &headers, &body).await?;
+    let brought = Brought { component, source, actor: caller.actor(), rollout };
     if !prefers_async(&headers) {
         let arrived = to_the_end(&app, |app| async move { plugins::install(&app, brought).await.map_err(refusal) }).await?;
         return Ok(shown(&arrived.version, arrived.changed));

@@ -35,7 +35,7 @@ async fn world() -> World {
     let gateway = Gateway::build(Config::load(None, &overrides).unwrap()).await.unwrap();
     let app = Arc::clone(&gateway.app);
     let manifest = json!({
-        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
         "settings": {"type": "object", "properties": {}},
         "capabilities": {"subscriptions": true, "commands": ["message"], "content": {"text": {}}},
     });
@@ -72,7 +72,15 @@ fn seconds(n: i64) -> At {
 
 impl World {
     async fn happen(&self, key: &str, actor: Option<Party>, at: i64, what: Happening) {
-        let fact = Fact { dedupe_key: key.to_owned(), conversation: None, actor, at: Some(seconds(at)), what, follow_up: None };
+        let fact = Fact {
+            dedupe_key: key.to_owned(),
+            conversation: None,
+            actor,
+            at: Some(seconds(at)),
+            what,
+            follow_up: None,
+            extras: Extras::new(),
+        };
         let mut tx = self.app.db.begin_ordered().await.unwrap();
         let mut wanted = Wanted::default();
         wanted.fact("account", &fact);

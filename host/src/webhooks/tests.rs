@@ -32,7 +32,7 @@ async fn world(webhook: &Value) -> World {
     let gateway = Gateway::build(config).await.unwrap();
     let app = Arc::clone(&gateway.app);
     let manifest = json!({
-        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
         "settings": {"type": "object", "properties": {"key": {"type": "string", "writeOnly": true}}},
         "secrets": {"key": {"title": "Key", "from": "typed"}},
         "webhook": webhook, "capabilities": {},

@@ -1,7 +1,7 @@
 //! The envelope of a webhook: `{event, session, suit_id, id, timestamp, payload}`.
 
 use patchbay_plugin::Failure;
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::hooks::Webhook;
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ impl Envelope {
         let named = self.payload.id("id").or_else(|| self.payload.id("client_ref"));
         let named = named.unwrap_or_else(|| {
             let whole = format!("{:?} {:?} {}", self.session, self.at_ms, self.payload);
-            crypto::digest(HmacAlgorithm::Sha256, whole.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+            crypto::digest(HashAlgorithm::Sha256, whole.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
         });
         format!("appgain:{scope}:{}:{named}:{detail}", self.event)
     }

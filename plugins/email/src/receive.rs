@@ -1,6 +1,6 @@
 //! A letter that came, as events: a message, what the business itself wrote elsewhere, or a report about a message of ours.
 
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::failure::Words;
 use patchbay_plugin::messages::{Content, Conversation, ConversationKind, Email, Event, Happening, Identity, Inbound, Media, Party};
 use patchbay_plugin::{Failure, Field, log};
@@ -203,7 +203,7 @@ fn id(letter: &Letter<'_>, raw: &[u8]) -> String {
         let head = raw.get(..raw.len().min(HEADER_MAX)).unwrap_or_default();
         let ends = [head.windows(2).position(|pair| pair == b"\n\n"), head.windows(4).position(|four| four == b"\r\n\r\n")];
         let header = head.get(..ends.into_iter().flatten().min().unwrap_or(head.len())).unwrap_or_default();
-        format!("sha256:{}", thread::hexadecimal(&crypto::digest(HmacAlgorithm::Sha256, header)))
+        format!("sha256:{}", thread::hexadecimal(&crypto::digest(HashAlgorithm::Sha256, header)))
     })
 }
 

@@ -6,7 +6,8 @@ mod delivery;
 mod fields;
 
 use mail_parser::{HeaderName, MessageParser, MimeHeaders as _, PartType};
-use patchbay_plugin::messages::{DetailLine, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget};
 
 use self::fields::Fields;
 use crate::letter::Letter;
@@ -58,7 +59,7 @@ fn complaint(letter: &Letter<'_>, own: &str) -> Option<Vec<Event>> {
     let person = person.or_else(|| original_recipient(letter)).filter(|address| address.contains('@'))?;
     // Otherwise anybody could have anybody taken off.
     let about = original_id(letter, own)?;
-    let line = DetailLine::new("complaint", format!("{person} reported a letter as {kind}"));
+    let line = Detail::new("complaint", format!("{person} reported a letter as {kind}"));
     let actor = Party { identities: vec![Identity::new("email", thread::fold(&person))], name: None };
     let event = Event::new(format!("arf:{about}:{}", thread::fold(&person)), Happening::OptedOut(line));
     Some(vec![Event { actor: Some(actor), ..event }])

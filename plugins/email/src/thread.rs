@@ -1,7 +1,7 @@
 //! What holds a conversation by letters together: Message-IDs, References, the subject as a last resort, the token in a plus
 //! address, and the context that an answer needs.
 
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::{Failure, kv};
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +142,7 @@ pub(crate) fn fold(address: &str) -> String {
 /// Where the store keeps the last letter to or from an address about a subject.
 pub(crate) fn subject_key(address: &str, subject: &str) -> String {
     let of = format!("{}|{}", fold(address), normalise(subject));
-    format!("subject:{}", hexadecimal(&crypto::digest(HmacAlgorithm::Sha256, of.as_bytes())))
+    format!("subject:{}", hexadecimal(&crypto::digest(HashAlgorithm::Sha256, of.as_bytes())))
 }
 
 /// Notes the last letter to or from an address about a subject, whoever wrote it. A subject without words leads nowhere.
@@ -227,7 +227,7 @@ pub(crate) fn message_of_reply_address(address: &str, recipient: &str) -> Option
 }
 
 fn seal(message: &str) -> Result<String, Failure> {
-    let mut seal = hexadecimal(&crypto::hmac(REPLY_KEY, HmacAlgorithm::Sha256, message.as_bytes())?);
+    let mut seal = hexadecimal(&crypto::hmac(REPLY_KEY, HashAlgorithm::Sha256, message.as_bytes())?);
     seal.truncate(SEAL_LEN);
     Ok(seal)
 }

@@ -2,7 +2,7 @@
 //! is nobody to ask about it, so the store keeps which token is known and when it is due, the token named by a keyed hash.
 
 use patchbay_meta::{Graph, Trouble};
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::failure::Detail;
 use patchbay_plugin::hooks::Check;
 use patchbay_plugin::{Failure, kv, log};
@@ -31,7 +31,7 @@ struct Known {
 
 /// The token's name: a hash of nothing, keyed by it.
 fn name() -> Option<String> {
-    let hash = crypto::hmac(SECRET, HmacAlgorithm::Sha256, b"which token").ok()?;
+    let hash = crypto::hmac(SECRET, HashAlgorithm::Sha256, b"which token").ok()?;
     Some(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -4,7 +4,7 @@ mod direct;
 mod social;
 
 use patchbay_plugin::Failure;
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::hooks::{Parsed, Webhook};
 use patchbay_plugin::messages::{Conversation, ConversationKind, Event, Happening, Identity, Party};
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn account(notification: &Value) -> Option<&str> {
 }
 
 fn fingerprint(value: &Value) -> String {
-    let digest = crypto::digest(HmacAlgorithm::Sha256, value.to_string().as_bytes());
+    let digest = crypto::digest(HashAlgorithm::Sha256, value.to_string().as_bytes());
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -22,13 +22,13 @@ pub mod polling {
         pub_export_macro: true,
         additional_derives: [PartialEq, Clone, serde::Serialize],
         with: {
-            "patchbay:channel/types@0.1.0": super::plugin::patchbay::channel::types,
-            "patchbay:channel/messages@0.1.0": super::plugin::patchbay::channel::messages,
-            "patchbay:channel/log@0.1.0": super::plugin::patchbay::channel::log,
-            "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
-            "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
-            "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
-            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
+            "patchbay:channel/types@1.0.0": super::plugin::patchbay::channel::types,
+            "patchbay:channel/messages@1.0.0": super::plugin::patchbay::channel::messages,
+            "patchbay:channel/log@1.0.0": super::plugin::patchbay::channel::log,
+            "patchbay:channel/kv@1.0.0": super::plugin::patchbay::channel::kv,
+            "patchbay:channel/http@1.0.0": super::plugin::patchbay::channel::http,
+            "patchbay:channel/crypto@1.0.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@1.0.0": super::plugin::patchbay::channel::mail,
         },
     });
 }
@@ -41,12 +41,12 @@ pub mod templates {
         pub_export_macro: true,
         additional_derives: [PartialEq, Clone, serde::Serialize],
         with: {
-            "patchbay:channel/types@0.1.0": super::plugin::patchbay::channel::types,
-            "patchbay:channel/log@0.1.0": super::plugin::patchbay::channel::log,
-            "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
-            "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
-            "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
-            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
+            "patchbay:channel/types@1.0.0": super::plugin::patchbay::channel::types,
+            "patchbay:channel/log@1.0.0": super::plugin::patchbay::channel::log,
+            "patchbay:channel/kv@1.0.0": super::plugin::patchbay::channel::kv,
+            "patchbay:channel/http@1.0.0": super::plugin::patchbay::channel::http,
+            "patchbay:channel/crypto@1.0.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@1.0.0": super::plugin::patchbay::channel::mail,
         },
     });
 }
@@ -58,13 +58,13 @@ pub mod preview {
         world: "plugin-preview",
         pub_export_macro: true,
         with: {
-            "patchbay:channel/types@0.1.0": super::plugin::patchbay::channel::types,
-            "patchbay:channel/messages@0.1.0": super::plugin::patchbay::channel::messages,
-            "patchbay:channel/log@0.1.0": super::plugin::patchbay::channel::log,
-            "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
-            "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
-            "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
-            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
+            "patchbay:channel/types@1.0.0": super::plugin::patchbay::channel::types,
+            "patchbay:channel/messages@1.0.0": super::plugin::patchbay::channel::messages,
+            "patchbay:channel/log@1.0.0": super::plugin::patchbay::channel::log,
+            "patchbay:channel/kv@1.0.0": super::plugin::patchbay::channel::kv,
+            "patchbay:channel/http@1.0.0": super::plugin::patchbay::channel::http,
+            "patchbay:channel/crypto@1.0.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@1.0.0": super::plugin::patchbay::channel::mail,
         },
     });
 }
@@ -76,12 +76,12 @@ pub mod media_download {
         world: "plugin-media-download",
         pub_export_macro: true,
         with: {
-            "patchbay:channel/types@0.1.0": super::plugin::patchbay::channel::types,
-            "patchbay:channel/log@0.1.0": super::plugin::patchbay::channel::log,
-            "patchbay:channel/kv@0.1.0": super::plugin::patchbay::channel::kv,
-            "patchbay:channel/http@0.1.0": super::plugin::patchbay::channel::http,
-            "patchbay:channel/crypto@0.1.0": super::plugin::patchbay::channel::crypto,
-            "patchbay:channel/mail@0.1.0": super::plugin::patchbay::channel::mail,
+            "patchbay:channel/types@1.0.0": super::plugin::patchbay::channel::types,
+            "patchbay:channel/log@1.0.0": super::plugin::patchbay::channel::log,
+            "patchbay:channel/kv@1.0.0": super::plugin::patchbay::channel::kv,
+            "patchbay:channel/http@1.0.0": super::plugin::patchbay::channel::http,
+            "patchbay:channel/crypto@1.0.0": super::plugin::patchbay::channel::crypto,
+            "patchbay:channel/mail@1.0.0": super::plugin::patchbay::channel::mail,
         },
     });
 }

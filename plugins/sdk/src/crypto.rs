@@ -1,12 +1,12 @@
 //! Hashes and signatures, made by the gateway: keys are named, never read.
 
-pub use crate::bindings::plugin::patchbay::channel::crypto::{HmacAlgorithm, Problem, SignAlgorithm};
+pub use crate::bindings::plugin::patchbay::channel::crypto::{HashAlgorithm, Problem, SignAlgorithm};
 use crate::failure::Failure;
 use crate::host;
 
 /// The hash of bytes.
 #[must_use]
-pub fn digest(algorithm: HmacAlgorithm, data: &[u8]) -> Vec<u8> {
+pub fn digest(algorithm: HashAlgorithm, data: &[u8]) -> Vec<u8> {
     host::digest(algorithm, data)
 }
 
@@ -20,7 +20,7 @@ pub fn has(secret: &str) -> bool {
 ///
 /// # Errors
 /// The account has no such secret.
-pub fn hmac(secret: &str, algorithm: HmacAlgorithm, data: &[u8]) -> Result<Vec<u8>, Problem> {
+pub fn hmac(secret: &str, algorithm: HashAlgorithm, data: &[u8]) -> Result<Vec<u8>, Problem> {
     host::hmac(secret, algorithm, data)
 }
 

@@ -3,8 +3,8 @@
 
 pub use crate::bindings::plugin::patchbay::channel::messages::{
     Accepted, AccountStatus, Action, Button, Card, Choice, Choices, Command, ContactCard, Content, Conversation, ConversationKind, Custom,
-    DetailLine, Edit, Email, Event, Happening, Identity, Inbound, Interaction, InteractionKind, Interactive, Location, Media, MediaKind,
-    Menu, Notification, Outbound, Party, Poll, Post, Reaction, Receipt, ReceiptState, ReceiptTarget, Row, Section, Sent, Source, Sticker,
+    Edit, Email, Event, Happening, Identity, Inbound, Interaction, InteractionKind, Interactive, Location, Media, MediaKind, Menu,
+    Notification, Outbound, Party, Poll, Post, Reaction, Receipt, ReceiptState, ReceiptTarget, Row, Section, Sent, Source, Sticker,
     Subscription, Template, TemplateButton, TemplateStatus, TemplateValue, Text, TextFormat, Vote,
 };
 
@@ -29,17 +29,11 @@ impl Custom {
     }
 }
 
-impl DetailLine {
-    /// A code and its words.
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
-    }
-}
-
 impl Event {
     /// A fact. `dedupe_key` has to be equal for every delivery of it.
     pub fn new(dedupe_key: impl Into<String>, what: Happening) -> Self {
-        Self { dedupe_key: dedupe_key.into(), account: None, conversation: None, actor: None, at_ms: None, what, follow_up: None }
+        let dedupe_key = dedupe_key.into();
+        Self { dedupe_key, account: None, conversation: None, actor: None, at_ms: None, what, follow_up: None, extras: Vec::new() }
     }
 }
 

@@ -57,6 +57,7 @@ pub fn webhook(account: Account, body: impl Into<Vec<u8>>) -> Webhook {
         headers: Vec::new(),
         body: body.into(),
         verified_by: Some("test".into()),
+        extras: Vec::new(),
     }
 }
 

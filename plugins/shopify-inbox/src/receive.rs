@@ -12,7 +12,7 @@ mod shop;
 mod status;
 mod time;
 
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::hooks::{Parsed, Webhook, parse_settings};
 use patchbay_plugin::messages::{Conversation, ConversationKind, Event, Happening};
 use patchbay_plugin::{Failure, Fields as _};
@@ -118,7 +118,7 @@ fn own_shop(webhook: &Webhook) -> Result<String, Failure> {
 }
 
 fn fingerprint(told: &Value) -> String {
-    let hash = crypto::digest(HmacAlgorithm::Sha256, told.to_string().as_bytes());
+    let hash = crypto::digest(HashAlgorithm::Sha256, told.to_string().as_bytes());
     hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

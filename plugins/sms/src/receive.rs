@@ -6,8 +6,9 @@ mod status;
 use std::collections::BTreeMap;
 
 use patchbay_appgain::{Envelope, Json as _, query};
+use patchbay_plugin::failure::Detail;
 use patchbay_plugin::hooks::{self, Parsed, Reply, Webhook};
-use patchbay_plugin::messages::{Custom, DetailLine, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget};
+use patchbay_plugin::messages::{Custom, Event, Happening, Identity, Party, Receipt, ReceiptState, ReceiptTarget};
 use patchbay_plugin::{Failure, Field};
 use serde_json::{Value, json};
 
@@ -136,7 +137,7 @@ fn wish(settings: &Settings, envelope: &Envelope) -> Option<Event> {
     let payload = &envelope.payload;
     let text = ["message", "text", "body"].iter().find_map(|name| payload.text(name))?;
     let what = match keywords::wish(text)? {
-        Wish::Stop => Happening::OptedOut(DetailLine::new("stop", format!("the person answered {:?}", text.trim()))),
+        Wish::Stop => Happening::OptedOut(Detail::new("stop", format!("the person answered {:?}", text.trim()))),
         Wish::Start => Happening::OptedIn,
     };
     let number = ["mobileNum", "from", "mobile"].iter().find_map(|name| payload.id(name))?;

@@ -12,7 +12,7 @@ pub(crate) use entities::escape;
 pub(crate) use presses::poll_state;
 
 use patchbay_plugin::Failure;
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::hooks::{Account, Parsed, Webhook, parse_settings};
 use patchbay_plugin::messages::{Conversation, ConversationKind, Custom, Event, Happening, Identity, Party};
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn keyed(bot: &Bot, update: &Value, index: usize, mut event: Event) -> Event {
 }
 
 fn fingerprint(update: &Value) -> String {
-    crypto::digest(HmacAlgorithm::Sha256, update.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    crypto::digest(HashAlgorithm::Sha256, update.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An event without a key, which [`keyed`] gives it.

@@ -1,7 +1,7 @@
 //! Bringing an account into service. Nobody has to be asked: the account is its key.
 
 use base64::Engine as _;
-use patchbay_plugin::crypto::{HmacAlgorithm, digest};
+use patchbay_plugin::crypto::{HashAlgorithm, digest};
 use patchbay_plugin::hooks::{Connected, Connecting, Outcome, Step};
 use patchbay_plugin::{Call, Failure, Field};
 
@@ -18,7 +18,7 @@ pub(crate) fn step(call: &Call, input: &Connecting) -> Result<Outcome, Failure> 
     let settings: Settings = call.settings()?;
     let public = vapid::public()?;
     let facts = facts(&public, &place::base_beside(&input.webhook_url, &call.account.id)?);
-    let hash = hex::encode(digest(HmacAlgorithm::Sha256, &public));
+    let hash = hex::encode(digest(HashAlgorithm::Sha256, &public));
     Ok(outcome(hash.chars().take(16).collect(), name(&settings), facts))
 }
 

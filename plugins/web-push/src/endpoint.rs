@@ -1,6 +1,6 @@
 //! The push service's address of one browser. It comes from the browser, so it is believed only as far as it names a known service.
 
-use patchbay_plugin::crypto::{HmacAlgorithm, digest};
+use patchbay_plugin::crypto::{HashAlgorithm, digest};
 
 use crate::address::Address;
 
@@ -26,7 +26,7 @@ pub(crate) fn check(endpoint: &str, allowlist: &[String]) -> Result<Address, &'s
 
 /// The subscription's id: the same for the same address.
 pub(crate) fn id(endpoint: &str) -> String {
-    let hash = hex::encode(digest(HmacAlgorithm::Sha256, endpoint.as_bytes()));
+    let hash = hex::encode(digest(HashAlgorithm::Sha256, endpoint.as_bytes()));
     hash.chars().take(32).collect()
 }
 

@@ -1,7 +1,7 @@
 //! What a worker shows when it tells what became of a notification: nobody else can say it of that message and that subscription.
 
 use patchbay_plugin::Failure;
-use patchbay_plugin::crypto::{HmacAlgorithm, Problem, constant_time_equal, hmac};
+use patchbay_plugin::crypto::{HashAlgorithm, Problem, constant_time_equal, hmac};
 
 /// Name of the secret that it is made with.
 pub(crate) const KEY: &str = "track_key";
@@ -9,7 +9,7 @@ pub(crate) const KEY: &str = "track_key";
 pub(crate) const LENGTH: usize = 32;
 
 pub(crate) fn of(message: &str, subscription: &str) -> Result<String, Problem> {
-    let whole = hmac(KEY, HmacAlgorithm::Sha256, format!("{message}|{subscription}").as_bytes())?;
+    let whole = hmac(KEY, HashAlgorithm::Sha256, format!("{message}|{subscription}").as_bytes())?;
     Ok(hex::encode(whole).chars().take(LENGTH).collect())
 }
 

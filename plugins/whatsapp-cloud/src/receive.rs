@@ -13,7 +13,7 @@ mod wire;
 pub(crate) use people::GROUP;
 
 use patchbay_plugin::Failure;
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::hooks::{Parsed, Webhook};
 use patchbay_plugin::messages::{Custom, Event, Happening};
 use serde_json::{Value, json};
@@ -165,7 +165,7 @@ fn clock(time: Option<f64>, told: &Value) -> String {
 }
 
 fn fingerprint(told: &Value) -> String {
-    let hash = crypto::digest(HmacAlgorithm::Sha256, told.to_string().as_bytes());
+    let hash = crypto::digest(HashAlgorithm::Sha256, told.to_string().as_bytes());
     hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

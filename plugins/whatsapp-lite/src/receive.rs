@@ -4,10 +4,9 @@ mod content;
 mod message;
 
 use patchbay_appgain::{Envelope, Json as _, phone};
+use patchbay_plugin::failure::Detail;
 use patchbay_plugin::hooks::{Account, Parsed, Webhook, parse_settings};
-use patchbay_plugin::messages::{
-    AccountStatus, Conversation, ConversationKind, DetailLine, Event, Happening, Receipt, ReceiptState, ReceiptTarget,
-};
+use patchbay_plugin::messages::{AccountStatus, Conversation, ConversationKind, Event, Happening, Receipt, ReceiptState, ReceiptTarget};
 use patchbay_plugin::{Failure, Field};
 use serde_json::Value;
 
@@ -152,7 +151,7 @@ fn stood(place: &Place, envelope: &Envelope) -> Option<Event> {
         Status::Stopped | Status::Other(_) => ("connecting", "connecting", format!("the session is {word}")),
     };
     let facts = vec![Field::new("session_status", word)];
-    let status = AccountStatus { state: state.to_owned(), detail: DetailLine::new(code, message), facts };
+    let status = AccountStatus { state: state.to_owned(), detail: Detail::new(code, message), facts };
     let mut event = Event::new(envelope.key(word), Happening::Account(status));
     event.at_ms = envelope.at_ms;
     Some(event)

@@ -13,6 +13,7 @@ pub fn read<C: Channel>(body: &[u8]) {
         headers: Vec::new(),
         body: body.to_vec(),
         verified_by: Some("hmac".to_owned()),
+        extras: Vec::new(),
     };
     // A refusal is an answer; a panic is the finding.
     let _ = C::parse_inbound(webhook);

@@ -2,15 +2,15 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::bindings::patchbay::channel::crypto::{HmacAlgorithm, Host, Problem, SignAlgorithm};
-use crate::services::{self, CryptoProblem, HashAlgorithm};
+use crate::bindings::patchbay::channel::crypto::{HashAlgorithm, Host, Problem, SignAlgorithm};
+use crate::services::{self, CryptoProblem};
 use crate::state::State;
 
 /// Random bytes that one call answers at most.
 const RANDOM_MAX: u32 = 1024;
 
 impl Host for State {
-    fn digest(&mut self, algorithm: HmacAlgorithm, data: Vec<u8>) -> wasmtime::Result<Vec<u8>> {
+    fn digest(&mut self, algorithm: HashAlgorithm, data: Vec<u8>) -> wasmtime::Result<Vec<u8>> {
         Ok(self.host_call()?.digest(algorithm.into(), &data))
     }
 
@@ -18,7 +18,7 @@ impl Host for State {
         Ok(self.host_call()?.has_secret(&secret))
     }
 
-    fn hmac(&mut self, secret: String, algorithm: HmacAlgorithm, data: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Problem>> {
+    fn hmac(&mut self, secret: String, algorithm: HashAlgorithm, data: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Problem>> {
         Ok(self.host_call()?.hmac(&secret, algorithm.into(), &data).map_err(Problem::from))
     }
 
@@ -41,12 +41,12 @@ impl Host for State {
     }
 }
 
-impl From<HmacAlgorithm> for HashAlgorithm {
-    fn from(algorithm: HmacAlgorithm) -> HashAlgorithm {
+impl From<HashAlgorithm> for services::HashAlgorithm {
+    fn from(algorithm: HashAlgorithm) -> services::HashAlgorithm {
         match algorithm {
-            HmacAlgorithm::Sha1 => HashAlgorithm::Sha1,
-            HmacAlgorithm::Sha256 => HashAlgorithm::Sha256,
-            HmacAlgorithm::Sha512 => HashAlgorithm::Sha512,
+            HashAlgorithm::Sha1 => services::HashAlgorithm::Sha1,
+            HashAlgorithm::Sha256 => services::HashAlgorithm::Sha256,
+            HashAlgorithm::Sha512 => services::HashAlgorithm::Sha512,
         }
     }
 }

@@ -163,6 +163,7 @@ pub(crate) fn webhook() -> Webhook {
         headers: Vec::new(),
         body: br#"{"update_id": 1}"#.to_vec(),
         verified_by: None,
+        extras: Vec::new(),
     }
 }
 

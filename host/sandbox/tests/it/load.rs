@@ -14,16 +14,16 @@ fn refusal(guest: &Guest<'_>) -> LoadError {
 
 #[test]
 fn another_version_of_the_contract_is_named() {
-    let error = refusal(&Guest { wit: &[("patchbay:channel@0.1.0", "patchbay:channel@0.2.0")], ..Guest::default() });
+    let error = refusal(&Guest { wit: &[("patchbay:channel@1.0.0", "patchbay:channel@2.0.0")], ..Guest::default() });
     assert_eq!(
         error.to_string(),
-        "the plugin speaks patchbay:channel@0.2.0, this gateway 0.1.0: build the plugin against the gateway's version"
+        "the plugin speaks patchbay:channel@2.0.0, this gateway 0.1.0 and 1.0.0: build the plugin against one of these"
     );
 }
 
 #[test]
-fn a_later_patch_of_the_contract_is_taken() {
-    let guest = Guest { wit: &[("patchbay:channel@0.1.0", "patchbay:channel@0.1.3")], ..Guest::default() };
+fn a_later_minor_version_of_the_contract_is_taken() {
+    let guest = Guest { wit: &[("patchbay:channel@1.0.0", "patchbay:channel@1.4.3")], ..Guest::default() };
     assert!(try_load(&guest.component(), &settings()).is_ok());
 }
 
@@ -31,20 +31,20 @@ fn a_later_patch_of_the_contract_is_taken() {
 fn a_missing_import_is_named() {
     let wit = [("world imports {", "interface telepathy { read: func() -> string; } world imports { import telepathy;")];
     let error = refusal(&Guest { wit: &wit, ..Guest::default() });
-    assert_eq!(error.to_string(), "the plugin imports what this gateway doesn't offer: patchbay:channel/telepathy@0.1.0");
+    assert_eq!(error.to_string(), "the plugin imports what this gateway doesn't offer: patchbay:channel/telepathy@1.0.0");
 }
 
 #[test]
 fn a_missing_function_is_named() {
     let wit = [("  delete: func(key: string);", "  delete: func(key: string); forget-all: func();")];
     let error = refusal(&Guest { wit: &wit, ..Guest::default() }).to_string();
-    assert!(error.contains("patchbay:channel/kv@0.1.0") && error.contains("forget-all"), "{error}");
+    assert!(error.contains("patchbay:channel/kv@1.0.0") && error.contains("forget-all"), "{error}");
 }
 
 #[test]
 fn a_plugin_without_the_hooks_is_told_which() {
     let error = refusal(&Guest { world: "plugin-polling", ..Guest::default() });
-    assert_eq!(error.to_string(), "the plugin doesn't export what every plugin has to: patchbay:channel/channel@0.1.0");
+    assert_eq!(error.to_string(), "the plugin doesn't export what every plugin has to: patchbay:channel/channel@1.0.0");
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod imports;
 mod limits;
 mod live;
 mod load;
+mod versions;

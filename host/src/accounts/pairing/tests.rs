@@ -22,7 +22,7 @@ async fn world() -> World {
     let gateway = Gateway::build(Config::load(None, &overrides).unwrap()).await.unwrap();
     let app = Arc::clone(&gateway.app);
     let manifest = json!({
-        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "0.1.0",
+        "id": "test", "type": "TEST", "version": "1.0.0", "name": "Test", "contract": "1.0.0",
         "settings": {"type": "object", "properties": {}},
         "secrets": {"session": {"title": "Session", "from": "captured"}},
         "capabilities": {},

@@ -5,6 +5,7 @@ mod rollout;
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
 
 pub(super) use rollout::{Whom, Word};
 
@@ -83,8 +84,16 @@ const DIGEST_SHOWN: usize = 12;
 
 impl Gateway {
     pub(super) async fn install(&self, component: Vec<u8>) -> anyhow::Result<()> {
-        let send = |request: RequestBuilder| request.header("content-type", "application/wasm").body(component);
-        let done: Switched = self.ask(Method::POST, "plugins", send).await?;
+        self.bring(|request| request.header("content-type", "application/wasm").body(component)).await
+    }
+
+    /// Has the gateway pull it.
+    pub(super) async fn install_from(&self, reference: &str) -> anyhow::Result<()> {
+        self.bring(|request| request.json(&json!({"reference": reference}))).await
+    }
+
+    async fn bring(&self, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<()> {
+        let done: Switched = self.ask(Method::POST, "plugins", with).await?;
         let word = if done.changed { "runs now" } else { "ran already" };
         println!("{} {} {word} ({})", done.channel_type, done.version, done.digest);
         Ok(())

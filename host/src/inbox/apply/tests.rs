@@ -11,7 +11,7 @@ use crate::{
     clock::At,
     domain::{
         account::Account,
-        content::{Text, TextFormat},
+        content::{Extras, Text, TextFormat},
         event::{Receipt, ReceiptState, ReceiptTarget},
         people::{ConversationKind, ConversationRef, Identity, Party},
     },
@@ -46,7 +46,15 @@ fn talk() -> ConversationRef {
 }
 
 fn fact(key: &str, at: i64, what: Happening) -> Fact {
-    Fact { dedupe_key: key.into(), conversation: Some(talk()), actor: Some(mona()), at: Some(seconds(at)), what, follow_up: None }
+    Fact {
+        dedupe_key: key.into(),
+        conversation: Some(talk()),
+        actor: Some(mona()),
+        at: Some(seconds(at)),
+        what,
+        follow_up: None,
+        extras: Extras::new(),
+    }
 }
 
 fn boxed(key: &str, at: i64, what: Happening) -> Box<Fact> {

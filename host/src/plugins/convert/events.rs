@@ -86,6 +86,7 @@ mod tests {
             at_ms: None,
             what: Happening::Message(inbound),
             follow_up: None,
+            extras: Vec::new(),
         }
     }
 

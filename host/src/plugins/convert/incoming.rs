@@ -339,6 +339,7 @@ pub(super) fn fact_in(event: wit::Event) -> Fact {
         at: event.at_ms.and_then(At::from_millis),
         what,
         follow_up: event.follow_up.map(command_in),
+        extras: extras_in(event.extras),
     }
     .with_storable_names()
 }

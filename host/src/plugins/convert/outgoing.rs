@@ -1,20 +1,38 @@
 //! What the gateway asks of a plugin.
 
-use patchbay_sandbox::contract::{messages as wit, types};
+use patchbay_sandbox::contract::{channel, messages as wit, types};
 use serde_json::Value;
 
-use crate::domain::{
-    content::{Action, Button, Choices, Content, Custom, Extras, Location, Media, MediaKind, Row, Source, TemplateValue, TextFormat},
-    failure::{Failure, FailureClass, FieldProblem},
-    message::Command,
-    webhook::Fields,
+use crate::{
+    clock::At,
+    domain::{
+        content::{Action, Button, Choices, Content, Custom, Extras, Location, Media, MediaKind, Row, Source, TemplateValue, TextFormat},
+        failure::{Failure, FailureClass, FieldProblem},
+        message::Command,
+        webhook::{Fields, Request},
+    },
 };
+
+/// A webhook as the plugin gets it; without an account where one URL serves many. What it is told besides is the same whenever it is
+/// read again.
+pub fn webhook_out(account: Option<types::Account>, request: &Request, received_at: At, verified_by: Option<String>) -> channel::Webhook {
+    channel::Webhook {
+        account,
+        method: request.method.clone(),
+        path: request.path.clone(),
+        query: list_out(&request.query),
+        headers: list_out(&request.headers),
+        body: request.body.clone(),
+        verified_by,
+        extras: vec![types::Field { name: "received_ms".to_owned(), value: received_at.millis().to_string() }],
+    }
+}
 
 pub fn extras_out(extras: &Extras) -> Vec<types::Field> {
     extras.iter().map(|(name, value)| types::Field { name: name.clone(), value: value.clone() }).collect()
 }
 
-pub fn list_out(fields: &Fields) -> Vec<types::Field> {
+pub(super) fn list_out(fields: &Fields) -> Vec<types::Field> {
     fields.iter().map(|(name, value)| types::Field { name: name.clone(), value: value.clone() }).collect()
 }
 

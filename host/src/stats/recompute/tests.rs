@@ -180,7 +180,7 @@ impl World {
     }
 
     fn fact(&self, dedupe_key: String, what: Happening) -> Fact {
-        Fact { dedupe_key, conversation: None, actor: None, at: Some(self.now), what, follow_up: None }
+        Fact { dedupe_key, conversation: None, actor: None, at: Some(self.now), what, follow_up: None, extras: Extras::new() }
     }
 
     async fn tell(&self, tx: &mut Tx, dedupe_key: String, what: Happening) {

@@ -1,6 +1,6 @@
 //! One item: whose account, which person, when.
 
-use patchbay_plugin::crypto::{self, HmacAlgorithm};
+use patchbay_plugin::crypto::{self, HashAlgorithm};
 use patchbay_plugin::messages::{Conversation, ConversationKind, Custom, Event, Happening, Identity, Party};
 use serde_json::Value;
 
@@ -95,6 +95,6 @@ pub(super) fn custom(kind: &str, json: &Value) -> Happening {
 
 /// Stands for a value in a key.
 pub(super) fn fingerprint(value: &Value) -> String {
-    let digest = crypto::digest(HmacAlgorithm::Sha256, value.to_string().as_bytes());
+    let digest = crypto::digest(HashAlgorithm::Sha256, value.to_string().as_bytes());
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,8 @@
 //! What happens to messages and conversations: delivered, read, reacted to, handed over.
 
 use patchbay_plugin::Field;
-use patchbay_plugin::messages::{AccountStatus, DetailLine, Event, Happening, Reaction, Receipt, ReceiptState, ReceiptTarget};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{AccountStatus, Event, Happening, Reaction, Receipt, ReceiptState, ReceiptTarget};
 use serde_json::{Value, json};
 
 use super::item::{Item, custom, fingerprint};
@@ -114,7 +115,7 @@ pub(super) fn policy(item: &Item<'_>, policy: &Value) -> Event {
     let state = if action == "block" { "degraded" } else { "" };
     let status = AccountStatus {
         state: state.into(),
-        detail: DetailLine::new(format!("policy_{action}"), format!("Meta's policy enforcement: {action}. {reason}")),
+        detail: Detail::new(format!("policy_{action}"), format!("Meta's policy enforcement: {action}. {reason}")),
         facts: vec![Field::new("policy_enforcement", action)],
     };
     let mut event = item.event(&format!("policy:{action}:{}", item.time_words()), Happening::Account(status));

@@ -37,11 +37,11 @@ pub(crate) fn http(request: Request) -> Result<RawResponse, Problem> {
     world::with(|world| world.http(request))
 }
 
-pub(crate) fn digest(algorithm: crypto::HmacAlgorithm, data: &[u8]) -> Vec<u8> {
+pub(crate) fn digest(algorithm: crypto::HashAlgorithm, data: &[u8]) -> Vec<u8> {
     let algorithm = match algorithm {
-        crypto::HmacAlgorithm::Sha1 => &hashing::SHA1_FOR_LEGACY_USE_ONLY,
-        crypto::HmacAlgorithm::Sha256 => &hashing::SHA256,
-        crypto::HmacAlgorithm::Sha512 => &hashing::SHA512,
+        crypto::HashAlgorithm::Sha1 => &hashing::SHA1_FOR_LEGACY_USE_ONLY,
+        crypto::HashAlgorithm::Sha256 => &hashing::SHA256,
+        crypto::HashAlgorithm::Sha512 => &hashing::SHA512,
     };
     hashing::digest(algorithm, data).as_ref().to_vec()
 }
@@ -50,11 +50,11 @@ pub(crate) fn has_secret(secret: &str) -> bool {
     known(secret).is_ok()
 }
 
-pub(crate) fn hmac(secret: &str, algorithm: crypto::HmacAlgorithm, data: &[u8]) -> Result<Vec<u8>, crypto::Problem> {
+pub(crate) fn hmac(secret: &str, algorithm: crypto::HashAlgorithm, data: &[u8]) -> Result<Vec<u8>, crypto::Problem> {
     let algorithm = match algorithm {
-        crypto::HmacAlgorithm::Sha1 => keyed::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        crypto::HmacAlgorithm::Sha256 => keyed::HMAC_SHA256,
-        crypto::HmacAlgorithm::Sha512 => keyed::HMAC_SHA512,
+        crypto::HashAlgorithm::Sha1 => keyed::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+        crypto::HashAlgorithm::Sha256 => keyed::HMAC_SHA256,
+        crypto::HashAlgorithm::Sha512 => keyed::HMAC_SHA512,
     };
     Ok(keyed::sign(&keyed::Key::new(algorithm, &known(secret)?), data).as_ref().to_vec())
 }

@@ -1,6 +1,7 @@
 //! What Shopify tells of the shop itself.
 
-use patchbay_plugin::messages::{AccountStatus, Custom, DetailLine, Event, Happening};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{AccountStatus, Custom, Event, Happening};
 
 use super::{Delivery, bounded, people};
 
@@ -8,7 +9,7 @@ use super::{Delivery, bounded, people};
 pub(super) fn uninstalled(delivery: &Delivery) -> Vec<Event> {
     let words =
         "the app was uninstalled from the shop: install it again, give its new token where it has one of its own, and connect the account";
-    let status = AccountStatus { state: "needs_reauth".into(), detail: DetailLine::new("app_uninstalled", words), facts: Vec::new() };
+    let status = AccountStatus { state: "needs_reauth".into(), detail: Detail::new("app_uninstalled", words), facts: Vec::new() };
     vec![delivery.event(&format!("app:uninstalled:{}", delivery.mark()), Happening::Account(status))]
 }
 

@@ -1,6 +1,7 @@
 //! Who came and went. In a private chat the bot's own membership is the user's consent.
 
-use patchbay_plugin::messages::{DetailLine, Event, Happening};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{Event, Happening};
 use serde_json::{Value, json};
 
 use super::{custom, event, message, time_ms};
@@ -9,7 +10,7 @@ use crate::json::Json as _;
 pub(super) fn own(update: &Value) -> Event {
     let private = update.get("chat").and_then(|chat| chat.text("type")) == Some("private");
     let what = match status(update, "new_chat_member") {
-        Some("kicked") if private => Happening::OptedOut(DetailLine::new("blocked", "the user has blocked the bot")),
+        Some("kicked") if private => Happening::OptedOut(Detail::new("blocked", "the user has blocked the bot")),
         Some("member") if private => Happening::OptedIn,
         _ => membership(update, true),
     };

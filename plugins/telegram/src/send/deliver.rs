@@ -1,6 +1,7 @@
 //! Carries the steps of a message out, and mends what can be mended at once.
 
-use patchbay_plugin::messages::{DetailLine, Event, Happening, Sent};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{Event, Happening, Sent};
 use patchbay_plugin::progress::Progress;
 use patchbay_plugin::{Failure, Field, Fields as _};
 use serde_json::{Value, json};
@@ -153,7 +154,7 @@ impl Delivery<'_> {
             && refusal.is_block()
         {
             let key = format!("tg:{}:blocked:{}:{}", self.context.bot, self.chat.id, self.context.message.id);
-            let mut event = Event::new(key, Happening::OptedOut(DetailLine::new("blocked", "the user has blocked the bot")));
+            let mut event = Event::new(key, Happening::OptedOut(Detail::new("blocked", "the user has blocked the bot")));
             event.conversation = Some(receive::direct(&self.chat.id));
             event.actor = Some(receive::user(&self.chat.id));
             self.events.push(event);

@@ -1,6 +1,6 @@
 //! A browser subscribes, comes again, gets another address, unsubscribes.
 
-use patchbay_plugin::crypto::{self, HmacAlgorithm, constant_time_equal, digest};
+use patchbay_plugin::crypto::{self, HashAlgorithm, constant_time_equal, digest};
 use patchbay_plugin::failure::FieldProblem;
 use patchbay_plugin::hooks::{Parsed, Webhook};
 use patchbay_plugin::messages::{Event, Happening, Identity, Party, Subscription};
@@ -162,7 +162,7 @@ impl Contact {
             return Ok(());
         }
         let said = self.named().map(|(_, value)| value).join("\n");
-        let right = hex::encode(crypto::hmac(IDENTITY_KEY, HmacAlgorithm::Sha256, said.as_bytes())?);
+        let right = hex::encode(crypto::hmac(IDENTITY_KEY, HashAlgorithm::Sha256, said.as_bytes())?);
         let proof = self.proof.as_deref().unwrap_or_default().to_ascii_lowercase();
         if constant_time_equal(right.as_bytes(), proof.as_bytes()) {
             return Ok(());
@@ -184,7 +184,7 @@ fn gone(webhook: &Webhook, address: &str, reason: &str) -> Event {
 
 /// A visit is another fact than the one before: the body's `at` tells, a time that nobody reads. The same body again is the same fact.
 fn key(webhook: &Webhook, id: &str) -> String {
-    let body = hex::encode(digest(HmacAlgorithm::Sha256, &webhook.body));
+    let body = hex::encode(digest(HashAlgorithm::Sha256, &webhook.body));
     format!("subscription:{id}:{}:{}", webhook.method.to_ascii_lowercase(), body.chars().take(32).collect::<String>())
 }
 

@@ -2,7 +2,8 @@
 
 use patchbay_meta::Json as _;
 use patchbay_plugin::Field;
-use patchbay_plugin::messages::{AccountStatus, DetailLine, Event, Happening};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{AccountStatus, Event, Happening};
 use serde_json::Value;
 
 use super::{Place, clock};
@@ -43,7 +44,7 @@ pub(super) fn event(place: &Place, field: &str, told: &Value, time: Option<f64>)
     let key = format!("wa:{}:{field}:{code}:{}", place.waba, clock(time, told));
     let mut event = place.event(
         key,
-        Happening::Account(AccountStatus { state: state.to_owned(), detail: DetailLine::new(code.to_lowercase(), message), facts }),
+        Happening::Account(AccountStatus { state: state.to_owned(), detail: Detail::new(code.to_lowercase(), message), facts }),
     );
     event.at_ms = time;
     event

@@ -3,7 +3,8 @@
 use patchbay_meta::Json as _;
 use patchbay_meta::refusal::{Class, Refusal};
 use patchbay_plugin::Failure;
-use patchbay_plugin::messages::{DetailLine, Event, Happening, Receipt, ReceiptState, ReceiptTarget};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{Event, Happening, Receipt, ReceiptState, ReceiptTarget};
 use serde_json::{Value, json};
 
 use super::people::{self, Person};
@@ -53,7 +54,7 @@ pub(super) fn events(place: &Place, status: Status, contacts: &[Contact], raw: i
     };
     let mut events = vec![about(place.event(key, Happening::Receipt(receipt)))];
     if refusal.is_some_and(|refusal| refusal.class() == Class::OptedOut) {
-        let line = DetailLine::new("131050", "the person has stopped marketing messages");
+        let line = Detail::new("131050", "the person has stopped marketing messages");
         let mut event = about(place.event(format!("wa:{id}:opted-out"), Happening::OptedOut(line)));
         event.actor = Some(Person::recipient(&status, contacts).party());
         events.push(event);
@@ -94,7 +95,7 @@ pub(super) fn preference(place: &Place, preference: &Preference, contacts: &[Con
     let what = match preference.value.as_deref() {
         Some("stop") => {
             let words = preference.detail.as_deref().unwrap_or("the person has stopped these messages");
-            Happening::OptedOut(DetailLine::new(category, words))
+            Happening::OptedOut(Detail::new(category, words))
         }
         Some("resume") => Happening::OptedIn,
         _ => return place.ignored("user_preference", &raw()),

@@ -2,7 +2,8 @@
 
 use patchbay_meta::refusal::{Class, Occasion};
 use patchbay_meta::{Json as _, Trouble};
-use patchbay_plugin::messages::{Conversation, ConversationKind, DetailLine, Event, Happening, Identity, Party, Sent};
+use patchbay_plugin::failure::Detail;
+use patchbay_plugin::messages::{Conversation, ConversationKind, Event, Happening, Identity, Party, Sent};
 use patchbay_plugin::progress::Progress;
 use patchbay_plugin::{Failure, Field, Fields as _};
 use serde_json::{Map, Value, json};
@@ -105,7 +106,7 @@ impl Delivery<'_> {
 
     /// The person wants no more marketing messages.
     fn opted_out(&self) -> Event {
-        let line = DetailLine::new("131050", "the person has stopped marketing messages");
+        let line = Detail::new("131050", "the person has stopped marketing messages");
         let mut event = Event::new(format!("wa:{}:opted-out", self.context.message.id), Happening::OptedOut(line));
         let external_id = self.to.conversation();
         let scheme = match self.to {
