@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     build,
     remote::{Gateway, LogLine},
-    versions::RolloutArgs,
+    versions::{Brought, RolloutArgs},
 };
 use crate::manifest::Manifest;
 

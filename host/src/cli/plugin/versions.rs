@@ -204,7 +204,7 @@ impl Version {
 }
 
 impl Gateway {
-    pub(super) async fn install(&self, brought: Brought, args: RolloutArgs) -> anyhow::Result<()> {
+    pub(super) async fn install(&self, brought: Brought, rollout: RolloutArgs) -> anyhow::Result<()> {
         let mut query: Vec<(&str, String)> = Vec::new();
         query.extend(rollout.rollout.map(|rollout| ("rollout", rollout)));
         query.extend(rollout.canary_share.map(|share| ("canary_share", share.to_string())));
@@ -217,7 +217,7 @@ impl Gateway {
                 Brought::Component(component) => request.header("content-type", "application/wasm").body(component),
                 Brought::Reference(reference) => request.json(&json!({"reference": reference})),
             };
-            if args.no_wait { request.header("prefer", "respond-async") } else { request }
+            if rollout.no_wait { request.header("prefer", "respond-async") } else { request }
         };
         let version: Version = self.ask(Method::POST, "plugins", send).await?;
         version.print_outcome();
