@@ -65,6 +65,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     let admin = plugins
         .merge(plugin_versions::router())
+        .merge(plugin_calls::router())
         .merge(plugin_rollouts::router())
         .merge(plugin_keys::router())
         .merge(plugin_calls::router())

@@ -19,9 +19,14 @@ fn example(language: &str) -> String {
     format!("examples/acme-{language}")
 }
 
+/// A runtime of 20 MB takes an unoptimised compiler half a minute, and more where other tests run beside it.
+fn patient(settings: Settings) -> Settings {
+    settings.line("plugins.compile_timeout_s = 600")
+}
+
 async fn connected(database: Database, language: &str) -> (Gateway, Acme, String) {
     let (acme, plugin) = (Acme::start().await, example(language));
-    let settings = Settings::default().without_plugin().channel(&plugin).line("outbox.retry_s = [1, 1, 1]");
+    let settings = patient(Settings::default().without_plugin().channel(&plugin)).line("outbox.retry_s = [1, 1, 1]");
     let gateway = Gateway::start(database, settings.redirecting("api.acme-chat.example", &acme.url())).await;
     let account = gateway.create(&channel_type(&plugin), json!({"token": TOKEN, "signature": "Acme Shop"})).await;
     let after = gateway.connect(&account, json!({})).await;

@@ -24,6 +24,7 @@ mod outbound;
 mod outbox;
 mod plugins;
 mod replay;
+mod rollout;
 mod shopify;
 mod shrinkit_push;
 mod sms;

@@ -81,7 +81,7 @@ struct Loft {
 impl Loft {
     async fn open(database: Database, settings: Settings) -> Loft {
         let provider = Receiver::start().await;
-        let settings = settings.without_plugin().redirecting("api.pigeon.example", &provider.url());
+        let settings = settings.without_plugin().redirecting("api.pigeon.example", provider.url().trim_end_matches("/hook"));
         let gateway = Gateway::start(database, settings).await;
         gateway.upload("/admin/v1/plugins", "application/wasm", component(Kind::Faulty)).await.expect_status(201);
         let new = json!({"organization_id": "org-1", "name": "Loft", "type": "PIGEON", "settings": {"token": TOKEN}, "is_active": true});

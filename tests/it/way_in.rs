@@ -163,7 +163,10 @@ async fn what_asks_for_more_waits_for_an_approval(database: Database) {
     assert_eq!(running(&gateway).await.as_deref(), Some("1.1.0"));
     let steps = ["· → examining", "examining → awaiting_approval", "awaiting_approval → rejected", "rejected → ready", "ready → active"];
     assert_eq!(moves_of(&approved), steps);
-    assert_eq!(gateway.post(&format!("/admin/v1/plugins/versions/{digest}/approve"), json!({})).await.expect_status(409)["code"], "wrong_state");
+    assert_eq!(
+        gateway.post(&format!("/admin/v1/plugins/versions/{digest}/approve"), json!({})).await.expect_status(409)["code"],
+        "wrong_state"
+    );
 
     // Less is less at once; and then the same as before is more again.
     assert_eq!(upload(&gateway, &Pigeon::version("1.2.0").component()).await.expect_status(201)["widens"], json!([]));
@@ -195,7 +198,9 @@ async fn the_first_version_waits_where_that_is_asked_for(database: Database) {
     assert_eq!(running(&gateway).await, None);
     gateway.post("/admin/v1/plugins/PIGEON/activate", json!({"digest": digest})).await.expect_status(200);
     assert_eq!(running(&gateway).await.as_deref(), Some("1.0.0"));
-    for (query, field) in [("rollout=sideways", "/rollout"), ("canary_share=0", "/canary_share"), ("rollout=hold&canary_share=5", "/canary_share")] {
+    for (query, field) in
+        [("rollout=sideways", "/rollout"), ("canary_share=0", "/canary_share"), ("rollout=hold&canary_share=5", "/canary_share")]
+    {
         let path = format!("/admin/v1/plugins?{query}");
         let refused = gateway.upload(&path, "application/wasm", Pigeon::version("1.0.1").component()).await.expect_status(422);
         assert_eq!(refused["errors"][0]["pointer"], field, "{query}");

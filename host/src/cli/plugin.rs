@@ -324,6 +324,14 @@ impl Command {
                     }
                 });
             }
+            Command::Replay { what } => {
+                let mut status = ExitCode::SUCCESS;
+                super::on_runtime(async {
+                    status = replay::replay(&what).await;
+                    Ok(())
+                })?;
+                return Ok(status);
+            }
             Command::Build { folders, out, with_version } => build::build(&folders, &out, with_version.as_deref()),
             Command::Check { component, trust, max_size_mb } => check::check(&component, &trust, max_size_mb),
             Command::Inspect { component, json } => inspect::inspect(&component, json),
@@ -344,15 +352,8 @@ impl Command {
             }
             Command::Dev { folder, out, gateway } => super::on_runtime(async move { dev::dev(&folder, &out, &gateway).await }),
             Command::Install { component, rollout, gateway } => {
-                super::on_runtime(async move {
-                    // A reference has its registry's dot or colon before the first slash; a file of that name is still a file.
-                    let is_file = std::path::Path::new(&component).exists() || crate::oci::parse(&component).is_err();
-                    if is_file {
-                        gateway.install(component::read(component.as_ref())?, rollout).await
-                    } else {
-                        gateway.install_from(&component, rollout).await
-                    }
-                })
+                let brought = versions::Brought::named(&component)?;
+                super::on_runtime(async move { gateway.install(brought, rollout).await })
             }
             Command::Versions { channel_type, gateway } => {
                 super::on_runtime(async move { gateway.list_versions(channel_type.as_deref()).await })
@@ -392,7 +393,6 @@ impl Command {
             }
             Command::Calls { which, gateway } => super::on_runtime(async move { calls::list(&gateway, &which).await }),
             // The exit status is the answer.
-            Command::Replay { what } => super::on_runtime(async move { std::process::exit(replay::replay(&what).await) }),
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -96,7 +96,7 @@ impl StandIn {
     /// The folder can't be read, or the address can't be listened on.
     pub async fn start(folder: &Path, bind: SocketAddr, known: Known) -> Result<StandIn, SuiteError> {
         let manifest = Manifest::from_folder(folder)?;
-        let Suite { scripts, fixtures } = Suite::read(folder)?;
+        let Suite { scripts, fixtures } = Suite::from_folder(folder)?;
         let scripts: Vec<Script> = scripts.into_iter().map(|(_, script)| script).collect();
         let routes = route::of_scripts(&manifest, &scripts);
         let listening = |source| SuiteError::Read { path: bind.to_string(), source };

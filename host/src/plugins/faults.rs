@@ -186,11 +186,11 @@ pub fn verdict(newer: Tally, former: Tally, settings: &Settings) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Overrides};
 
     fn judged(newer: (i64, i64), former: (i64, i64)) -> Option<String> {
         let tally = |(faults, calls)| Tally { calls, faults };
-        verdict(tally(newer), tally(former), &Config::default().plugins)
+        verdict(tally(newer), tally(former), &Config::load(None, &Overrides::default()).unwrap().plugins)
     }
 
     #[test]

@@ -4,11 +4,15 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::json;
 
-use crate::harness::{Database, Gateway, Settings, eventually, program, root};
+use crate::harness::{Database, Gateway, Settings, eventually, eventually_within, program, root};
+
+/// An unoptimised compiler takes its time for a runtime of 20 MB.
+const COMPILED: Duration = Duration::from_secs(600);
 
 /// Runs a command of the author's in the project's folder.
 fn run(folder: &Path, program: &Path, args: &[&str]) -> String {
@@ -68,10 +72,14 @@ async fn ten_minutes(language: &str, tests: &[&str]) {
     assert!(checked.starts_with("parcel-pigeon: ") && checked.contains(" 0 findings"), "{checked}");
 
     let stand_in = StandIn::start(&folder);
-    let settings = Settings::default().without_plugin().redirecting("api.parcel-pigeon.example", &stand_in.url);
+    let settings = super::patient(Settings::default().without_plugin()).redirecting("api.parcel-pigeon.example", &stand_in.url);
     let gateway = Gateway::start(Database::Sqlite, settings).await;
-    let component = std::fs::read(folder.join("target/plugins/parcel-pigeon.wasm")).unwrap();
-    gateway.upload("/admin/v1/plugins", "application/wasm", component).await.expect_status(201);
+    std::fs::copy(folder.join("target/plugins/parcel-pigeon.wasm"), gateway.data.join("plugins/parcel-pigeon.wasm")).unwrap();
+    eventually_within(COMPILED, "the plugin runs", || async {
+        let types = gateway.get("/rest/v1/channel_types").await.expect_status(200);
+        types.as_array().unwrap().iter().any(|known| known["type"] == "PARCEL_PIGEON").then_some(())
+    })
+    .await;
     let account = gateway.create("PARCEL_PIGEON", json!({"token": "a-token-of-mine"})).await;
     assert_eq!(gateway.connect(&account, json!({})).await["connection"], "connected");
     let hi = || json!({"type": "text", "text": "Hi"});

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     build,
     remote::{Gateway, LogLine},
-    versions::RolloutArgs,
+    versions::{Brought, RolloutArgs},
 };
 use crate::manifest::Manifest;
 
@@ -69,7 +69,7 @@ async fn renew(folder: &Path, out: &Path, gateway: &Gateway) {
         std::fs::read(&file).with_context(|| file.display().to_string())
     });
     let swapped = match built.await {
-        Ok(Ok(component)) => gateway.install(component, RolloutArgs::default()).await,
+        Ok(Ok(component)) => gateway.install(Brought::Component(component), RolloutArgs::default()).await,
         Ok(Err(error)) => Err(error),
         Err(ended) => Err(ended.into()),
     };

@@ -123,7 +123,7 @@ impl Project<'_> {
             let manifest = std::fs::read_to_string(self.folder.join("Cargo.toml"))?;
             self.write("Cargo.toml", &format!("{manifest}\n[workspace]\nexclude = [\"vendor\"]\n"))?;
             // The very versions that the SDK is tested with; cargo takes out what isn't needed.
-            self.write("Cargo.lock", carried_file("Cargo.lock")?)?;
+            self.write("Cargo.lock", source_file("Cargo.lock")?)?;
         }
         Ok(())
     }
@@ -175,11 +175,11 @@ docs/plugin-authors.md goes through it, with the answers.
 
 /// A workspace for the SDK, which names its dependencies' versions there.
 fn vendor_workspace() -> anyhow::Result<String> {
-    let root: toml::Table = carried_file("Cargo.toml")?.parse().context("the workspace's Cargo.toml")?;
+    let root: toml::Table = source_file("Cargo.toml")?.parse().context("the workspace's Cargo.toml")?;
     let workspace = root.get("workspace").and_then(toml::Value::as_table).context("Cargo.toml has no workspace")?;
     let part = |name: &str| workspace.get(name).cloned().with_context(|| format!("the workspace has no {name}"));
     let mut dependencies = part("dependencies")?;
-    let sdk = carried_file("plugins/sdk/Cargo.toml")?;
+    let sdk = source_file("plugins/sdk/Cargo.toml")?;
     if let Some(dependencies) = dependencies.as_table_mut() {
         dependencies.retain(|name, _| sdk.contains(&format!("\n{name}.workspace = true")));
     }
@@ -194,7 +194,7 @@ fn vendor_workspace() -> anyhow::Result<String> {
     Ok(toml::to_string(&whole)?)
 }
 
-fn carried_file(path: &str) -> anyhow::Result<&'static str> {
+fn source_file(path: &str) -> anyhow::Result<&'static str> {
     sources::file(path).with_context(|| format!("this program carries no {path}"))
 }
 

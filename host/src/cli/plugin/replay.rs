@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::{Context, bail};
@@ -51,14 +52,14 @@ impl What {
 const SHOWN: usize = 400;
 
 /// 0: the same outcome. 1: another one. 2: the plugin asked what was not recorded. 3: nothing was run.
-pub(super) async fn replay(what: &What) -> i32 {
+pub(super) async fn replay(what: &What) -> ExitCode {
     match try_replay(what).await {
-        Ok(Verdict::Same(_)) => 0,
-        Ok(Verdict::Other(_)) => 1,
-        Ok(Verdict::Diverged(_)) => 2,
+        Ok(Verdict::Same(_)) => ExitCode::SUCCESS,
+        Ok(Verdict::Other(_)) => ExitCode::from(1),
+        Ok(Verdict::Diverged(_)) => ExitCode::from(2),
         Err(error) => {
             eprintln!("Error: {error:#}");
-            3
+            ExitCode::from(3)
         }
     }
 }

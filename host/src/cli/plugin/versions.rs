@@ -1,13 +1,14 @@
 //! Versions of a running gateway: brought, looked at, let in or kept out; and whose signatures count.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::remote::Gateway;
+use super::{component, remote::Gateway};
+use crate::oci;
 
 /// What is to become of a version once it is ready.
 #[derive(clap::Args, Default)]
@@ -24,6 +25,24 @@ pub(in crate::cli) struct RolloutArgs {
     /// Only hands it over: `patchbay plugin show` tells what became of it
     #[arg(long)]
     no_wait: bool,
+}
+
+/// What a gateway is handed.
+pub(super) enum Brought {
+    Component(Vec<u8>),
+    /// It pulls that itself.
+    Reference(String),
+}
+
+impl Brought {
+    /// A file, or a reference: that has its registry's dot or colon before the first slash. A file of such a name is still a file.
+    pub(super) fn named(name: &str) -> anyhow::Result<Brought> {
+        let file = Path::new(name);
+        if !file.exists() && oci::parse(name).is_ok() {
+            return Ok(Brought::Reference(name.to_owned()));
+        }
+        Ok(Brought::Component(component::read(file)?))
+    }
 }
 
 #[derive(clap::Subcommand)]
@@ -185,16 +204,7 @@ impl Version {
 }
 
 impl Gateway {
-    pub(super) async fn install(&self, component: Vec<u8>, rollout: RolloutArgs) -> anyhow::Result<()> {
-        self.bring(rollout, |request| request.header("content-type", "application/wasm").body(component)).await
-    }
-
-    /// Has the gateway pull it.
-    pub(super) async fn install_from(&self, reference: &str, rollout: RolloutArgs) -> anyhow::Result<()> {
-        self.bring(rollout, |request| request.json(&json!({"reference": reference}))).await
-    }
-
-    async fn bring(&self, rollout: RolloutArgs, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<()> {
+    pub(super) async fn install(&self, brought: Brought, rollout: RolloutArgs) -> anyhow::Result<()> {
         let mut query: Vec<(&str, String)> = Vec::new();
         query.extend(rollout.rollout.map(|rollout| ("rollout", rollout)));
         query.extend(rollout.canary_share.map(|share| ("canary_share", share.to_string())));
@@ -202,7 +212,11 @@ impl Gateway {
             query.push(("canary_accounts", rollout.canary_accounts.join(",")));
         }
         let send = |request: RequestBuilder| {
-            let request = with(request.query(&query));
+            let request = request.query(&query);
+            let request = match brought {
+                Brought::Component(component) => request.header("content-type", "application/wasm").body(component),
+                Brought::Reference(reference) => request.json(&json!({"reference": reference})),
+            };
             if rollout.no_wait { request.header("prefer", "respond-async") } else { request }
         };
         let version: Version = self.ask(Method::POST, "plugins", send).await?;

@@ -58,6 +58,7 @@ pub struct Webhook {
     pub headers: Vec<Field>,
     pub body: Kept,
     pub verified_by: Option<String>,
+    pub extras: Vec<Field>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,7 +119,7 @@ impl Input {
     }
 
     pub fn parse(webhook: &channel::Webhook) -> Input {
-        let channel::Webhook { account, method, path, query, headers, body, verified_by } = webhook;
+        let channel::Webhook { account, method, path, query, headers, body, verified_by, extras } = webhook;
         Input::Parse {
             webhook: Webhook {
                 account: account.as_ref().map(Account::from),
@@ -128,6 +129,7 @@ impl Input {
                 headers: fields_in(headers),
                 body: Kept::whole(body.clone()),
                 verified_by: verified_by.clone(),
+                extras: fields_in(extras),
             },
         }
     }
@@ -191,6 +193,7 @@ impl Webhook {
             headers: fields_out(&self.headers),
             body: self.body.to_vec()?,
             verified_by: self.verified_by.clone(),
+            extras: fields_out(&self.extras),
         })
     }
 }
@@ -291,6 +294,7 @@ mod tests {
             headers: vec![types::Field { name: "x-a".to_owned(), value: "1".to_owned() }],
             body: vec![b'{', 0xff, 0],
             verified_by: Some("hmac".to_owned()),
+            extras: vec![types::Field { name: "received_ms".to_owned(), value: "1".to_owned() }],
         };
         let input = Input::parse(&webhook);
         assert_eq!(json!(input)["hook"], Value::from(input.hook()));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::failure::{Failure, FailureClass},
-    plugins::{convert, watch::fault_word},
+    plugins::{convert, faults::fault_word},
 };
 
 /// What came of a call.

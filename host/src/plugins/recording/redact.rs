@@ -104,6 +104,7 @@ mod tests {
             headers: Vec::new(),
             body: Kept::whole(body),
             verified_by: None,
+            extras: Vec::new(),
         };
         CallRecord {
             format: FORMAT,

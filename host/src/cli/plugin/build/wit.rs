@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::cli::plugin::carried;
+use crate::cli::plugin::sources;
 
 /// A folder of one build, gone with it.
 pub(super) struct Workshop {
@@ -27,7 +27,7 @@ impl Workshop {
                 }
             }
         } else {
-            for (name, text) in carried::contract() {
+            for (name, text) in sources::contract() {
                 std::fs::write(wit.join(name), text)?;
             }
         }
