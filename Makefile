@@ -3,10 +3,13 @@
 # test  every test, on SQLite and on PostgreSQL
 # lint  what .ci/run checks before the tests
 # bench the figures of docs/performance.md
-.PHONY: run demo test lint plugins bench install
+# examples  the channels of plugins/examples, one in each language, into target/plugins/examples
+.PHONY: run demo test lint plugins examples bench install
 
 CHANNEL_PLUGINS := $(addprefix plugins/,telegram whatsapp-cloud messenger instagram \
 	whatsapp-lite sms shrinkit-push tiktok linkedin shopify-inbox email web-push)
+# JavaScript and Python need node and a venv, and half a minute each: only the tests build them.
+EXAMPLE_PLUGINS := $(addprefix plugins/examples/,rust javascript python)
 PATCHBAY := target/release/patchbay
 
 run: install $(PATCHBAY) plugins
@@ -17,8 +20,9 @@ demo: install $(PATCHBAY) plugins
 	tests/demo.sh
 
 test: install
-	$(MAKE) plugins PATCHBAY=target/debug/patchbay
+	$(MAKE) plugins examples PATCHBAY=target/debug/patchbay
 	target/debug/patchbay plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
+	target/debug/patchbay plugin build tests/zoo --out target/plugins/zoo
 	cargo test --locked --workspace
 
 lint: install
@@ -26,10 +30,17 @@ lint: install
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 bench: install $(PATCHBAY) plugins
+	$(PATCHBAY) plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
+	$(PATCHBAY) plugin build tests/zoo --out target/plugins/zoo
 	tests/bench.sh
 
 plugins: $(PATCHBAY)
 	$(PATCHBAY) plugin build $(CHANNEL_PLUGINS)
+
+examples: $(PATCHBAY)
+	$(PATCHBAY) plugin build $(EXAMPLE_PLUGINS) --out target/plugins/examples
+	cd plugins/examples/javascript && node --test
+	cd plugins/examples/python && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest tests.test_channel
 
 target/release/patchbay: FORCE
 	cargo build --release --locked -p patchbay

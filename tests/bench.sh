@@ -1,5 +1,5 @@
 #!/bin/bash
-# The figures of docs/performance.md, each beside its baseline: about five minutes. Nothing else should run meanwhile.
+# The figures of docs/performance.md, each beside its baseline: about fifteen minutes. Nothing else should run meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,5 +8,6 @@ uname -sr
 
 cargo bench --locked -p patchbay-sandbox --bench calls
 cargo bench --locked -p patchbay-tests --bench telegram
-# Runs by name: start, webhooks, sends; databases too: sqlite, postgres.
+cargo bench --locked -p patchbay-tests --bench plugins
+# Runs by name: start, webhooks, sends, storm, swaps, zoo; databases too: sqlite, postgres.
 cargo bench --locked -p patchbay-tests --bench load -- "$@"

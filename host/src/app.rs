@@ -25,7 +25,7 @@ use crate::{
     media::Links,
     memory::Memory,
     metrics::Metrics,
-    plugins::Registry,
+    plugins::{Registry, recording::Recordings},
     secrets::Keyring,
     store::{Db, group::Group},
     tasks::Tasks,
@@ -57,6 +57,7 @@ pub struct App {
     pub turned_away: TurnedAway,
     pub browser_calls: browser::Calls,
     pub logbook: Arc<Logbook>,
+    pub recordings: Arc<Recordings>,
     pub metrics: Arc<Metrics>,
     pub wake: Wake,
     pub tasks: Tasks,
@@ -66,7 +67,7 @@ impl App {
     /// Where a provider sends the account's webhooks: to its own URL, which ends with its token where the type says so; or, where
     /// its type has one URL for many accounts, to its app's.
     pub fn webhook_url(&self, account: &Account) -> String {
-        let manifest = self.plugins.manifest(&account.channel_type);
+        let manifest = self.plugins.manifest_for(account);
         let spec = manifest.as_ref().and_then(|manifest| manifest.webhook.as_ref());
         let own = format!("{}/webhooks/{}", self.public_url, account.id);
         match (&account.app_id, &account.webhook_token) {

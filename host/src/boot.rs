@@ -24,7 +24,7 @@ use crate::{
     memory::Memory,
     metrics::Metrics,
     nodes, oauth, outbox,
-    plugins::{self, Registry},
+    plugins::{self, Registry, recording::Recordings},
     rest, schedule,
     secrets::{Keyring, MasterKey},
     store::{self, Db, group::Group},
@@ -145,6 +145,8 @@ impl Gateway {
             config.logs.level,
             metrics.log_entries_lost.clone(),
         ));
+        let recordings =
+            Arc::new(Recordings::start(db.clone(), Arc::clone(&clock) as Arc<_>, Arc::clone(&ids), config.plugins.failed_calls));
         let keyring = Arc::new(open_keyring(&config, &db).await?);
         let blobs = open_blobs(&config).context("blobs")?;
         let committer = Committer {
@@ -188,6 +190,7 @@ impl Gateway {
             inbox,
             turned_away: TurnedAway::default(),
             logbook,
+            recordings,
             metrics,
             wake,
             tasks,
@@ -213,6 +216,7 @@ impl Gateway {
         app.tasks.spawn(wake::link::run(Arc::clone(&app)));
         app.tasks.spawn(nodes::presence::run(Arc::clone(&app)));
         app.tasks.spawn(plugins::folder::watch(Arc::clone(&app)));
+        app.tasks.spawn(plugins::watch(Arc::clone(&app)));
         app.tasks.spawn(plugins::take_up(Arc::clone(&app)));
         app.tasks.spawn(inbox::count_turned_away(Arc::clone(&app)));
         app.tasks.spawn(mail::run(Arc::clone(&app)));
@@ -254,6 +258,7 @@ impl Gateway {
         inbox::flush_turned_away(&app).await;
         app.group.close().await;
         app.inbox.close().await;
+        app.recordings.close().await;
         app.logbook.close().await;
         wake::link::finish(&app).await;
         // A task that didn't end in time may hold a connection.

@@ -70,7 +70,7 @@ pub fn call_of<'a>(account_id: &str, path: &'a str) -> Option<&'a str> {
 /// A kept call's body as it may be shown: without what opens something.
 pub async fn shown(app: &App, account_id: &str, body: Vec<u8>) -> store::Result<Vec<u8>> {
     let known = app.known.find(app, account_id).await?;
-    let manifest = known.and_then(|known| app.plugins.manifest(&known.account.channel_type));
+    let manifest = known.and_then(|known| app.plugins.manifest_for(&known.account));
     let Some(spec) = manifest.as_ref().and_then(|manifest| manifest.browser.as_ref()) else { return Ok(Vec::new()) };
     let Ok(mut json) = serde_json::from_slice::<Value>(&body) else { return Ok(Vec::new()) };
     hide(&mut json, &spec.private);

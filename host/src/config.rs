@@ -91,6 +91,12 @@ pub struct Plugins {
     pub compile_timeout_s: u64,
     pub compile_memory_mb: u64,
     pub max_size_mb: usize,
+    pub shadow_webhooks: u32,
+    pub shadow_differences: DifferenceRule,
+    pub watch_s: u64,
+    pub watch_min_faults: u32,
+    pub watch_fault_percent: f64,
+    pub watch_times_former: f64,
     pub unsigned: Vec<SourceKind>,
     pub trusted_keys: BTreeMap<String, String>,
     pub approve_new: bool,
@@ -100,6 +106,17 @@ pub struct Plugins {
     /// By `host` or `host:port`, as references begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registries: BTreeMap<String, Registry>,
+    pub failed_calls: u32,
+}
+
+words! {
+    /// What it means that a new version makes something else of what came in.
+    pub enum DifferenceRule {
+        /// It is kept with the version.
+        Show = "show",
+        /// The version waits for an approval.
+        Hold = "hold",
+    }
 }
 
 words! {
@@ -126,6 +143,8 @@ pub struct Sandbox {
     pub http_requests: u32,
     pub concurrency: u32,
     pub hot_instances: u32,
+    pub breaker_faults: u32,
+    pub breaker_s: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -366,6 +385,9 @@ impl Config {
         if self.mail.max_watchers >= self.mail.max_connections && self.mail.max_connections > 0 {
             problems.push("mail.max_watchers: each has a connection, so it must be less than mail.max_connections".to_owned());
         }
+        if self.sandbox.breaker_faults == 0 {
+            problems.push("sandbox.breaker_faults: must be at least 1".to_owned());
+        }
         if self.outbox.retry_s.is_empty() {
             problems.push("outbox.retry_s: give at least one wait".to_owned());
         }
@@ -487,6 +509,11 @@ impl Plugins {
     fn problems(&self) -> Vec<String> {
         let wrong = self.trusted_keys.iter().filter_map(|(name, key)| Some((name, PublicKey::parse(key).err()?)));
         let mut problems: Vec<String> = wrong.map(|(name, error)| format!("plugins.trusted_keys.{name}: {error}")).collect();
+        for (name, value) in [("watch_fault_percent", self.watch_fault_percent), ("watch_times_former", self.watch_times_former)] {
+            if !value.is_finite() || value < 0.0 {
+                problems.push(format!("plugins.{name}: {value} is no share to compare with: 0 or more"));
+            }
+        }
         if self.rollout == RolloutKind::Canary {
             problems.push("plugins.rollout: active or hold; a canary is asked for with its accounts, when a version is brought".to_owned());
         }

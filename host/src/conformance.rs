@@ -16,11 +16,13 @@ mod provider;
 mod report;
 mod sending;
 mod settings;
+mod standin;
 mod suite;
 
 use std::path::Path;
 
 pub use report::{Finding, Report};
+pub use standin::{Known, StandIn};
 pub use suite::{Suite, SuiteError};
 
 use bench::{Bench, Loaded};

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod actor;
 pub mod attempt;
+pub mod canary;
 pub mod content;
 pub mod endpoint;
 pub mod event;

@@ -14,6 +14,7 @@ mod dial;
 mod exchange;
 mod fetch;
 mod guard;
+mod names;
 mod push;
 mod rehearse;
 mod request;

@@ -10,6 +10,7 @@ mod replay;
 mod turned_away;
 
 pub use apply::{apply, apply_freed};
+pub(crate) use apps::events_of;
 pub use apps::{receive_for_app, release_apps, replay_for_app};
 pub use commit::{Committer, Inbox, Ingest, Source, Unit};
 pub use overdue::tell_overdue;
@@ -18,10 +19,7 @@ pub use turned_away::{TurnedAway, count_turned_away, flush_turned_away};
 
 use std::collections::BTreeMap;
 
-use patchbay_sandbox::{
-    Fault,
-    contract::{channel as wit, types},
-};
+use patchbay_sandbox::contract::{channel as wit, types};
 
 use crate::{
     app::App,
@@ -31,7 +29,7 @@ use crate::{
         failure::{Failure, FailureClass},
         webhook::{Fields, Webhook, WebhookState},
     },
-    plugins::{self, Told, convert},
+    plugins::{self, Told, Version, convert},
     secrets::Secret,
     store::{StoreError, webhooks::Disposition},
 };
@@ -164,20 +162,16 @@ impl Unparsed {
 
 /// Runs the plugin over a webhook. Nothing is stored here.
 async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMap<String, Secret>) -> Result<Parsed, Unparsed> {
-    let Some(version) = app.plugins.get(&account.channel_type) else {
+    let Some(version) = app.plugins.for_account(account) else {
         return Err(Unparsed::because(Cause::NotRun, format!("no plugin for {} can run", account.channel_type), None));
     };
     let digest = Some(version.digest.clone());
-    let mut asked =
-        convert::webhook_out(Some(version.account_out(account)), &webhook.request, webhook.received_at, webhook.verified_by.clone());
-    if let Some(call) = browser::call_of(&account.id, &webhook.request.path) {
-        call.clone_into(&mut asked.path);
-    }
-    let (answer, blobs) = version.parse(app, account, secrets, asked).await;
+    let asked = webhook_out(account, &version, webhook);
+    let (answer, blobs) = version.parse(app, account, secrets.clone(), asked).await;
     let answer = match answer {
         Ok(answer) => answer,
         // The version has nothing to do with it.
-        Err(fault @ Fault::Busy(_)) => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
+        Err(fault) if fault.is_unrun() => return Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
         Err(fault) => return Err(Unparsed::because(Cause::Faulted, fault.to_string(), digest)),
     };
     match answer {
@@ -190,7 +184,7 @@ async fn parse(app: &App, account: &Account, webhook: &Webhook, secrets: BTreeMa
                     return Err(Unparsed::because(Cause::NotRun, error.to_string(), None));
                 }
             };
-            let told = match plugins::told(app, account, &blobs, events).await {
+            let told = match plugins::told(app, account, &version, &secrets, &blobs, events).await {
                 Ok(told) => told,
                 Err(failure) => {
                     let cause = if failure.class == FailureClass::Fault { Cause::Faulted } else { Cause::NotRun };
@@ -222,6 +216,16 @@ fn unread(failure: types::Failure, digest: Option<String>) -> Unparsed {
     };
     let unparsed = Unparsed::because(cause, format!("{}: {}", failure.class, failure.message), digest);
     Unparsed { failure: Some(failure), ..unparsed }
+}
+
+/// A stored request as a version is asked of it.
+pub(crate) fn webhook_out(account: &Account, version: &Version, webhook: &Webhook) -> wit::Webhook {
+    let known = Some(version.account_out(account));
+    let mut asked = convert::webhook_out(known, &webhook.request, webhook.received_at, webhook.verified_by.clone());
+    if let Some(call) = browser::call_of(&account.id, &webhook.request.path) {
+        call.clone_into(&mut asked.path);
+    }
+    asked
 }
 
 fn reply_in(reply: wit::Reply) -> Reply {

@@ -30,6 +30,7 @@ pub mod oauth;
 pub mod oci;
 pub mod outbox;
 pub mod plugins;
+pub mod replay;
 pub mod rest;
 pub mod retention;
 pub mod schedule;

@@ -45,6 +45,27 @@ struct FaultLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    channel_type: String,
+    version: String,
+    hook: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    channel_type: String,
+    version: String,
+    hook: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    channel_type: String,
+    version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
 }
@@ -60,6 +81,11 @@ pub struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     attempt_seconds: Seconds,
     faults: Family<FaultLabels, Counter>,
+    calls: Family<CallLabels, Counter>,
+    call_seconds: Family<HookLabels, Histogram, fn() -> Histogram>,
+    rollbacks: Family<TypeLabel, Counter>,
+    breakers: Family<HookLabels, Counter>,
+    withheld: Family<VersionLabels, Counter>,
     commit_seconds: Histogram,
     commit_group: Histogram,
     /// Log entries that were lost because the queue was full.
@@ -77,6 +103,11 @@ fn fast() -> Histogram {
 /// From five milliseconds to a minute: what waits for a provider.
 fn slow() -> Histogram {
     Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+}
+
+/// From a tenth of a millisecond to half a minute in few steps: there is one of these for each hook of each version.
+fn calls() -> Histogram {
+    Histogram::new([0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 30.0])
 }
 
 fn groups() -> Histogram {
@@ -117,6 +148,16 @@ impl Metrics {
             attempts: counted(ours, "attempts", "Attempts to send by channel type and how they ended"),
             attempt_seconds: measured(ours, "attempt", "One attempt to send, in the sandbox and at the provider", by_type(slow)),
             faults: counted(ours, "plugin_faults", "Calls of a plugin that ended without an answer"),
+            calls: counted(ours, "plugin_calls", "Calls of a plugin by how they ended: answered, the class of its failure, or its fault"),
+            call_seconds: measured(
+                ours,
+                "plugin_call",
+                "One call of a plugin, with what it waited for",
+                Family::new_with_constructor(calls),
+            ),
+            rollbacks: counted(ours, "plugin_rollbacks", "Versions that the gateway took back by itself"),
+            breakers: counted(ours, "plugin_breakers_opened", "Times that an account's calls of a plugin were held back for its faults"),
+            withheld: counted(ours, "plugin_secrets_withheld", "Answers of a plugin that held a secret, which was blanked"),
             commit_seconds: measured(ours, "ingest_commit", "The transaction that stores what came in", fast()),
             commit_group: registered(ours, "ingest_group_size", "What shared one transaction", groups()),
             log_entries_lost: counted(ours, "log_entries_lost", "Entries of accounts' logs that were more than could be written"),
@@ -148,6 +189,30 @@ impl Metrics {
     pub fn faulted(&self, channel_type: &str, version: &str, hook: &'static str, fault: &'static str) {
         let labels = FaultLabels { channel_type: channel_type.to_owned(), version: version.to_owned(), hook, fault };
         self.faults.get_or_create(&labels).inc();
+    }
+
+    /// A call of a plugin ended: `answered`, the word of its failure's class, or of its fault.
+    pub fn called(&self, channel_type: &str, version: &str, hook: &'static str, outcome: &'static str, took: Duration) {
+        let (channel_type, version) = (channel_type.to_owned(), version.to_owned());
+        let hooked = HookLabels { channel_type: channel_type.clone(), version: version.clone(), hook };
+        self.call_seconds.get_or_create(&hooked).observe(took.as_secs_f64());
+        self.calls.get_or_create(&CallLabels { channel_type, version, hook, outcome }).inc();
+    }
+
+    /// The gateway took a version of the type back by itself.
+    pub fn rolled_back(&self, channel_type: &str) {
+        self.rollbacks.get_or_create(&type_label(channel_type)).inc();
+    }
+
+    /// An account's calls of a hook are held back for a while.
+    pub fn breaker_opened(&self, channel_type: &str, version: &str, hook: &'static str) {
+        let labels = HookLabels { channel_type: channel_type.to_owned(), version: version.to_owned(), hook };
+        self.breakers.get_or_create(&labels).inc();
+    }
+
+    /// A plugin told a secret, which was blanked.
+    pub fn secret_withheld(&self, channel_type: &str, version: &str) {
+        self.withheld.get_or_create(&VersionLabels { channel_type: channel_type.to_owned(), version: version.to_owned() }).inc();
     }
 
     /// So many units of ingest were committed together.

@@ -49,6 +49,7 @@ pub fn running(plugins: &Registry) -> Vec<Running> {
                 digest: version.as_ref().map(|version| version.digest.clone()),
                 version: version.as_ref().map(|version| version.manifest.version.clone()),
                 problem: plugins.problem(&channel_type).map(|problem| problem.reason),
+                canary: plugins.canary(&channel_type).map(|canary| canary.digest.clone()),
                 channel_type,
             }
         })

@@ -18,8 +18,10 @@ mod messages;
 mod nodes;
 mod pairing;
 mod people;
+mod plugin_calls;
 mod plugin_components;
 mod plugin_keys;
+mod plugin_rollouts;
 mod plugin_versions;
 mod plugins;
 mod status;
@@ -63,7 +65,10 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     let admin = plugins
         .merge(plugin_versions::router())
+        .merge(plugin_calls::router())
+        .merge(plugin_rollouts::router())
         .merge(plugin_keys::router())
+        .merge(plugin_calls::router())
         .merge(audit::router())
         .merge(nodes::router())
         .merge(apps::router());

@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use patchbay_sandbox::Fault;
-
+use patchbay_sandbox::contract::messages::Event;
 use serde_json::Value;
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
     },
     inbox::{self, Ingest, Progress, Source},
     logbook, oauth, outbox,
-    plugins::{self, convert},
+    plugins::{self, CallBlobs, Standing, Told, Version, convert},
     retention,
     store::{self, jobs::DueJob},
 };
@@ -169,10 +168,11 @@ async fn release(app: &Arc<App>, account: &Account) -> Option<Duration> {
     if !account.is_active {
         return None;
     }
-    match plugins::is_current(app, &account.channel_type).await {
-        Ok(true) => {}
+    match plugins::standing(app, account).await {
+        Ok(Standing::Runs(_)) => {}
         // A version that is being replaced would only fail again on what its successor can read.
-        Ok(false) => return Some(if app.plugins.problem(&account.channel_type).is_some() { PAUSE } else { SOON }),
+        Ok(Standing::Comes) => return Some(SOON),
+        Ok(Standing::Fails(_)) => return Some(PAUSE),
         Err(error) => {
             tracing::error!(account.id = %account.id, %error, "the active plugin could not be read");
             return Some(PAUSE);
@@ -201,8 +201,7 @@ fn next_step(account: &Account, progress: store::Result<Progress>) -> Option<Dur
 }
 
 async fn health(app: &Arc<App>, account: &Account) -> Duration {
-    let interval =
-        app.plugins.manifest(&account.channel_type).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
+    let interval = app.plugins.manifest_for(account).map_or(PAUSE, |manifest| Duration::from_secs(u64::from(manifest.health.interval_s)));
     if let Err(error) = accounts::check(app, account).await {
         tracing::warn!(account.id = %account.id, error = %error.body.message, "an account's health could not be checked");
     }
@@ -211,7 +210,7 @@ async fn health(app: &Arc<App>, account: &Account) -> Duration {
 
 /// Reads one page; an inactive account isn't polled, the provider keeps what comes in.
 async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaults) -> Duration {
-    let Some(version) = app.plugins.get(&account.channel_type) else { return PAUSE };
+    let Some(version) = app.plugins.for_account(account) else { return PAUSE };
     let Some(polling) = version.manifest.polling.as_ref() else { return PAUSE };
     let mut settings = Value::Object(account.settings.clone());
     version.manifest.fill_defaults(&mut settings);
@@ -232,7 +231,7 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaul
         Ok(Err(failure)) => return after_failed_poll(app, account, convert::failure_in(failure), faults).await,
         Err(fault) => {
             // Where there was no place for the call the plugin had no part in it.
-            if !matches!(fault, Fault::Busy(_)) {
+            if !fault.is_unrun() {
                 faults.note(&account.id);
             }
             tracing::error!(account.id = %account.id, %fault, "a poll failed");
@@ -240,7 +239,7 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaul
         }
     };
     let (cursor, more) = (page.cursor, page.more);
-    let told = match plugins::told(app, account, &blobs, page.events).await {
+    let told = match told(app, account, &version, &blobs, page.events).await {
         Ok(told) => told,
         Err(failure) => return after_failed_poll(app, account, failure, faults).await,
     };
@@ -261,6 +260,13 @@ async fn poll(app: &Arc<App>, account: &Account, job: &DueJob, faults: &PollFaul
     }
     app.mail.watch(app, &account.id, interval);
     interval
+}
+
+/// What a page told; the call may have captured a secret that is another one now.
+async fn told(app: &App, account: &Account, version: &Version, blobs: &CallBlobs, events: Vec<Event>) -> Result<Told, Failure> {
+    let secrets = accounts::open_secrets(app, account).await;
+    let secrets = secrets.map_err(|error| Failure::new(FailureClass::Unavailable, "database", error.to_string()))?;
+    plugins::told(app, account, version, &secrets, blobs, events).await
 }
 
 /// The wait after a poll that answered why it brought nothing.

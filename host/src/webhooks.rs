@@ -88,7 +88,7 @@ impl Address {
 /// The account of an address. None for an address that is nobody's, and for one whose token is wrong, which takes as long.
 async fn find(app: &App, address: &Address) -> store::Result<Option<Arc<Dated<Known>>>> {
     let Some(known) = app.known.find(app, &address.account).await? else { return Ok(None) };
-    let manifest = app.plugins.manifest(&known.account.channel_type);
+    let manifest = app.plugins.manifest_for(&known.account);
     let spec = manifest.as_ref().and_then(|manifest| manifest.webhook.as_ref());
     // Without a manifest nothing is taken in anyhow.
     if spec.is_none_or(|spec| address.fits(&known, spec)) {
@@ -271,7 +271,7 @@ fn kept_request(parts: &Parts, path: String, headers: Fields, body: &Bytes) -> R
 }
 
 fn webhook_spec(app: &App, account: &Account) -> Result<WebhookSpec, ApiError> {
-    let Some(manifest) = app.plugins.manifest(&account.channel_type) else {
+    let Some(manifest) = app.plugins.manifest_for(account) else {
         // A route belongs to the account: no plugin is no reason to call it unknown.
         return Err(retry_after(ApiError::unavailable("plugin_missing", format!("No plugin for {} is loaded.", account.channel_type))));
     };

@@ -26,7 +26,7 @@ pub(crate) use chromium::{Chromium, Target};
 pub(crate) use database::Database;
 pub(crate) use desktop::{Desktop, OnDesktop};
 pub(crate) use dovecot::{Dovecot, MAIL_PASSWORD};
-pub(crate) use gateway::{Gateway, Settings, install_tls, plugin_file, program};
+pub(crate) use gateway::{Answer, Gateway, Settings, install_tls, plugin_file, program, root};
 pub(crate) use nats::NatsServer;
 pub(crate) use nodes::Nodes;
 pub(crate) use oci_registry::{OciRegistry, REGISTRY_PASSWORD, REGISTRY_USER};

@@ -2,8 +2,6 @@
 //! code in native form is measured in `tests/benches/telegram.rs`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
 
-#[path = "../tests/it/guest.rs"]
-mod guest;
 #[path = "../tests/it/host.rs"]
 #[expect(dead_code, reason = "the tests need more of it")]
 mod host;
@@ -11,11 +9,11 @@ mod host;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use patchbay_guests::Guest;
 use patchbay_sandbox::contract::channel::Webhook;
 use patchbay_sandbox::{CallLimits, Plugin};
 use tokio::runtime::Runtime;
 
-use guest::Guest;
 use host::{Notes, load, webhook};
 
 /// So many calls of `parse-inbound`, one after the other.

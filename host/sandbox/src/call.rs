@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::error::Fault;
+use crate::lane::{SlowLane, Turn};
 use crate::limits::CallLimits;
-use crate::meter::{Meter, metered};
+use crate::meter::{Meter, TICK, metered};
 use crate::services::Services;
 use crate::state::{State, Visit};
 
@@ -20,6 +20,7 @@ const HANDLES: usize = 1_000;
 pub(crate) struct Places {
     pub(crate) plugin: Arc<Semaphore>,
     pub(crate) all: Arc<Semaphore>,
+    pub(crate) slow: SlowLane,
 }
 
 impl Places {
@@ -40,11 +41,12 @@ impl Places {
             return Err(Fault::Busy(limits.wall));
         };
         let meter = Arc::new(Meter::default());
-        let visit = Visit { limits, deadline: deadline.into_std(), services, meter: Arc::clone(&meter) };
-        match timeout_at(deadline, metered(&meter, work(visit))).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Fault::Deadline(limits.wall)),
-        }
+        let turn = Arc::new(Turn::new(self.slow.clone()));
+        let visit = Visit { limits, deadline: deadline.into_std(), services, meter: Arc::clone(&meter), turn: Arc::clone(&turn) };
+        let answer = timeout_at(deadline, metered(&meter, work(visit))).await;
+        // A kept instance holds on to its turn, and mustn't to the place.
+        turn.end();
+        answer.unwrap_or(Err(Fault::Deadline(limits.wall)))
     }
 }
 
@@ -57,15 +59,16 @@ pub(crate) fn store(engine: &Engine, visit: Visit) -> Store<State> {
     store.set_hostcall_fuel(event_bytes);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| {
-        context.data().tick()?;
-        // Tokio's own yield: a plain wake would be polled again before timers and sockets are looked at.
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now())))
+        let is_long = context.data().tick()? > TICK;
+        let turn = Arc::clone(&context.data().turn);
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(async move { turn.pass(is_long).await })))
     });
     store
 }
 
-/// Makes a kept store ready for one more visit.
-pub(crate) fn revisit(store: &mut Store<State>, visit: Visit) {
+/// Makes a kept store ready for one more visit, after so many `calls`.
+pub(crate) fn revisit(store: &mut Store<State>, mut visit: Visit, calls: u32) {
+    visit.services.kept_instance(calls);
     store.set_hostcall_fuel(visit.limits.event_bytes);
     store.set_epoch_deadline(1);
     store.data_mut().enter(visit);

@@ -64,6 +64,9 @@ pub enum Fault {
     /// No place in the pool became free in time: nothing was run.
     #[error("no place for the call became free within {} ms", .0.as_millis())]
     Busy(Duration),
+    /// The host doesn't make the call: so many before it ended without an answer. Nothing was run.
+    #[error("the plugin isn't called for {} s: {faults} calls in a row ended without an answer", .pause.as_secs())]
+    Held { faults: u32, pause: Duration },
     /// The plugin has no such group of hooks.
     #[error("the plugin doesn't export {0}")]
     NotExported(&'static str),
@@ -78,6 +81,11 @@ const FRAMES: usize = 4;
 const NAME: usize = 100;
 
 impl Fault {
+    /// Whether nothing of the plugin was run: the same call may be made later, and says nothing of the plugin.
+    pub fn is_unrun(&self) -> bool {
+        matches!(self, Fault::Busy(_) | Fault::Held { .. })
+    }
+
     /// What ended a guest, from the error that wasmtime carried out of it.
     pub(crate) fn from_error(error: wasmtime::Error, limits: &crate::CallLimits, memory_refused: bool) -> Fault {
         let error = match error.downcast::<Fault>() {

@@ -22,6 +22,7 @@ pub(crate) fn linker(engine: &Engine, spoken: Spoken, with_wasi: bool) -> wasmti
     link::everything(&mut linker, spoken)?;
     if with_wasi {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasi::add_ours_to_linker(&mut linker)?;
     }
     Ok(linker)
 }

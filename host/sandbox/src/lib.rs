@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod hook;
 mod imports;
+mod lane;
 mod limits;
 mod live;
 mod load;

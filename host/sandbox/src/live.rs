@@ -23,6 +23,11 @@ impl Instance {
     pub(crate) fn new(store: Store<State>, exports: component::Instance) -> Instance {
         Instance { store, exports, uses: 0 }
     }
+
+    /// How many it has answered.
+    pub(crate) fn calls(&self) -> u32 {
+        self.uses
+    }
 }
 
 /// What the live instances of all plugins share.

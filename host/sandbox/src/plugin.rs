@@ -13,6 +13,7 @@ use crate::contract::types::{Account, Call, Failure};
 use crate::contract::v0_1::Old;
 use crate::error::Fault;
 use crate::hook::Hook;
+use crate::lane::SlowLane;
 use crate::limits::CallLimits;
 use crate::live::{Instance, Live};
 use crate::load::Linked;
@@ -48,9 +49,9 @@ struct Inner {
 }
 
 impl Plugin {
-    pub(crate) fn new(linked: Linked, calls: Arc<Semaphore>, calls_of_plugin: u32, live: Arc<Live>) -> Plugin {
+    pub(crate) fn new(linked: Linked, calls: Arc<Semaphore>, calls_of_plugin: u32, slow: SlowLane, live: Arc<Live>) -> Plugin {
         let share = calls_of_plugin.try_into().unwrap_or(Semaphore::MAX_PERMITS);
-        let places = Places { plugin: Arc::new(Semaphore::new(share)), all: calls };
+        let places = Places { plugin: Arc::new(Semaphore::new(share)), all: calls, slow };
         Plugin { inner: Arc::new(Inner { linked, places, live }) }
     }
 
@@ -112,7 +113,8 @@ impl Plugin {
         let work = |visit| async move {
             let mut instance = match hot.and_then(|account| live.take(account)) {
                 Some(mut kept) => {
-                    call::revisit(&mut kept.store, visit);
+                    let calls = kept.calls();
+                    call::revisit(&mut kept.store, visit, calls);
                     kept
                 }
                 None => self.instance(visit).await?,

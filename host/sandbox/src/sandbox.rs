@@ -10,6 +10,7 @@ use wasmtime::Engine;
 use crate::artefact;
 use crate::engine::{self, SandboxSettings};
 use crate::error::{LoadError, SandboxError};
+use crate::lane::SlowLane;
 use crate::live::{Live, LivePlaces};
 use crate::load;
 use crate::plugin::Plugin;
@@ -30,6 +31,7 @@ pub struct Sandbox {
     engine_id: String,
     settings: SandboxSettings,
     calls: Arc<Semaphore>,
+    slow: SlowLane,
     live: LivePlaces,
     sweep: Sweep,
 }
@@ -48,6 +50,7 @@ impl Sandbox {
             engine_id: engine_id(&engine),
             settings: settings.clone(),
             calls: Arc::new(Semaphore::new(settings.calls.try_into().unwrap_or(Semaphore::MAX_PERMITS))),
+            slow: SlowLane::new(),
             live: LivePlaces::new(settings),
             sweep,
             engine,
@@ -67,7 +70,7 @@ impl Sandbox {
         let linked = load::link(&self.engine, &component)?;
         let live = Arc::new(Live::new(&self.settings, self.live.clone()));
         self.sweep.add(&live);
-        Ok(Plugin::new(linked, Arc::clone(&self.calls), self.settings.calls_per_plugin, live))
+        Ok(Plugin::new(linked, Arc::clone(&self.calls), self.settings.calls_per_plugin, self.slow.clone(), live))
     }
 
     /// What runs and what is kept at this moment.

@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::contract::types::Failure;
 
 /// A header, query or form field. Repeats are allowed and the order is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     pub name: String,
     pub value: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     Debug,
     Info,
@@ -29,7 +31,8 @@ pub struct KvEntry {
     pub version: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KvProblem {
     /// Somebody else wrote: the version that stands now.
     Conflict(u32),
@@ -85,7 +88,7 @@ pub enum PartContent {
 }
 
 /// A JSON pointer of the response body whose string becomes the named secret and is blanked in what the plugin gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capture {
     pub pointer: String,
     pub secret: String,
@@ -104,7 +107,8 @@ pub enum HttpResponseBody {
     Blob(BlobInfo),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Denial {
     UnknownTarget,
     NotGranted,
@@ -114,7 +118,8 @@ pub enum Denial {
     Quota,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HttpProblem {
     Denied(Denial),
     /// DNS, connect or TLS failed: nothing was sent.
@@ -123,27 +128,30 @@ pub enum HttpProblem {
     Broken(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HashAlgorithm {
     Sha1,
     Sha256,
     Sha512,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SignAlgorithm {
     Es256,
     Rs256,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CryptoProblem {
     UnknownSecret(String),
     WrongKey(String),
 }
 
 /// Who a letter is from and who gets it, as SMTP sees it. No sender is the null reverse-path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     pub sender: Option<String>,
     pub recipients: Vec<String>,
@@ -172,7 +180,7 @@ pub struct Refusal {
 }
 
 /// Which letters of a folder are asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FolderQuery {
     pub folder: String,
     /// The UIDs behind this one; none asks for no letter.
@@ -184,7 +192,7 @@ pub struct FolderQuery {
     pub max_bytes: u32,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Letter {
     pub uid: u32,
     pub received_at_ms: Option<f64>,
@@ -194,7 +202,7 @@ pub struct Letter {
     pub content: BlobInfo,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Folder {
     pub validity: u32,
     pub next_uid: u32,
@@ -203,14 +211,14 @@ pub struct Folder {
 }
 
 /// What a mail server tells of itself after the login.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probed {
     pub greeting: String,
     pub capabilities: Vec<String>,
 }
 
 /// Bytes that the host keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobInfo {
     pub id: String,
     pub mime_type: String,
@@ -222,6 +230,14 @@ pub struct BlobInfo {
 /// sandbox has already checked counts and sizes against the call's limits.
 #[async_trait]
 pub trait Services: Send {
+    /// Told where the call runs in an instance that was kept: how many calls this one has answered before, which its memory may
+    /// remember.
+    fn kept_instance(&mut self, _calls: u32) {}
+    /// The time since 1970 UTC that a runtime's clock (WASI) shows; none leaves it to the machine's.
+    fn wall_clock(&mut self) -> Option<Duration> {
+        None
+    }
+
     fn log(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]);
 
     async fn kv_get(&mut self, key: &str) -> Option<KvEntry>;
@@ -236,7 +252,7 @@ pub trait Services: Send {
     fn hmac(&mut self, secret: &str, algorithm: HashAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem>;
     fn sign(&mut self, secret: &str, algorithm: SignAlgorithm, data: &[u8]) -> Result<Vec<u8>, CryptoProblem>;
     fn public_key(&mut self, secret: &str) -> Result<Vec<u8>, CryptoProblem>;
-    /// Bytes that nobody can guess.
+    /// Bytes that nobody can guess; a runtime's own random numbers (WASI) come from here too.
     fn random(&mut self, length: usize) -> Vec<u8>;
 
     async fn mail_submit(&mut self, target: &str, envelope: Envelope, letter: Vec<Stretch>) -> Result<Submitted, Failure>;

@@ -1,12 +1,13 @@
 //! What a store holds for the call that runs in it: the host's services, the bounds, and what has been used of them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 
 use crate::error::Fault;
 use crate::imports::wasi::Wasi;
+use crate::lane::Turn;
 use crate::limits::CallLimits;
 use crate::memory::MemoryBound;
 use crate::meter::Meter;
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) spent: Spent,
     pub(crate) memory: MemoryBound,
     meter: Arc<Meter>,
+    pub(crate) turn: Arc<Turn>,
     pub(crate) blobs: ResourceTable,
     /// Only guests that call WASI get one.
     pub(crate) wasi: Option<Box<Wasi>>,
@@ -39,11 +41,12 @@ pub(crate) struct Visit {
     pub(crate) deadline: Instant,
     pub(crate) services: Box<dyn Services>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) turn: Arc<Turn>,
 }
 
 impl State {
     pub(crate) fn new(visit: Visit) -> State {
-        let Visit { limits, deadline, services, meter } = visit;
+        let Visit { limits, deadline, services, meter, turn } = visit;
         State {
             services: Some(services),
             limits,
@@ -51,6 +54,7 @@ impl State {
             spent: Spent::default(),
             memory: MemoryBound { most: limits.memory_bytes, ..MemoryBound::default() },
             meter,
+            turn,
             blobs: ResourceTable::new(),
             wasi: None,
         }
@@ -58,7 +62,7 @@ impl State {
 
     /// Makes a kept store ready for its next call. Its memory is as the last call left it, and counts.
     pub(crate) fn enter(&mut self, visit: Visit) {
-        let Visit { limits, deadline, services, meter } = visit;
+        let Visit { limits, deadline, services, meter, turn } = visit;
         self.services = Some(services);
         self.limits = limits;
         self.deadline = deadline;
@@ -66,6 +70,7 @@ impl State {
         self.memory.most = limits.memory_bytes;
         self.memory.refused = false;
         self.meter = meter;
+        self.turn = turn;
     }
 
     /// Drops what belonged to the call that has ended.
@@ -87,15 +92,17 @@ impl State {
         if self.spent.host_calls > self.limits.host_calls {
             return Err(Fault::HostCalls(self.limits.host_calls).into());
         }
+        self.turn.end();
         self.services()
     }
 
-    /// Looks at a running guest: an error ends it.
-    pub(crate) fn tick(&self) -> wasmtime::Result<()> {
-        if self.meter.tick() > self.limits.cpu {
+    /// Looks at a running guest: the processor time it has used, or an error that ends it.
+    pub(crate) fn tick(&self) -> wasmtime::Result<Duration> {
+        let used = self.meter.tick();
+        if used > self.limits.cpu {
             return Err(Fault::Cpu(self.limits.cpu).into());
         }
-        Ok(())
+        Ok(used)
     }
 
     /// A hook's answer, or in our words what kept it from answering. What it printed goes to the log.

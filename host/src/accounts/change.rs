@@ -149,7 +149,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
     let mut split = None;
     let mut typed_token = false;
     if let Some(given) = &change.settings {
-        let version = running(app, &account.channel_type)?;
+        let version = running_for(app, &account)?;
         let changed = settings::split(&version.manifest, &merged(&account.settings, given))?;
         let provider_app = apps::of_account(app, updated.app_id.as_deref()).await?;
         settings::refuse_bases(&version.manifest, given, provider_app.as_ref())?;
@@ -223,7 +223,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
 
 /// A person takes the token over: what OAuth gave besides has no more to do with it.
 async fn forget_grant(app: &App, tx: &mut Tx, account: &mut Account, now: At) -> Result<(), ApiError> {
-    let manifest = app.plugins.manifest(&account.channel_type);
+    let manifest = app.plugins.manifest_for(account);
     if let Some(manifest) = manifest {
         for recipe in &manifest.oauth {
             if let Some(refresh_token) = &recipe.refresh_token {
@@ -271,7 +271,15 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     Ok(objection)
 }
 
-/// The plugin that runs for the type.
+/// The plugin that runs for the account.
+pub(super) fn running_for(app: &App, account: &Account) -> Result<Arc<Version>, ApiError> {
+    match app.plugins.for_account(account) {
+        Some(version) => Ok(version),
+        None => running(app, &account.channel_type),
+    }
+}
+
+/// The plugin that runs for the type, where there is no account yet.
 pub fn running(app: &App, channel_type: &str) -> Result<Arc<Version>, ApiError> {
     if let Some(version) = app.plugins.get(channel_type) {
         return Ok(version);
@@ -315,7 +323,7 @@ async fn change_keys(
     kept: &BTreeMap<String, Secret>,
     now: At,
 ) -> Result<(), ApiError> {
-    let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(()) };
+    let Some(manifest) = app.plugins.manifest_for(account) else { return Ok(()) };
     let is_key = |name: &String| manifest.secrets.get(name).filter(|spec| spec.kind == SecretKind::Es256);
     let mut made = Vec::new();
     for (name, spec) in split.removed.iter().filter_map(|name| Some((name, is_key(name)?))) {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CONNECT, OAUTH_EXPIRE, RECONNECT, RELEASE,
-    change::running,
+    change::running_for,
     pairing,
     settings::under_settings,
     standing::{commit, stand},
@@ -174,7 +174,7 @@ pub(super) async fn take_step(app: &Arc<App>, account: &Account, step: ConnectSt
 type Asked = (Result<Result<wit::Outcome, types::Failure>, Fault>, Captured);
 
 async fn ask(app: &Arc<App>, account: &Account, step: wit::Step) -> Result<Asked, ApiError> {
-    let version = running(app, &account.channel_type)?;
+    let version = running_for(app, account)?;
     let input = wit::Connecting { step, webhook_url: app.webhook_url(account), state: account.connect_state.clone() };
     Ok(version.connect(app, account, &input).await?)
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    change::running,
+    change::running_for,
     standing::{commit, stand},
     vault,
 };
@@ -29,7 +29,7 @@ const RECORD_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Runs the checks; answers them.
 pub async fn check(app: &Arc<App>, account: &Account) -> Result<HealthReport, ApiError> {
-    let version = running(app, &account.channel_type)?;
+    let version = running_for(app, account)?;
     let (answer, captured) = version.health(app, account).await?;
     let mut facts = Map::new();
     let mut refused = None;

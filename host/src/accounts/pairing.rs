@@ -245,7 +245,7 @@ async fn try_go_on(app: &Arc<App>, account: &Account, job: &DueJob) -> store::Re
         return Ok(None);
     }
     // It is being loaded, or another version takes its place.
-    if app.plugins.get(&account.channel_type).is_none() {
+    if app.plugins.for_account(account).is_none() {
         return Ok(Some(EVERY));
     }
     let taker = Taker { job: Some(job), ..Taker::default() };

@@ -81,7 +81,7 @@ fn note(account: &Account, to: &Standing) -> Note {
 }
 
 async fn schedule_jobs(app: &App, tx: &mut Tx, account: &Account, now: At) -> store::Result<()> {
-    let Some(version) = app.plugins.get(&account.channel_type) else { return Ok(()) };
+    let Some(version) = app.plugins.for_account(account) else { return Ok(()) };
     let health = Duration::from_secs(u64::from(version.manifest.health.interval_s));
     store::jobs::ensure(tx, &account.id, HEALTH, now.plus(health)).await?;
     if let Some(due_at) = oauth::refresh_due(&version.manifest, account) {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{change::running, connect::refusal, standing::stand_after};
+use super::{change::running_for, connect::refusal, standing::stand_after};
 use crate::{
     app::App,
     domain::{
@@ -45,7 +45,7 @@ pub struct TemplateList {
 /// # Errors
 /// 422 where the channel type has none; what the provider said against it.
 pub async fn list_templates(app: &Arc<App>, account: &Account, cursor: Option<&str>) -> Result<TemplateList, ApiError> {
-    let version = running(app, &account.channel_type)?;
+    let version = running_for(app, account)?;
     if !version.has_templates() {
         return Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,

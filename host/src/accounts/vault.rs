@@ -30,7 +30,7 @@ pub struct Opened {
 /// [`StoreError::Corrupt`] where a secret can't be opened: the master key isn't the one it was sealed under.
 pub async fn open(app: &App, account: &Account) -> store::Result<Opened> {
     let mut secrets = open_own(app, account).await?;
-    let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(Opened { secrets, provider_app: None }) };
+    let Some(manifest) = app.plugins.manifest_for(account) else { return Ok(Opened { secrets, provider_app: None }) };
     let provider_app = apps::of_account(app, account.app_id.as_deref()).await?;
     if let Some(provider_app) = &provider_app {
         let of_app = apps::open_secrets(app, provider_app).await?;

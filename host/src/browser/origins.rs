@@ -30,7 +30,7 @@ pub(super) fn cors(app: &Arc<App>) -> CorsLayer {
 
 async fn is_listed(app: &App, account_id: &str, origin: &HeaderValue) -> bool {
     let Ok(Some(known)) = app.known.find(app, account_id).await else { return false };
-    let Some(manifest) = app.plugins.manifest(&known.account.channel_type) else { return false };
+    let Some(manifest) = app.plugins.manifest_for(&known.account) else { return false };
     manifest.browser.as_ref().is_some_and(|spec| lists(app, spec, &known.account, origin))
 }
 

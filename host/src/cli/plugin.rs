@@ -1,24 +1,41 @@
 //! `patchbay plugin …`
 
 mod build;
+mod calls;
 mod check;
 mod component;
+mod dev;
 mod diff;
 mod inspect;
+mod new;
 mod pack;
 mod registry;
 mod remote;
+mod replay;
 mod signing;
+mod sources;
+mod stand_in;
 mod test;
 mod versions;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use crate::plugins;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Makes components of plugin folders (each with Cargo.toml and plugin.toml)
+    /// Makes a project for a new channel type, which builds, passes its tests and talks to a stand-in
+    New {
+        /// The plugin's id: acme-chat
+        name: String,
+        /// What it is written in
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: build::Language,
+        /// Where it goes, ./NAME without it
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
+    /// Makes components of plugin folders, each with a plugin.toml, in Rust, JavaScript or Python
     Build {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
@@ -115,6 +132,28 @@ pub(super) enum Command {
         #[arg(long, default_value = "target/plugins")]
         components: PathBuf,
     },
+    /// Plays the provider of a plugin's folder by its conformance.json and fixtures
+    StandIn {
+        folder: PathBuf,
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = new::STAND_IN)]
+        bind: SocketAddr,
+        /// Where webhooks go; without it, where the plugin tells the provider when it connects
+        #[arg(long, value_name = "URL")]
+        webhooks: Option<String>,
+        /// A secret that signs webhooks and that no request brings
+        #[arg(long, value_name = "NAME=VALUE")]
+        secret: Vec<String>,
+    },
+    /// Watches a plugin's folder: builds it at each change, swaps it into a running gateway, and shows its accounts' log
+    Dev {
+        folder: PathBuf,
+        /// Where the components go
+        #[arg(long, default_value = "target/plugins")]
+        out: PathBuf,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
     /// Installs a component in a running gateway
     Install {
         /// A file, or a reference that the gateway pulls: registry/name:tag or registry/name@sha256:…
@@ -176,11 +215,69 @@ pub(super) enum Command {
         #[command(flatten)]
         gateway: remote::Gateway,
     },
+    /// Has an installed version run for all accounts
+    Activate {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        digest: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
     /// Goes back to the version before
     Rollback {
         /// As GET /rest/v1/channel_types names it
         #[arg(value_name = "TYPE")]
         channel_type: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Has an installed version run for some accounts
+    Canary {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        digest: String,
+        #[command(flatten)]
+        whom: remote::Whom,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Has the canary run for all accounts
+    Promote {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Ends the canary: its accounts go back to the active version
+    StopCanary {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        #[command(flatten)]
+        word: remote::Word,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Shows what an installed version would make of the last webhooks
+    Shadow {
+        /// As GET /rest/v1/channel_types names it
+        #[arg(value_name = "TYPE")]
+        channel_type: String,
+        digest: String,
+        /// How many; as plugins.shadow_webhooks says unless given
+        #[arg(long)]
+        webhooks: Option<u32>,
         #[command(flatten)]
         gateway: remote::Gateway,
     },
@@ -191,6 +288,19 @@ pub(super) enum Command {
         artefact: PathBuf,
         #[arg(long, default_value_t = 120)]
         cpu_s: u64,
+    },
+    /// Lists the calls that failed in a running gateway
+    Calls {
+        #[command(flatten)]
+        which: calls::Which,
+        #[command(flatten)]
+        gateway: remote::Gateway,
+    },
+    /// Runs a call that failed again, on this machine: exit status 0 for the same outcome, 1 for another one, 2 where the plugin asks
+    /// what was not recorded, 3 where nothing could be run
+    Replay {
+        #[command(flatten)]
+        what: replay::What,
     },
     /// What the gateway starts to compile a component: not for people
     #[command(hide = true)]
@@ -214,6 +324,14 @@ impl Command {
                     }
                 });
             }
+            Command::Replay { what } => {
+                let mut status = ExitCode::SUCCESS;
+                super::on_runtime(async {
+                    status = replay::replay(&what).await;
+                    Ok(())
+                })?;
+                return Ok(status);
+            }
             Command::Build { folders, out, with_version } => build::build(&folders, &out, with_version.as_deref()),
             Command::Check { component, trust, max_size_mb } => check::check(&component, &trust, max_size_mb),
             Command::Inspect { component, json } => inspect::inspect(&component, json),
@@ -228,6 +346,11 @@ impl Command {
                 super::on_runtime(async move { registry::pull(&reference, out, &keys, &access).await })
             }
             Command::Test { folders, components } => super::on_runtime(async move { test::test(&folders, &components).await }),
+            Command::New { name, lang, folder } => new::new(&name, lang, folder),
+            Command::StandIn { folder, bind, webhooks, secret } => {
+                super::on_runtime(async move { stand_in::stand_in(&folder, bind, webhooks, &secret).await })
+            }
+            Command::Dev { folder, out, gateway } => super::on_runtime(async move { dev::dev(&folder, &out, &gateway).await }),
             Command::Install { component, rollout, gateway } => {
                 let brought = versions::Brought::named(&component)?;
                 super::on_runtime(async move { gateway.install(brought, rollout).await })
@@ -247,10 +370,29 @@ impl Command {
             }
             Command::Keys { command } => super::on_runtime(async move { command.run().await }),
             Command::List { gateway } => super::on_runtime(async move { gateway.list().await }),
-            Command::Rollback { channel_type, gateway } => super::on_runtime(async move { gateway.roll_back(&channel_type).await }),
+            Command::Activate { channel_type, digest, word, gateway } => {
+                super::on_runtime(async move { gateway.activate(&channel_type, digest, word).await })
+            }
+            Command::Rollback { channel_type, word, gateway } => {
+                super::on_runtime(async move { gateway.roll_back(&channel_type, word).await })
+            }
+            Command::Canary { channel_type, digest, whom, word, gateway } => {
+                super::on_runtime(async move { gateway.begin_canary(&channel_type, digest, whom, word).await })
+            }
+            Command::Promote { channel_type, word, gateway } => {
+                super::on_runtime(async move { gateway.promote(&channel_type, word).await })
+            }
+            Command::StopCanary { channel_type, word, gateway } => {
+                super::on_runtime(async move { gateway.stop_canary(&channel_type, word).await })
+            }
+            Command::Shadow { channel_type, digest, webhooks, gateway } => {
+                super::on_runtime(async move { gateway.shadow(&channel_type, digest, webhooks).await })
+            }
             Command::Examine { component, artefact, cpu_s } => {
                 super::on_runtime(async move { plugins::examine(&component, &artefact, cpu_s).await })
             }
+            Command::Calls { which, gateway } => super::on_runtime(async move { calls::list(&gateway, &which).await }),
+            // The exit status is the answer.
             Command::Compile { component, artefact, memory_mb } => plugins::compile_to(&component, &artefact, memory_mb),
         }?;
         Ok(ExitCode::SUCCESS)

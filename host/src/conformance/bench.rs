@@ -98,7 +98,7 @@ impl Bench {
 
     async fn configured(&self, settings: &Value) -> Result<Value, SuiteError> {
         let refused = |why: String| SuiteError::Component(format!("account.settings of conformance.json: {why}"));
-        let answer = self.plugin.configure(READING, self.provider(Vec::new()).services(), &settings.to_string()).await;
+        let answer = self.plugin.configure(self.reading(), self.provider(Vec::new()).services(), &settings.to_string()).await;
         let normalised = answer.map_err(|fault| refused(fault.to_string()))?.map_err(|failure| refused(format!("{failure:?}")))?;
         serde_json::from_str(&normalised).map_err(|error| refused(error.to_string()))
     }
@@ -143,13 +143,19 @@ impl Bench {
     }
 
     pub(super) fn reading(&self) -> CallLimits {
-        READING
+        CallLimits { memory_bytes: self.memory(READING), ..READING }
     }
 
     /// With the wall clock that the manifest asks for.
     pub(super) fn talking(&self) -> CallLimits {
         let wall = self.manifest.limits.wall_ms.map_or(TALKING.wall, |wall| Duration::from_millis(u64::from(wall)));
-        CallLimits { wall, ..TALKING }
+        CallLimits { wall, memory_bytes: self.memory(TALKING), ..TALKING }
+    }
+
+    /// A runtime of another language brings its own: its plugin asks for it in the manifest, and gets no more than it asks for.
+    fn memory(&self, usual: CallLimits) -> usize {
+        let asked = self.manifest.limits.memory_mb.and_then(|mb| usize::try_from(mb).ok());
+        asked.map_or(usual.memory_bytes, |mb| mb.saturating_mul(MIB))
     }
 
     /// None of the account's secrets, and none that was captured, is in what a call answered, asked or logged.

@@ -45,6 +45,9 @@ pub struct Running {
     pub version: Option<String>,
     /// Why the active version can't run there.
     pub problem: Option<String>,
+    /// The digest of the canary that runs there.
+    #[serde(default)]
+    pub canary: Option<String>,
 }
 
 /// A node as the others see it.

@@ -11,6 +11,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
+use super::names;
+
 /// What a client of its own is built for.
 #[derive(Debug, Clone)]
 pub(super) enum Gate {
@@ -63,7 +65,7 @@ impl Gate {
 impl Gate {
     /// The host's addresses that may be dialled; none where it has some, and may be reached at none of them.
     pub(super) async fn addresses(&self, host: &str, port: u16) -> io::Result<Option<Vec<SocketAddr>>> {
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        let found = names::addresses_of(host, port).await?;
         let permitted: Vec<SocketAddr> = found.iter().copied().filter(|address| self.permits(address.ip())).collect();
         Ok((found.is_empty() || !permitted.is_empty()).then_some(permitted))
     }

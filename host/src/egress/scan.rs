@@ -27,6 +27,11 @@ impl Scanner {
         Self(forms.into_iter().map(finder).collect())
     }
 
+    /// Whether there is nothing to look for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The name of a secret that these bytes hold, as they are or percent-encoded anyhow.
     pub(crate) fn find(&self, bytes: &[u8]) -> Option<&str> {
         let found = |bytes: &[u8]| self.0.iter().find(|(_, finder)| finder.find(bytes).is_some()).map(|(name, _)| name.as_str());
@@ -34,7 +39,7 @@ impl Scanner {
     }
 
     /// Overwrites every occurrence with as many `*`.
-    pub(super) fn blank(&self, bytes: &mut [u8]) {
+    pub(crate) fn blank(&self, bytes: &mut [u8]) {
         for (_, finder) in &self.0 {
             let found: Vec<usize> = finder.find_iter(bytes).collect();
             for at in found {

@@ -4,6 +4,7 @@ mod credentials;
 mod delivery;
 mod fetch;
 mod hosts;
+mod names;
 mod redirects;
 mod responses;
 mod server;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use patchbay_sandbox::{Fault, contract::messages};
+use patchbay_sandbox::contract::messages;
 
 use super::{Cause, Ingest, ReceiveError, Replayed, Reply, Source, Unit, Unparsed, held, processed, reply_in, unread};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         webhook::{AppWebhook, Named, Stray},
     },
     manifest::WebhookScope,
-    plugins::{Version, convert},
+    plugins::{self, Version, convert},
     secrets::Secret,
     store,
 };
@@ -107,7 +107,7 @@ async fn read(app: &App, webhook: &AppWebhook, secrets: BTreeMap<String, Secret>
     let digest = version.digest.clone();
     let request = &webhook.request;
     let asked = convert::webhook_out(None, request, webhook.received_at, webhook.verified_by.clone());
-    match version.parse_for_app(app, secrets, &asked).await {
+    match version.parse_for_app(app, &webhook.app_id, secrets.clone(), &asked).await {
         Ok(Ok(parsed)) => {
             let accounts: Vec<Option<String>> = parsed.events.iter().map(|event| event.account.clone()).collect();
             let facts = convert::events_in(parsed.events).await;
@@ -117,11 +117,12 @@ async fn read(app: &App, webhook: &AppWebhook, secrets: BTreeMap<String, Secret>
                 return Err(Unparsed::because(Cause::Faulted, reason, Some(digest)));
             }
             let facts = accounts.into_iter().zip(facts).collect();
+            let facts = plugins::withhold(app, &version, &secrets, facts);
             Ok(Read { facts, reply: parsed.reply.map(reply_in).unwrap_or_default(), digest })
         }
         Ok(Err(failure)) => Err(unread(failure, Some(digest))),
         // The version has nothing to do with it.
-        Err(fault @ Fault::Busy(_)) => Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
+        Err(fault) if fault.is_unrun() => Err(Unparsed::because(Cause::NotRun, fault.to_string(), None)),
         Err(fault) => Err(Unparsed::because(Cause::Faulted, fault.to_string(), Some(digest))),
     }
 }
@@ -177,7 +178,7 @@ async fn sort(app: &App, webhook: &AppWebhook, read: Read, keeps: bool) -> store
 }
 
 /// Of what a plugin read for one account, the events that are that account's: what came to an app's URL holds others' too.
-pub(super) async fn events_of(
+pub(crate) async fn events_of(
     app: &App,
     account: &Account,
     version: &Version,

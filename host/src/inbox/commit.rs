@@ -260,7 +260,7 @@ impl Committer {
             store_of_app(&mut tx, unit, now).await?;
         }
         for ingest in group {
-            let manifest = self.plugins.manifest(&ingest.channel_type);
+            let manifest = self.plugins.manifest_of(&ingest.channel_type, &ingest.account_id);
             let inbox = manifest.as_ref().is_none_or(|manifest| manifest.capabilities.inbox);
             let requests = manifest.is_some_and(|manifest| manifest.capabilities.message_requests);
             let mut page =

@@ -12,7 +12,7 @@ use crate::{
         event::Fact,
         webhook::{Webhook, WebhookState},
     },
-    plugins::Told,
+    plugins::{self, Standing, Told},
     store::{self, webhooks::Filter},
     wake::Topic,
 };
@@ -88,10 +88,11 @@ pub async fn release(app: &App, account: &Account) -> store::Result<Progress> {
 
 /// The version that runs here; none while another one is to run and comes within moments.
 async fn running(app: &App, account: &Account) -> store::Result<Option<String>> {
-    let Some(version) = app.plugins.get(&account.channel_type) else { return Ok(None) };
-    let active = store::plugins::active(&app.db, &account.channel_type).await?;
-    let comes = active.is_some_and(|active| active.digest != version.digest) && app.plugins.problem(&account.channel_type).is_none();
-    Ok((!comes).then(|| version.digest.clone()))
+    Ok(match plugins::standing(app, account).await? {
+        Standing::Runs(digest) => Some(digest),
+        Standing::Comes => None,
+        Standing::Fails(in_its_place) => in_its_place,
+    })
 }
 
 /// Notes a replay of the account's webhooks that the filter means; a job does it. Answers how many there are.

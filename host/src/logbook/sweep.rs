@@ -10,15 +10,16 @@ const PAGE: u32 = 2000;
 const PAGES_MAX: u32 = 50;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Forgets log entries and health records past `retention.account_logs_days`.
+/// Forgets log entries, health records and plugins' failed calls past `retention.account_logs_days`.
 pub async fn sweep(app: &App, now: At) -> store::Result<()> {
     let before = now.minus(DAY * app.config.retention.account_logs_days);
     for _ in 0..PAGES_MAX {
         let mut tx = app.db.begin().await?;
         let entries = store::account_logs::prune(&mut tx, before, PAGE).await?;
         let records = store::account_health::prune(&mut tx, before, PAGE).await?;
+        let calls = store::plugin_calls::prune(&mut tx, before, PAGE).await?;
         tx.commit().await?;
-        if entries.max(records) < u64::from(PAGE) {
+        if entries.max(records).max(calls) < u64::from(PAGE) {
             break;
         }
     }

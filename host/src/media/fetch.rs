@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
-use patchbay_sandbox::{BlobInfo, Fault};
+use patchbay_sandbox::BlobInfo;
 use serde_json::{Map, Value, json};
 
 use super::wanted;
@@ -82,7 +82,7 @@ async fn fetch(app: &Arc<App>, claim: &FileClaim) -> store::Result<Outcome> {
 }
 
 async fn download(app: &Arc<App>, account: &Account, reference: &str) -> store::Result<Outcome> {
-    let Some(version) = app.plugins.get(&account.channel_type) else {
+    let Some(version) = app.plugins.for_account(account) else {
         let failure = Failure::new(FailureClass::Unavailable, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
         return Ok(Outcome::Postponed(failure));
     };
@@ -102,7 +102,7 @@ async fn download(app: &Arc<App>, account: &Account, reference: &str) -> store::
             }
             Outcome::Refused(failure)
         }
-        Err(fault @ Fault::Busy(_)) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "busy", fault.to_string())),
+        Err(fault) if fault.is_unrun() => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "busy", fault.to_string())),
         Err(fault) => Outcome::Refused(Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string())),
     })
 }

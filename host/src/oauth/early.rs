@@ -28,7 +28,7 @@ pub async fn renew_early(app: &App, tx: &mut Tx, asked: &Account, failure: &Fail
     if failure.class != FailureClass::Unauthorized || failure.ended_session() {
         return Ok(false);
     }
-    let Some(manifest) = app.plugins.manifest(&asked.channel_type) else { return Ok(false) };
+    let Some(manifest) = app.plugins.manifest_for(asked) else { return Ok(false) };
     let Some(account) = store::accounts::find(&mut *tx, &asked.id).await? else { return Ok(false) };
     let recipe = flow::recipe_of(&manifest, &account).filter(|recipe| recipe.refreshes());
     let Some(refresh_token) = recipe.and_then(|recipe| recipe.refresh_token.as_ref()) else { return Ok(false) };

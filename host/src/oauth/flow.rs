@@ -113,7 +113,7 @@ pub(super) fn random() -> Result<Secret, ApiError> {
 /// # Errors
 /// 422 where there is no app to ask the provider with.
 pub async fn begin(app: &Arc<App>, account: &Account, reauthorize: bool) -> Result<Option<Account>, ApiError> {
-    let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return Ok(None) };
+    let Some(manifest) = app.plugins.manifest_for(account) else { return Ok(None) };
     let Some(recipe) = recipe_of(&manifest, account) else {
         let why = "the account isn't authorised by OAuth: its credentials are typed in";
         return if reauthorize { Err(ApiError::invalid_field("/reauthorize", why)) } else { Ok(None) };
@@ -237,7 +237,7 @@ fn unusable(why: &str) -> ApiError {
 async fn registration_of(app: &App, flow: &Flow) -> Result<(Account, Registration), ApiError> {
     let account = store::accounts::find(&app.db, &flow.account_id).await?;
     let account = account.ok_or_else(|| ApiError::not_found("channel account", &flow.account_id))?;
-    let manifest = app.plugins.manifest(&account.channel_type);
+    let manifest = app.plugins.manifest_for(&account);
     let recipe = manifest.as_ref().and_then(|manifest| Some((manifest, recipe_of(manifest, &account)?)));
     let provider_app = apps::of_account(app, Some(&flow.app_id)).await?;
     let (Some((manifest, recipe)), Some(provider_app)) = (recipe, provider_app) else {
@@ -273,7 +273,7 @@ async fn try_finish(app: &Arc<App>, flow: &Flow, code: &str) -> Result<Result<Pr
 
 /// Stores what the provider gave and sets aside what the account had; false where the flow has ended meanwhile.
 async fn keep_tokens(app: &App, account: &Account, flow: &Flow, tokens: Tokens) -> Result<bool, ApiError> {
-    let manifest = app.plugins.manifest(&account.channel_type);
+    let manifest = app.plugins.manifest_for(account);
     let Some((manifest, recipe)) = manifest.as_ref().and_then(|manifest| Some((manifest, recipe_of(manifest, account)?))) else {
         return Ok(false);
     };
@@ -401,7 +401,7 @@ async fn give_back(app: &App, tx: &mut Tx, account: &Account, flow: &Flow, outco
         return Ok(false);
     }
     let Some(kept) = &flow.kept else { return Ok(true) };
-    let manifest = app.plugins.manifest(&account.channel_type);
+    let manifest = app.plugins.manifest_for(account);
     for name in manifest.as_ref().map(|manifest| manifest.granted_secrets()).unwrap_or_default() {
         store::secrets::remove(tx, &account.id, name).await?;
     }

@@ -34,7 +34,7 @@ pub fn refresh_due(manifest: &Manifest, account: &Account) -> Option<At> {
 
 /// Whether an access token from OAuth is among these.
 pub fn holds_token(app: &App, account: &Account, secrets: &[(String, Secret)]) -> bool {
-    let Some(manifest) = app.plugins.manifest(&account.channel_type) else { return false };
+    let Some(manifest) = app.plugins.manifest_for(account) else { return false };
     secrets.iter().any(|(name, _)| manifest.oauth.iter().any(|recipe| recipe.access_token == *name))
 }
 
@@ -48,7 +48,7 @@ enum Asked {
 
 /// The job: answers when it is due again, none for never.
 pub async fn refresh(app: &Arc<App>, account: &Account, job: &DueJob) -> Option<Duration> {
-    let manifest = app.plugins.manifest(&account.channel_type)?;
+    let manifest = app.plugins.manifest_for(account)?;
     let recipe = flow::recipe_of(&manifest, account)?;
     let result = match ask(app, account, &manifest, recipe).await {
         Ok(Asked::Tokens(tokens)) => store_new(app, account, &manifest, recipe, tokens, job).await,

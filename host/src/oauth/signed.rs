@@ -109,7 +109,7 @@ async fn take_away(app: &App, account_id: &str, forgotten_route: Option<&String>
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     let Some(account) = store::accounts::find(&mut tx, account_id).await? else { return Ok(()) };
-    let manifest = app.plugins.manifest(&account.channel_type);
+    let manifest = app.plugins.manifest_for(&account);
     for name in manifest.as_ref().map(|manifest| manifest.granted_secrets()).unwrap_or_default() {
         store::secrets::remove(&mut tx, account_id, name).await?;
     }

@@ -24,7 +24,7 @@ use crate::{
         message::Message,
     },
     egress::Dispatch,
-    plugins::{Version, convert},
+    plugins::{self, Version, convert},
     store::{self, Tx, group::Work, outbox::Claim},
     traces,
 };
@@ -53,7 +53,7 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
     if !account.is_active || !account.standing.connection.is_connected() {
         return settle(app, claim, Outcome::Parked, None, "").await;
     }
-    let Some(version) = app.plugins.get(&account.channel_type) else {
+    let Some(version) = app.plugins.for_account(&account) else {
         let failure = Failure::new(FailureClass::Fault, "plugin_missing", format!("No plugin for {} can run.", account.channel_type));
         return settle(app, claim, Outcome::Postponed(failure), None, "").await;
     };
@@ -70,7 +70,12 @@ async fn try_attempt(app: &Arc<App>, claim: &Claim) -> store::Result<()> {
         Err(error) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "database", error.to_string())),
         Ok(Ok(sent)) => {
             let sent = convert::sent_in(sent).await;
-            Outcome::Sent { accepted: sent.accepted, failure: sent.failed, facts: sent.facts }
+            let facts = if sent.facts.is_empty() {
+                Vec::new()
+            } else {
+                plugins::withhold(app, &version, &accounts::open_secrets(app, &account).await?, sent.facts)
+            };
+            Outcome::Sent { accepted: sent.accepted, failure: sent.failed, facts }
         }
         Ok(Err(fault)) => fault_outcome(&fault, dispatched.load(Ordering::SeqCst)),
     };
@@ -118,7 +123,7 @@ async fn send(
 fn fault_outcome(fault: &Fault, dispatched: bool) -> Outcome {
     let text = fault.to_string();
     match fault {
-        Fault::Busy(_) => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "busy", text)),
+        fault if fault.is_unrun() => Outcome::Postponed(Failure::new(FailureClass::Unavailable, "busy", text)),
         _ if dispatched => Outcome::Refused(Failure::new(FailureClass::Uncertain, "plugin_fault", text)),
         _ => Outcome::Refused(Failure::new(FailureClass::Fault, "plugin_fault", text)),
     }

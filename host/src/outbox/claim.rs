@@ -197,7 +197,7 @@ impl Choosing<'_> {
     }
 
     fn rates(&self, account: &Waiting) -> Rates {
-        let Some(manifest) = self.app.plugins.manifest(&account.channel_type) else { return Rates::default() };
+        let Some(manifest) = self.app.plugins.manifest_of(&account.channel_type, &account.account_id) else { return Rates::default() };
         rates::effective(&manifest.capabilities.rates, self.app.config.outbox.rates.get(&account.channel_type))
     }
 

@@ -104,7 +104,7 @@ async fn requeue(app: &App, tx: &mut Tx, account: &Account, message: Message, pr
         ..message
     };
     // One of its files that is gone is told when it is sent.
-    let manifest = app.plugins.manifest(&account.channel_type);
+    let manifest = app.plugins.manifest_for(account);
     let files_until = files_until(&manifest.map(|manifest| manifest.capabilities.clone()).unwrap_or_default(), &message, now);
     use_media(tx, &message, files_until).await?;
     let parked = parking(tx, &account.id).await?;
@@ -238,7 +238,7 @@ pub async fn resolve(app: &App, message: &Message, verdict: Verdict) -> Result<M
 /// Whether the account's conversations belong in an inbox of people.
 async fn inbox_of(app: &App, tx: &mut Tx, account_id: &str) -> store::Result<bool> {
     let account = store::accounts::find(tx, account_id).await?;
-    let manifest = account.and_then(|account| app.plugins.manifest(&account.channel_type));
+    let manifest = account.and_then(|account| app.plugins.manifest_for(&account));
     Ok(manifest.is_none_or(|manifest| manifest.capabilities.inbox))
 }
 

@@ -170,7 +170,7 @@ pub async fn enqueue(app: &Arc<App>, account: &Account, request: SendRequest) ->
 /// judge the message fails.
 pub async fn prepare(app: &App, account: &Account, request: SendRequest) -> Result<Prepared, ApiError> {
     check_active(account)?;
-    let Some(manifest) = app.plugins.manifest(&account.channel_type) else {
+    let Some(manifest) = app.plugins.manifest_for(account) else {
         return Err(ApiError::unavailable("plugin_missing", format!("No plugin for {} is loaded.", account.channel_type))
             .hint("GET /admin/v1/plugins says why; install one with POST /admin/v1/plugins."));
     };

@@ -1,7 +1,6 @@
 //! What a channel can tell of a message before it is queued.
 
 use axum::http::StatusCode;
-use patchbay_sandbox::Fault;
 use serde_json::{Map, Value};
 
 use super::outbound::outbound;
@@ -25,7 +24,7 @@ const FACTS_MAX: usize = 16 * 1024;
 /// # Errors
 /// 422 with each field that the plugin refuses, or its reason; 503 where the plugin fails.
 pub(super) async fn facts_of(app: &App, account: &Account, message: &Message) -> Result<Map<String, Value>, ApiError> {
-    match app.plugins.get(&account.channel_type) {
+    match app.plugins.for_account(account) {
         Some(version) if version.previews() => ask(app, &version, account, message).await,
         _ => Ok(Map::new()),
     }
@@ -36,8 +35,9 @@ async fn ask(app: &App, version: &Version, account: &Account, message: &Message)
     match version.preview(app, account, &outbound).await {
         Ok(Ok(json)) => facts_in(&json).ok_or_else(|| refusal(&not_facts())),
         Ok(Err(failure)) => Err(refusal(&convert::failure_in(failure))),
-        Err(Fault::Busy(_)) => {
-            Err(ApiError::unavailable("busy", "The plugin has too much to do; nothing was queued.").hint("Send it again in a moment."))
+        Err(fault) if fault.is_unrun() => {
+            Err(ApiError::unavailable("busy", format!("The plugin can't be asked for now: {fault}. Nothing was queued."))
+                .hint("Send it again in a moment."))
         }
         Err(fault) => Err(refusal(&Failure::new(FailureClass::Fault, "plugin_fault", fault.to_string()))),
     }

@@ -58,7 +58,7 @@ async fn settle_orphan(app: &Arc<App>, orphan: &Claim) -> store::Result<()> {
     let Some(taken) = store::outbox::take_over(&mut tx, orphan, now, leased_until).await? else { return Ok(()) };
     tx.commit().await?;
     let idempotent = match store::accounts::find(&app.db, &orphan.account_id).await? {
-        Some(account) => app.plugins.manifest(&account.channel_type).is_some_and(|manifest| manifest.capabilities.idempotent_send),
+        Some(account) => app.plugins.manifest_for(&account).is_some_and(|manifest| manifest.capabilities.idempotent_send),
         None => false,
     };
     tracing::warn!(message.id = %orphan.message_id, dispatched = taken.dispatched, "took over from a worker that is gone");

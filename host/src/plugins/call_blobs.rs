@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use patchbay_sandbox::{BlobInfo, contract::messages as wit};
 
-use super::convert;
+use super::{Version, convert, withhold};
 use crate::{
     app::App,
     blobs::{BlobError, BlobWriter, Blobs},
@@ -20,6 +20,7 @@ use crate::{
         failure::{Failure, FailureClass},
         media::{MediaFile, Origin},
     },
+    secrets::Secret,
     store,
 };
 
@@ -57,6 +58,11 @@ impl CallBlobs {
     /// Whether the call made it.
     pub(super) fn has(&self, id: &str) -> bool {
         self.with(|scratch| scratch.made.contains(id))
+    }
+
+    /// All that were made so far.
+    pub(super) fn made(&self) -> BTreeSet<String> {
+        self.with(|scratch| scratch.made.clone())
     }
 
     /// A blob that the plugin begins to write.
@@ -141,8 +147,15 @@ pub struct Told {
 ///
 /// # Errors
 /// The plugin's fault, where it names a file that is neither the call's nor its account's organisation's; or the store's.
-pub async fn told(app: &App, account: &Account, made: &CallBlobs, events: Vec<wit::Event>) -> Result<Told, Failure> {
-    let facts = convert::events_in(events).await;
+pub async fn told(
+    app: &App,
+    account: &Account,
+    version: &Version,
+    secrets: &BTreeMap<String, Secret>,
+    made: &CallBlobs,
+    events: Vec<wit::Event>,
+) -> Result<Told, Failure> {
+    let facts = withhold(app, version, secrets, convert::events_in(events).await);
     let named = named_by(&facts);
     if let Err(failure) = check(app, account, made, named.keys().copied()).await {
         made.drop_all(&app.blobs).await;

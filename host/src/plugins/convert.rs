@@ -5,5 +5,5 @@ mod incoming;
 mod outgoing;
 
 pub use events::events_in;
-pub use incoming::{Sent, check_in, facts_in, failure_in, list_in, sent_in};
+pub use incoming::{Sent, check_in, command_in, facts_in, failure_in, list_in, sent_in};
 pub use outgoing::{command_out, extras_out, failure_out, webhook_out};

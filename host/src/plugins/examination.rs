@@ -11,11 +11,11 @@ use serde_json::json;
 use super::{
     CallServices, Version, examiner, imports, install, moves,
     registry::{LoadFault, load_compiled},
-    revocation, trust,
+    revocation, shadow, trust,
 };
 use crate::{
     app::App,
-    config::ConformanceRule,
+    config::{ConformanceRule, DifferenceRule},
     domain::{
         actor::Actor,
         plugin::{Source, Step, VersionState},
@@ -182,7 +182,8 @@ async fn go_through(app: &App, claim: &Claim, version: &PluginVersion, component
     check_conformance(app, &loaded, component, found).await?;
     reach(app, claim, Step::Shadow).await?;
     found.manifest = Some(shown);
-    decide(app, &loaded, &asked, found).await?;
+    let held = compare(app, &loaded, found).await?;
+    decide(app, &loaded, &asked, held, found).await?;
     Ok(())
 }
 
@@ -225,9 +226,24 @@ async fn probe(app: &App, version: &Version) -> Result<(), String> {
     }
 }
 
-/// Whether it may run at once, or somebody has to look at it first.
-async fn decide(app: &App, loaded: &Version, asked: &BTreeSet<Ask>, found: &mut Outcome) -> store::Result<()> {
-    let mut reasons = Vec::new();
+/// Replays the last webhooks beside the version that runs. Answers why somebody should look at it first, where its events differ and
+/// the operator wants that.
+async fn compare(app: &App, loaded: &Version, found: &mut Outcome) -> store::Result<Option<String>> {
+    if app.config.plugins.shadow_webhooks == 0 {
+        return Ok(None);
+    }
+    let Some(report) = shadow::compare(app, loaded, app.config.plugins.shadow_webhooks).await? else { return Ok(None) };
+    let (different, compared) = (report.different, report.compared);
+    let holds = report.differs() && app.config.plugins.shadow_differences == DifferenceRule::Hold;
+    found.shadow = Some(json!(report.without_values()));
+    Ok(holds.then(|| {
+        format!("it makes something else of {different} of the last {compared} webhooks, and plugins.shadow_differences asks for a look")
+    }))
+}
+
+/// Whether it may run at once, or somebody has to look at it first: `held` is one reason for that.
+async fn decide(app: &App, loaded: &Version, asked: &BTreeSet<Ask>, held: Option<String>, found: &mut Outcome) -> store::Result<()> {
+    let mut reasons = Vec::from_iter(held);
     match granted(app, &loaded.manifest.channel_type).await? {
         Some(granted) => {
             let widens = beyond(asked, &granted);

@@ -52,7 +52,7 @@ pub async fn revoke(app: &App, digest: &str, actor: &Actor, reason: &str) -> Res
     audit::record(app, &mut tx, actor, deed).await?;
     tx.commit().await?;
     tracing::warn!(plugin.digest = %digest, %reason, by = %actor.name, "a plugin was revoked");
-    Ok(withdraw(app).await?)
+    Ok(withdraw_now(app).await?)
 }
 
 /// Makes a key's signatures worthless. `configured` is the key where the configuration alone has it: it is kept as revoked. Answers the
@@ -90,7 +90,7 @@ pub async fn revoke_key(
     audit::record(app, &mut tx, actor, deed).await?;
     tx.commit().await?;
     tracing::warn!(key = %id, %reason, versions = taken.len(), by = %actor.name, "a key for plugins was revoked");
-    withdraw(app).await?;
+    withdraw_now(app).await?;
     Ok(Some(taken))
 }
 
@@ -126,24 +126,38 @@ async fn take_back(app: &App, tx: &mut Tx, version: &PluginVersion, actor: &Acto
 /// # Errors
 /// The database failed.
 pub(super) async fn withdraw(app: &App) -> store::Result<()> {
-    let unfit = store::plugins::unfit(&app.db).await?;
-    for unfit in &unfit {
-        let back = match &unfit.former {
-            Some(_) => rollout::roll_back(app, &unfit.channel_type, Order::of(Actor::system(), "the version that ran was revoked")).await,
-            // It stops: see `sync`.
-            None => continue,
-        };
-        match back {
-            Ok(_) => {}
-            Err(RolloutError::Store(error)) => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, plugin.type = %unfit.channel_type, "a revoked plugin has no version to go back to: its type stops");
+    let taken_back = store::plugins::actives::unfit(&app.db).await?;
+    if taken_back.is_empty() {
+        return Ok(());
+    }
+    for active in store::plugins::actives(&app.db).await? {
+        if active.canary.is_some_and(|canary| taken_back.contains(&canary.digest)) {
+            let order = Order::of(Actor::system(), "the canary was revoked");
+            match rollout::stop_canary(app, &active.channel_type, order).await {
+                Err(RolloutError::Store(error)) => return Err(error),
+                // Somebody was faster, or it is looked at again.
+                Ok(_) | Err(_) => {}
             }
         }
     }
-    if !unfit.is_empty() {
-        sync(app).await?;
-        app.wake.tell(Topic::Plugins);
+    // Without a version to go back to a type stops: see `sync`.
+    for unfit in store::plugins::unfit(&app.db).await?.iter().filter(|unfit| unfit.former.is_some()) {
+        let order = Order::of(Actor::system(), "the version that ran was revoked");
+        match rollout::roll_back(app, &unfit.channel_type, order).await {
+            Err(RolloutError::Store(error)) => return Err(error),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, plugin.type = %unfit.channel_type, "a revoked plugin can't go back to the version before: its type stops");
+            }
+        }
     }
+    Ok(())
+}
+
+/// The same at once, here and on the other nodes: types that have nothing to go back to stop.
+async fn withdraw_now(app: &App) -> store::Result<()> {
+    withdraw(app).await?;
+    sync(app).await?;
+    app.wake.tell(Topic::Plugins);
     Ok(())
 }

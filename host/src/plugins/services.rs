@@ -21,6 +21,7 @@ use tracing::Instrument as _;
 use super::{
     CallBlobs, Version, convert, crypto,
     http_trace::{HttpTrace, HttpTraces},
+    recording::{Recorded, Recordings, Tape},
 };
 use crate::{
     accounts::{self, Opened},
@@ -94,12 +95,23 @@ pub struct CallServices {
     online: Option<Online>,
     /// Whether the account's store is there for it.
     has_store: bool,
+    /// Whether what it logs is kept.
+    logs: bool,
     captured: Captured,
     call_blobs: CallBlobs,
     /// Bytes of a file that the plugin may make.
     blob_max: u32,
     logbook: Arc<Logbook>,
     traces: HttpTraces,
+    recordings: Arc<Recordings>,
+    tape: Tape,
+}
+
+impl Drop for CallServices {
+    fn drop(&mut self) {
+        // With what was captured and derived meanwhile.
+        self.tape.note_secrets(std::mem::take(&mut self.secrets));
+    }
 }
 
 impl CallServices {
@@ -142,11 +154,14 @@ impl CallServices {
             online: None,
             // A call of no account keeps nothing.
             has_store: account.is_some(),
+            logs: true,
             captured: Captured::default(),
             call_blobs: CallBlobs::default(),
             blob_max: app.config.media.max_bytes(),
             logbook: Arc::clone(&app.logbook),
             traces: HttpTraces::default(),
+            recordings: Arc::clone(&app.recordings),
+            tape: app.recordings.tape(),
         }
     }
 
@@ -154,6 +169,14 @@ impl CallServices {
     #[must_use]
     pub fn without_store(mut self) -> CallServices {
         self.has_store = false;
+        self
+    }
+
+    /// For a call that is only tried: it leaves no trace.
+    #[must_use]
+    pub fn in_shadow(mut self) -> CallServices {
+        self.has_store = false;
+        self.logs = false;
         self
     }
 
@@ -184,6 +207,21 @@ impl CallServices {
     /// Where the call's requests can be found after it.
     pub(super) fn traces(&self) -> HttpTraces {
         self.traces.clone()
+    }
+
+    /// What the call asks and is told, to be kept where it fails.
+    pub(super) fn tape(&self) -> Tape {
+        self.tape.clone()
+    }
+
+    pub(super) fn recordings(&self) -> Arc<Recordings> {
+        Arc::clone(&self.recordings)
+    }
+
+    /// For the sandbox: what goes through is noted on the tape.
+    pub(super) fn recorded(self) -> Box<dyn Services> {
+        let tape = self.tape.clone();
+        Box::new(Recorded::new(self, tape))
     }
 
     /// Notes blobs that the gateway makes for the call.
@@ -219,15 +257,13 @@ impl CallServices {
         Ok(known.is_some_and(|file| file.organization_id == self.organization_id))
     }
 
-    /// What the plugin says, in its account's log: without the account's secrets, whatever it had of them.
+    /// What the plugin says, in its account's log.
     fn log_to_account(&self, level: log::LogLevel, message: &str, fields: &[(String, String)]) {
         if self.account_id.is_empty() {
             return;
         }
-        let scanner = Scanner::new(self.secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
-        let message = scanner.blank_text(message.to_owned());
         let note = Note::of(self.organization_id.clone(), self.account_id.clone(), LogKind::Plugin, level, "plugin_log", message);
-        let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, scanner.blank_text(value.clone())));
+        let note = fields.iter().fold(note, |note, (name, value)| note.detail(name, value.as_str()));
         self.logbook.note(note.by_plugin(&self.digest));
     }
 }
@@ -265,7 +301,19 @@ fn unkept(error: &dyn std::fmt::Display) -> Failure {
 
 #[async_trait]
 impl Services for CallServices {
+    fn wall_clock(&mut self) -> Option<Duration> {
+        u64::try_from(self.clock.now().micros()).ok().map(Duration::from_micros)
+    }
+
     fn log(&mut self, level: LogLevel, message: &str, given: &[(String, String)]) {
+        if !self.logs {
+            return;
+        }
+        // Without the account's secrets, whatever the plugin had of them.
+        let scanner = Scanner::new(self.secrets.iter().map(|(name, secret)| (name.as_str(), secret)));
+        let message = scanner.blank_text(message.to_owned());
+        let blanked = |(name, value): &(String, String)| (scanner.blank_text(name.clone()), scanner.blank_text(value.clone()));
+        let given: Vec<(String, String)> = given.iter().map(blanked).collect();
         let fields = given.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
         let (plugin, account) = (&self.manifest.id, &self.account_id);
         let kept = match level {
@@ -275,7 +323,7 @@ impl Services for CallServices {
             LogLevel::Error => Some(log::LogLevel::Error),
         };
         if let Some(kept) = kept {
-            self.log_to_account(kept, message, given);
+            self.log_to_account(kept, &message, &given);
         }
         match level {
             LogLevel::Debug => tracing::debug!(target: "patchbay::plugin", %plugin, account.id = %account, "{message}{fields}"),

@@ -14,7 +14,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{CallBlobs, CallServices, Captured, http_trace::HttpTraces, watch};
+use super::{
+    CallBlobs, CallServices, Captured,
+    breaker::{self, Caller},
+    http_trace::HttpTraces,
+    recording::{self, Failed, Input, Kept, Outcome, Tape},
+    watch,
+};
 use crate::{
     accounts,
     app::App,
@@ -52,6 +58,20 @@ pub struct Download {
 }
 
 type Answer<T> = Result<Result<T, types::Failure>, Fault>;
+
+/// What is known of a call besides its answer.
+struct Ran {
+    began: Instant,
+    limits: CallLimits,
+    traces: HttpTraces,
+    tape: Tape,
+}
+
+impl Ran {
+    fn with(services: &CallServices, limits: CallLimits) -> Ran {
+        Ran { began: Instant::now(), limits, traces: services.traces(), tape: services.tape() }
+    }
+}
 
 impl Version {
     pub fn new(digest: String, manifest: Manifest, plugin: Plugin, config: &Config) -> Version {
@@ -100,12 +120,34 @@ impl Version {
         types::Call { account: self.account_out(account), attempt, deadline_ms: wall.as_secs_f64() * 1000.0, extras }
     }
 
-    fn ended<'a>(&'a self, app: &'a App, account: &'a Account, hook: &'static str, began: Instant, traces: HttpTraces) -> watch::Call<'a> {
-        watch::Call { app, version: self, account, hook, took: began.elapsed(), traces }
+    fn ended<'a>(&'a self, app: &'a App, account: &'a Account, hook: &'static str, ran: Ran, call_id: Option<String>) -> watch::Call<'a> {
+        watch::Call { app, version: self, account, hook, took: ran.began.elapsed(), traces: ran.traces, call_id }
+    }
+
+    /// Keeps the record of a call that failed; answers its id.
+    fn keep(
+        &self,
+        app: &App,
+        account: Option<&Account>,
+        ran: &Ran,
+        input: impl FnOnce() -> Input,
+        outcome: Option<Outcome>,
+    ) -> Option<String> {
+        let (outcome, took) = (outcome?, ran.began.elapsed());
+        app.recordings.keep(&ran.tape, Failed { version: self, account, limits: ran.limits.into(), took, input: input(), outcome })
     }
 
     pub async fn configure(&self, services: CallServices, settings: &Value) -> Answer<String> {
-        self.plugin.configure(self.limits, Box::new(services), &settings.to_string()).await
+        let (ran, recordings, settings) = (Ran::with(&services, self.limits), services.recordings(), settings.to_string());
+        let answer = self.plugin.configure(self.limits, services.recorded(), &settings).await;
+        if let Some(outcome) = recording::of_answer(&answer) {
+            let (limits, took) = (self.limits.into(), ran.began.elapsed());
+            let failed = Failed { version: self, account: None, limits, took, input: Input::Configure { settings }, outcome };
+            if let Some(id) = recordings.keep(&ran.tape, failed) {
+                tracing::warn!(channel.type = %self.manifest.channel_type, plugin.digest = %self.digest, call.id = %id, "a plugin failed to judge settings");
+            }
+        }
+        answer
     }
 
     /// # Errors
@@ -119,10 +161,11 @@ impl Version {
         let services = CallServices::for_account(app, self, account).await?;
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
-        let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.connect(self.limits, Box::new(services), &call, input).await;
+        let ran = Ran::with(&services, self.limits);
+        let answer = self.plugin.connect(self.limits, services.recorded(), &call, input).await;
         blobs.drop_all(&app.blobs).await;
-        self.ended(app, account, "connect", began, traces).connected(matches!(input.step, channel::Step::Tick), &answer);
+        let kept = self.keep(app, Some(account), &ran, || Input::connect(&call, input), recording::of_answer(&answer));
+        self.ended(app, account, "connect", ran, kept).connected(matches!(input.step, channel::Step::Tick), &answer);
         Ok((answer, captured))
     }
 
@@ -137,24 +180,51 @@ impl Version {
         let services = CallServices::offline(app, self, account, secrets);
         let blobs = services.call_blobs();
         let hot = self.hot.then_some(account.id.as_str());
-        let (began, http) = (Instant::now(), services.traces());
+        let ran = Ran::with(&services, self.limits);
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
-        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), &webhook, hot).instrument(span).await;
-        self.ended(app, account, "parse", began, http).parsed(&answer);
+        let asked = self.plugin.parse_inbound(self.limits, services.recorded(), &webhook, hot).instrument(span);
+        let answer = breaker::call(app, self, Caller::Account(account), "parse", asked).await;
+        let kept = self.keep(app, Some(account), &ran, || Input::parse(&webhook), recording::of_answer(&answer));
+        self.ended(app, account, "parse", ran, kept).parsed(&answer);
         if !matches!(answer, Ok(Ok(_))) {
             blobs.drop_all(&app.blobs).await;
         }
         (answer, blobs)
     }
 
+    /// Reads a webhook as [`Version::parse`] does, to see what would come of it: nothing is kept, counted or logged. Answers the files
+    /// that the call made too, which are gone.
+    pub(super) async fn parse_in_shadow(
+        &self,
+        app: &App,
+        account: &Account,
+        secrets: BTreeMap<String, Secret>,
+        webhook: &channel::Webhook,
+    ) -> (Answer<channel::Parsed>, BTreeSet<String>) {
+        let services = CallServices::offline(app, self, account, secrets).in_shadow();
+        let blobs = services.call_blobs();
+        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).await;
+        let made = blobs.made();
+        blobs.drop_all(&app.blobs).await;
+        (answer, made)
+    }
+
     /// Reads what came to an app's URL; `secrets` are the app's. The instance is always a fresh one: it sees several accounts. A file
     /// that it makes would be nobody's: none is kept.
-    pub async fn parse_for_app(&self, app: &App, secrets: BTreeMap<String, Secret>, webhook: &channel::Webhook) -> Answer<channel::Parsed> {
+    pub async fn parse_for_app(
+        &self,
+        app: &App,
+        app_id: &str,
+        secrets: BTreeMap<String, Secret>,
+        webhook: &channel::Webhook,
+    ) -> Answer<channel::Parsed> {
         let services = CallServices::for_app(app, self, secrets);
-        let (began, blobs) = (Instant::now(), services.call_blobs());
+        let (ran, blobs) = (Ran::with(&services, self.limits), services.call_blobs());
         let span = traces::span!("parse", plugin.version = %self.manifest.version);
-        let answer = self.plugin.parse_inbound(self.limits, Box::new(services), webhook, None).instrument(span).await;
-        watch::parsed_for_app(app, self, began.elapsed(), &answer);
+        let asked = self.plugin.parse_inbound(self.limits, services.recorded(), webhook, None).instrument(span);
+        let answer = breaker::call(app, self, Caller::App(app_id), "parse", asked).await;
+        let kept = self.keep(app, None, &ran, || Input::parse(webhook), recording::of_answer(&answer));
+        watch::parsed_for_app(app, self, ran.began.elapsed(), kept.as_deref(), &answer);
         blobs.drop_all(&app.blobs).await;
         answer
     }
@@ -162,10 +232,13 @@ impl Version {
     /// Judges a message before it is queued; the JSON object is what the plugin tells of it. There is nothing that it could ask for.
     pub async fn preview(&self, app: &App, account: &Account, message: &messages::Outbound) -> Answer<String> {
         let services = CallServices::offline(app, self, account, BTreeMap::new()).without_store();
-        let (began, http, blobs) = (Instant::now(), services.traces(), services.call_blobs());
+        let (ran, blobs, given) = (Ran::with(&services, self.limits), services.call_blobs(), self.account_out(account));
         let span = traces::span!("preview", plugin.version = %self.manifest.version);
-        let answer = self.plugin.preview(self.limits, Box::new(services), &self.account_out(account), message).instrument(span).await;
-        self.ended(app, account, "preview", began, http).previewed(&answer);
+        let asked = self.plugin.preview(self.limits, services.recorded(), &given, message).instrument(span);
+        let answer = breaker::call(app, self, Caller::Account(account), "preview", asked).await;
+        let input = || Input::Preview { account: (&given).into(), message: Box::new(message.into()) };
+        let kept = self.keep(app, Some(account), &ran, input, recording::of_answer(&answer));
+        self.ended(app, account, "preview", ran, kept).previewed(&answer);
         blobs.drop_all(&app.blobs).await;
         answer
     }
@@ -182,10 +255,12 @@ impl Version {
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let limits = CallLimits { wall: Duration::from_millis(app.config.outbox.send_ms), ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, limits.wall);
-        let (began, http) = (Instant::now(), services.traces());
+        let ran = Ran::with(&services, limits);
         let span = traces::span!("send", plugin.version = %self.manifest.version);
-        let answer = self.plugin.send(limits, Box::new(services), &call, message).instrument(span).await;
-        self.ended(app, account, "send", began, http).sent(&message.id, attempt, &answer);
+        let answer = self.plugin.send(limits, services.recorded(), &call, message).instrument(span).await;
+        let input = || Input::Send { call: (&call).into(), message: Box::new(message.into()) };
+        let kept = self.keep(app, Some(account), &ran, input, recording::of_sent(&answer));
+        self.ended(app, account, "send", ran, kept).sent(&message.id, attempt, &answer);
         blobs.drop_all(&app.blobs).await;
         keep(app, account, &captured).await;
         Ok(answer)
@@ -195,9 +270,11 @@ impl Version {
         let services = CallServices::for_account(app, self, account).await?;
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
-        let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.health(self.limits, Box::new(services), &call).await;
-        self.ended(app, account, "health", began, traces).checked(&answer);
+        let ran = Ran::with(&services, self.limits);
+        let asked = self.plugin.health(self.limits, services.recorded(), &call);
+        let answer = breaker::call(app, self, Caller::Account(account), "health", asked).await;
+        let kept = self.keep(app, Some(account), &ran, || Input::Health { call: (&call).into() }, recording::of_answer(&answer));
+        self.ended(app, account, "health", ran, kept).checked(&answer);
         blobs.drop_all(&app.blobs).await;
         Ok((answer, captured))
     }
@@ -212,9 +289,12 @@ impl Version {
         let services = CallServices::for_account(app, self, account).await?;
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, self.limits.wall);
-        let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.list_templates(self.limits, Box::new(services), &call, cursor).await;
-        self.ended(app, account, "list_templates", began, traces).listed(&answer);
+        let ran = Ran::with(&services, self.limits);
+        let asked = self.plugin.list_templates(self.limits, services.recorded(), &call, cursor);
+        let answer = breaker::call(app, self, Caller::Account(account), "list_templates", asked).await;
+        let input = || Input::ListTemplates { call: (&call).into(), cursor: cursor.map(str::to_owned) };
+        let kept = self.keep(app, Some(account), &ran, input, recording::of_answer(&answer));
+        self.ended(app, account, "list_templates", ran, kept).listed(&answer);
         blobs.drop_all(&app.blobs).await;
         keep(app, account, &captured).await;
         Ok(answer)
@@ -227,9 +307,12 @@ impl Version {
         let (captured, blobs) = (services.captured(), services.call_blobs());
         let limits = CallLimits { wall: POLL_WALL, ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), attempt, POLL_WALL);
-        let (began, traces) = (Instant::now(), services.traces());
-        let answer = self.plugin.poll(limits, Box::new(services), &call, account.poll_cursor.as_deref()).await;
-        self.ended(app, account, "poll", began, traces).polled(&answer);
+        let ran = Ran::with(&services, limits);
+        let asked = self.plugin.poll(limits, services.recorded(), &call, account.poll_cursor.as_deref());
+        let answer = breaker::call(app, self, Caller::Account(account), "poll", asked).await;
+        let input = || Input::Poll { call: (&call).into(), cursor: account.poll_cursor.clone().map(Kept::whole) };
+        let kept = self.keep(app, Some(account), &ran, input, recording::of_answer(&answer));
+        self.ended(app, account, "poll", ran, kept).polled(&answer);
         keep(app, account, &captured).await;
         if !matches!(answer, Ok(Ok(_))) {
             blobs.drop_all(&app.blobs).await;
@@ -243,15 +326,18 @@ impl Version {
         let blobs = services.call_blobs();
         let limits = CallLimits { wall: DOWNLOAD_WALL, ..self.limits };
         let call = self.call_out(app, account, services.provider_app().as_ref(), 1, DOWNLOAD_WALL);
-        let (began, traces) = (Instant::now(), services.traces());
-        let mut answer = self.plugin.download(limits, Box::new(services), &call, provider_ref).await;
+        let ran = Ran::with(&services, limits);
+        let asked = self.plugin.download(limits, services.recorded(), &call, provider_ref);
+        let mut answer = breaker::call(app, self, Caller::Account(account), "download", asked).await;
+        let input = || Input::Download { call: (&call).into(), provider_ref: provider_ref.to_owned() };
+        let kept_as = self.keep(app, Some(account), &ran, input, recording::of_answer(&answer));
         let kept = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok()).map(|blob| blob.id.clone());
         let kept: BTreeSet<&str> = kept.iter().map(String::as_str).collect();
         if let Err(error) = blobs.settle(&app.blobs, &kept).await {
             let detail = types::Detail { code: "blob_store".to_owned(), message: error.to_string(), extras: Vec::new() };
             answer = Ok(Err(types::Failure::Unavailable(types::Retry { after_ms: None, detail })));
         }
-        self.ended(app, account, "download", began, traces).downloaded(&answer);
+        self.ended(app, account, "download", ran, kept_as).downloaded(&answer);
         keep(app, account, &captured).await;
         Ok(Download { answer, too_large: blobs.was_too_large() })
     }

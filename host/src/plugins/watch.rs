@@ -7,7 +7,11 @@ use patchbay_sandbox::{
     contract::{channel, messages, types},
 };
 
-use super::{Version, convert, http_trace::HttpTraces};
+use super::{
+    Version, convert,
+    faults::{ANSWERED, fault_word, outcome_of, outcome_of_failure},
+    http_trace::HttpTraces,
+};
 use crate::{
     app::App,
     domain::{
@@ -25,6 +29,8 @@ pub(super) struct Call<'a> {
     pub(super) hook: &'static str,
     pub(super) took: Duration,
     pub(super) traces: HttpTraces,
+    /// The record's, of one that failed.
+    pub(super) call_id: Option<String>,
 }
 
 type Answer<T> = Result<Result<T, types::Failure>, Fault>;
@@ -32,6 +38,7 @@ type Answer<T> = Result<Result<T, types::Failure>, Fault>;
 impl Call<'_> {
     /// `looks`: the step only looked, as it does every two seconds while a code is to be scanned. That nothing has changed is no news.
     pub(super) fn connected(&self, looks: bool, answer: &Answer<channel::Outcome>) {
+        self.count(answer);
         if looks {
             match answer {
                 Ok(Ok(channel::Outcome { progress: channel::Progress::Scan(_) | channel::Progress::Wait(_), .. })) => return,
@@ -60,20 +67,31 @@ impl Call<'_> {
 
     /// Health is logged where its result changes, by whoever keeps it; a fault is logged here.
     pub(super) fn checked(&self, answer: &Answer<channel::Report>) {
-        if let Err(fault) = answer {
-            self.app.logbook.note(self.faulted(LogKind::Health, fault));
+        self.count(answer);
+        match answer {
+            Ok(Err(failure)) if self.call_id.is_some() => {
+                self.app.logbook.note(self.failed(LogKind::Health, "The connection could not be checked", failure));
+            }
+            Ok(_) => {}
+            Err(fault) => self.app.logbook.note(self.faulted(LogKind::Health, fault)),
         }
     }
 
     pub(super) fn parsed(&self, answer: &Answer<channel::Parsed>) {
+        self.count(answer);
         self.app.metrics.parsed(&self.account.channel_type, self.took);
-        if let Err(fault) = answer {
-            self.app.logbook.count(self.faulted(LogKind::Webhook, fault));
+        match answer {
+            Ok(Err(failure)) if self.call_id.is_some() => {
+                self.app.logbook.count(self.failed(LogKind::Webhook, "A webhook could not be read", failure));
+            }
+            Ok(_) => {}
+            Err(fault) => self.app.logbook.count(self.faulted(LogKind::Webhook, fault)),
         }
     }
 
     /// A list that was read is no news.
     pub(super) fn listed<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         match answer {
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => self.app.logbook.note(self.failed(LogKind::Connection, "The templates could not be listed", failure)),
@@ -83,6 +101,7 @@ impl Call<'_> {
 
     /// A page that was read is no news.
     pub(super) fn polled<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         match answer {
             Ok(Ok(_)) => {}
             Ok(Err(failure)) => self.app.logbook.count(self.failed(LogKind::Connection, "A poll failed", failure)),
@@ -91,6 +110,7 @@ impl Call<'_> {
     }
 
     pub(super) fn downloaded<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         let note = match answer {
             Ok(Ok(_)) => self.note(LogKind::Media, LogLevel::Info, "fetched", "A file was fetched from the provider."),
             Ok(Err(failure)) => self.failed(LogKind::Media, "A file could not be fetched", failure),
@@ -101,6 +121,7 @@ impl Call<'_> {
 
     /// What it refuses is the client's to hear; a fault is the operator's.
     pub(super) fn previewed<T>(&self, answer: &Answer<T>) {
+        self.count(answer);
         if let Err(fault) = answer {
             self.app.logbook.count(self.faulted(LogKind::Send, fault));
         }
@@ -124,18 +145,32 @@ impl Call<'_> {
                     (word, self.failed(LogKind::Send, &what, failure))
                 }
             },
-            Err(fault @ Fault::Busy(_)) => ("busy", self.faulted(LogKind::Send, fault)),
+            Err(fault) if fault.is_unrun() => (fault_word(fault), self.faulted(LogKind::Send, fault)),
             Err(fault) => (FailureClass::Fault.as_str(), self.faulted(LogKind::Send, fault)),
         };
         self.app.metrics.attempted(&self.account.channel_type, class, self.took);
+        let (word, outcome) = match answer {
+            Ok(messages::Sent { failed: Some(failure), .. }) => (class, Some(outcome_of_failure(failure))),
+            Ok(_) => (ANSWERED, Some(ANSWERED)),
+            Err(fault) => (fault_word(fault), outcome_of::<()>(&Err(fault.clone()))),
+        };
+        count(self.app, self.version, self.hook, word, outcome, self.took);
         self.app.logbook.note(note.of_message(message_id).detail("attempt", attempt));
     }
 
+    fn count<T>(&self, answer: &Answer<T>) {
+        count(self.app, self.version, self.hook, word_of(answer), outcome_of(answer), self.took);
+    }
+
     fn note(&self, kind: LogKind, level: LogLevel, code: impl Into<String>, message: impl Into<String>) -> Note {
-        Note::new(self.account, kind, level, code, message)
+        let note = Note::new(self.account, kind, level, code, message)
             .by_plugin(&self.version.digest)
             .detail("elapsed_ms", u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
-            .detail("http", self.traces.shown())
+            .detail("http", self.traces.shown());
+        match &self.call_id {
+            Some(id) => note.detail("call_id", id.as_str()),
+            None => note,
+        }
     }
 
     fn failed(&self, kind: LogKind, what: &str, failure: &types::Failure) -> Note {
@@ -152,32 +187,34 @@ impl Call<'_> {
     fn faulted(&self, kind: LogKind, fault: &Fault) -> Note {
         let word = fault_word(fault);
         self.app.metrics.faulted(&self.account.channel_type, &self.version.manifest.version, self.hook, word);
-        let level = if matches!(fault, Fault::Busy(_)) { LogLevel::Warn } else { LogLevel::Error };
+        let level = if fault.is_unrun() { LogLevel::Warn } else { LogLevel::Error };
         self.note(kind, level, "plugin_fault", format!("The plugin gave no answer: {fault}.")).detail("fault", word)
     }
 }
 
 /// A webhook of an app: there is no account yet whose log could tell of a fault.
-pub(super) fn parsed_for_app(app: &App, version: &Version, took: Duration, answer: &Answer<channel::Parsed>) {
+pub(super) fn parsed_for_app(app: &App, version: &Version, took: Duration, call_id: Option<&str>, answer: &Answer<channel::Parsed>) {
     let channel_type = &version.manifest.channel_type;
     app.metrics.parsed(channel_type, took);
+    count(app, version, "parse", word_of(answer), outcome_of(answer), took);
     if let Err(fault) = answer {
-        tracing::error!(channel.type = %channel_type, plugin.digest = %version.digest, %fault, "a plugin gave no answer to a webhook of an app");
+        tracing::error!(channel.type = %channel_type, plugin.digest = %version.digest, call.id = call_id, %fault, "a plugin gave no answer to a webhook of an app");
         app.metrics.faulted(channel_type, &version.manifest.version, "parse", fault_word(fault));
     }
 }
 
-fn fault_word(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Trap(_) => "trap",
-        Fault::Cpu(_) => "cpu",
-        Fault::Deadline(_) => "deadline",
-        Fault::Memory(_) => "memory",
-        Fault::HostCalls(_) => "host_calls",
-        Fault::HttpRequests(_) => "http_requests",
-        Fault::Output { .. } => "output",
-        Fault::Busy(_) => "busy",
-        Fault::NotExported(_) => "not_exported",
-        Fault::Blob(_) => "blob",
+/// Counts a call for the metrics, by its word; and by what it says of its version, where it says something.
+fn count(app: &App, version: &Version, hook: &'static str, word: &'static str, outcome: Option<&'static str>, took: Duration) {
+    app.metrics.called(&version.manifest.channel_type, &version.manifest.version, hook, word, took);
+    if let Some(outcome) = outcome {
+        app.plugins.count(version, outcome);
+    }
+}
+
+fn word_of<T>(answer: &Answer<T>) -> &'static str {
+    match answer {
+        Ok(Ok(_)) => ANSWERED,
+        Ok(Err(failure)) => convert::failure_in(failure.clone()).class.as_str(),
+        Err(fault) => fault_word(fault),
     }
 }

@@ -1,19 +1,22 @@
 //! `/admin/v1/plugins`
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{auth::Caller, extract, plugin_components, plugin_versions, to_the_end};
+use super::{auth::Caller, plugin_components, plugin_rollouts, plugin_versions, to_the_end};
 use crate::{
     app::App,
     domain::{
@@ -22,7 +25,10 @@ use crate::{
     },
     error::ApiError,
     nodes::presence,
-    plugins::{self, Brought, InstallError, Installed, RolloutError, rollout::Order},
+    plugins::{
+        self, Brought, InstallError,
+        faults::{ANSWERED, REMEMBERED, Tally, hour_of},
+    },
     store::{
         self,
         plugins::{Active, PluginVersion},
@@ -30,10 +36,7 @@ use crate::{
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/plugins", get(list).post(install))
-        .route("/plugins/{type}/activate", post(activate))
-        .route("/plugins/{type}/rollback", post(roll_back))
+    Router::new().route("/plugins", get(list).post(install))
 }
 
 /// What a channel type runs, here and by desire.
@@ -46,8 +49,38 @@ struct ShownActive {
     version: Option<String>,
     /// Why the active one can't run.
     problem: Option<String>,
+    /// The digest of the canary where it runs on this node, and why it can't.
+    canary_running: Option<String>,
+    canary_problem: Option<String>,
+    /// What the active version, the canary and the former version did in the last day.
+    calls: Vec<Calls>,
     /// What each live node runs, as its last heartbeat said.
     nodes: Vec<NodeRuns>,
+}
+
+/// How a version's calls ended of late.
+#[derive(Serialize)]
+struct Calls {
+    digest: String,
+    #[serde(flatten)]
+    tally: Tally,
+    /// By the fault's word.
+    faults_by_kind: BTreeMap<String, i64>,
+}
+
+impl Calls {
+    /// Of the versions that somebody compares.
+    fn of(active: &Active, outcomes: &BTreeMap<String, Vec<(String, i64)>>) -> Vec<Calls> {
+        let canary = active.canary.as_ref().map(|canary| &canary.digest);
+        let digests = [Some(&active.digest), canary, active.previous_digest.as_ref()].into_iter().flatten();
+        let called = digests.filter_map(|digest| Some((digest, outcomes.get(digest)?)));
+        let calls = called.map(|(digest, outcomes)| Calls {
+            digest: digest.clone(),
+            tally: Tally::of(outcomes),
+            faults_by_kind: outcomes.iter().filter(|(outcome, _)| outcome != ANSWERED).cloned().collect(),
+        });
+        calls.collect()
+    }
 }
 
 #[derive(Serialize)]
@@ -57,13 +90,16 @@ struct NodeRuns {
     digest: Option<String>,
     version: Option<String>,
     problem: Option<String>,
+    /// The digest of the canary that runs there.
+    canary: Option<String>,
 }
 
 impl NodeRuns {
     /// What the node runs for the type; none where it runs nothing of it yet.
     fn of(node: &SeenNode, channel_type: &str) -> Option<NodeRuns> {
-        let Running { digest, version, problem, .. } = node.plugins.iter().find(|running| running.channel_type == channel_type)?.clone();
-        Some(NodeRuns { id: node.node.id.clone(), name: node.node.name.clone(), digest, version, problem })
+        let Running { digest, version, problem, canary, .. } =
+            node.plugins.iter().find(|running| running.channel_type == channel_type)?.clone();
+        Some(NodeRuns { id: node.node.id.clone(), name: node.node.name.clone(), digest, version, problem, canary })
     }
 }
 
@@ -78,12 +114,16 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listin
     let now = app.clock.now();
     let mut live = store::nodes::list(&app.db).await?;
     live.retain(|node| !presence::is_gone(&app, node, now));
+    let outcomes = store::outcomes::all_since(&app.db, hour_of(now.minus(REMEMBERED))).await?;
     let show = |active: Active| {
         let running = app.plugins.get(&active.channel_type);
         ShownActive {
             running: running.as_ref().map(|version| version.digest.clone()),
             version: running.as_ref().map(|version| version.manifest.version.clone()),
             problem: app.plugins.problem(&active.channel_type).map(|problem| problem.reason),
+            canary_running: app.plugins.canary(&active.channel_type).map(|canary| canary.digest.clone()),
+            canary_problem: app.plugins.canary_problem(&active.channel_type).map(|problem| problem.reason),
+            calls: Calls::of(&active, &outcomes),
             nodes: live.iter().filter_map(|node| NodeRuns::of(node, &active.channel_type)).collect(),
             active,
         }
@@ -200,67 +240,11 @@ pub(super) fn render(version: &PluginVersion, changed: bool) -> Value {
     shown
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Activate {
-    digest: String,
-}
-
-async fn activate(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(channel_type): Path<String>,
-    extract::Json(request): extract::Json<Activate>,
-) -> Result<Json<Value>, ApiError> {
-    caller.operates()?;
-    let known = store::plugins::find(&app.db, &request.digest).await?;
-    if known.is_none_or(|known| known.channel_type.as_deref() != Some(&channel_type)) {
-        return Err(ApiError::invalid_field(
-            "/digest",
-            format!("{channel_type} has no version with that digest: see GET /admin/v1/plugins"),
-        ));
-    }
-    let order = Order::of(caller.actor(), "activated by hand");
-    let installed =
-        to_the_end(&app, |app| async move { plugins::activate(&app, &request.digest, order).await.map_err(rollout_refusal) }).await?;
-    Ok(Json(render_installed(&installed)))
-}
-
-async fn roll_back(State(app): State<Arc<App>>, caller: Caller, Path(channel_type): Path<String>) -> Result<Json<Value>, ApiError> {
-    caller.operates()?;
-    let order = Order::of(caller.actor(), "rolled back");
-    let installed =
-        to_the_end(&app, |app| async move { plugins::roll_back(&app, &channel_type, order).await.map_err(rollout_refusal) }).await?;
-    Ok(Json(render_installed(&installed)))
-}
-
-fn render_installed(installed: &Installed) -> Value {
-    json!({
-        "type": installed.channel_type,
-        "version": installed.version,
-        "digest": installed.digest,
-        "changed": installed.changed,
-    })
-}
-
 pub(super) fn refusal(error: InstallError) -> ApiError {
     match error {
         InstallError::Refused(reason) => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "plugin_refused", reason)
             .hint("The version that ran goes on. patchbay plugin check tells the same without a gateway."),
-        InstallError::Rollout(error) => rollout_refusal(error),
+        InstallError::Rollout(error) => plugin_rollouts::refusal(error),
         InstallError::Store(error) => error.into(),
-    }
-}
-
-fn rollout_refusal(error: RolloutError) -> ApiError {
-    match error {
-        RolloutError::Overtaken(_) => ApiError::conflict("overtaken", error.to_string()),
-        RolloutError::NothingBefore(_) => ApiError::conflict("nothing_before", error.to_string()),
-        RolloutError::NotReady { .. } => ApiError::conflict("not_ready", error.to_string()),
-        RolloutError::UnknownType(channel_type) => ApiError::not_found("plugin for the channel type", &channel_type),
-        RolloutError::Unloadable(reason) => {
-            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "plugin_refused", reason).hint("The version that ran goes on.")
-        }
-        RolloutError::Store(error) => error.into(),
     }
 }

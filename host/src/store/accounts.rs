@@ -84,6 +84,14 @@ pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<Account>> 
     db.optional(sql("SELECT * FROM channel_accounts WHERE id = $1 AND deleted_at IS NULL").bind(id)).await
 }
 
+/// The type's last accounts, newest first.
+pub async fn last_of_type(mut db: impl Run + Send, channel_type: &str, limit: u32) -> Result<Vec<Account>> {
+    let statement = sql("SELECT * FROM channel_accounts WHERE type = $1 AND deleted_at IS NULL ORDER BY id DESC LIMIT $2")
+        .bind(channel_type)
+        .bind(limit);
+    db.all(statement).await
+}
+
 pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Result<Vec<Account>> {
     let statement = sql("SELECT * FROM channel_accounts
              WHERE deleted_at IS NULL

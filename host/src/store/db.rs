@@ -592,6 +592,8 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (16, "threads", include_str!("../../../migrations/sqlite/0016_threads.sql")),
     (17, "subscriptions", include_str!("../../../migrations/sqlite/0017_subscriptions.sql")),
     (18, "plugin versions", include_str!("../../../migrations/sqlite/0018_plugin_versions.sql")),
+    (19, "rollouts", include_str!("../../../migrations/sqlite/0019_rollouts.sql")),
+    (20, "plugin calls", include_str!("../../../migrations/sqlite/0020_plugin_calls.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
@@ -612,4 +614,6 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (16, "threads", include_str!("../../../migrations/postgres/0016_threads.sql")),
     (17, "subscriptions", include_str!("../../../migrations/postgres/0017_subscriptions.sql")),
     (18, "plugin versions", include_str!("../../../migrations/postgres/0018_plugin_versions.sql")),
+    (19, "rollouts", include_str!("../../../migrations/postgres/0019_rollouts.sql")),
+    (20, "plugin calls", include_str!("../../../migrations/postgres/0020_plugin_calls.sql")),
 ];

@@ -1,9 +1,12 @@
-//! Plugin versions by digest, and which of them each channel type runs. How a version comes in: [`examinations`]; what became of it:
+//! Plugin versions by digest, and which of them each channel type runs. What runs: [`actives`]; how a version comes in: [`examinations`]; what became of it:
 //! [`moves`]; whose signatures count: [`keys`].
 
+pub mod actives;
 pub mod examinations;
 pub mod keys;
 pub mod moves;
+
+pub use actives::{Active, Notice, active, actives};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -111,31 +114,6 @@ impl Record for PluginVersion {
     }
 }
 
-/// What a channel type runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Active {
-    #[serde(rename = "type")]
-    pub channel_type: String,
-    pub digest: String,
-    pub previous_digest: Option<String>,
-    pub generation: i64,
-    pub changed_at: At,
-    pub reason: String,
-}
-
-impl Record for Active {
-    fn from_row(row: &Row) -> std::result::Result<Active, StoreError> {
-        Ok(Active {
-            channel_type: row.get("type")?,
-            digest: row.get("digest")?,
-            previous_digest: row.get("previous_digest")?,
-            generation: row.get("generation")?,
-            changed_at: row.at("changed_at")?,
-            reason: row.get("reason")?,
-        })
-    }
-}
-
 /// Every column but the component's bytes.
 const COLUMNS: &str = "digest, type, version, manifest, size, state, step, reason, source, installed_at, actor, rollout, signatures, \
                        asks, widens, judgement, conformance, shadow, changed_at";
@@ -155,25 +133,10 @@ pub async fn component(mut db: impl Run + Send, digest: &str) -> Result<Option<V
     }
 }
 
-pub async fn active(mut db: impl Run + Send, channel_type: &str) -> Result<Option<Active>> {
-    db.optional(sql("SELECT * FROM plugin_actives WHERE type = $1").bind(channel_type)).await
-}
-
-pub async fn actives(mut db: impl Run + Send) -> Result<Vec<Active>> {
-    db.all(sql("SELECT * FROM plugin_actives ORDER BY type")).await
-}
-
-/// Makes `digest` what the type runs, if generation `expected` (0: none yet) still stands. Answers false where it doesn't.
-pub async fn activate(tx: &mut Tx, channel_type: &str, digest: &str, expected: i64, reason: &str, now: At) -> Result<bool> {
-    let statement = if expected == 0 {
-        sql("INSERT INTO plugin_actives (type, digest, generation, changed_at, reason) VALUES ($1, $2, $3 + 1, $4, $5)
-             ON CONFLICT (type) DO NOTHING")
-    } else {
-        sql("UPDATE plugin_actives
-             SET digest = $2, previous_digest = digest, generation = generation + 1, changed_at = $4, reason = $5
-             WHERE type = $1 AND generation = $3")
-    };
-    Ok(tx.run(statement.bind(channel_type).bind(digest).bind(expected).bind(now).bind(reason)).await? > 0)
+/// Notes how a version's events differ from those of the one that runs.
+pub async fn keep_shadow(tx: &mut Tx, digest: &str, shadow: Value) -> Result<()> {
+    tx.run(sql("UPDATE plugin_versions SET shadow = $2 WHERE digest = $1").bind(digest).bind(shadow)).await?;
+    Ok(())
 }
 
 /// Whether a version has run before, for all accounts or some.

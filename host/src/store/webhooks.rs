@@ -397,6 +397,19 @@ pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<Kept>> {
     db.optional(statement).await
 }
 
+/// The account's last webhooks that a plugin has read, or failed on: their ids, newest first.
+pub async fn last_read(mut db: impl Run + Send, account_id: &str, limit: u32) -> Result<Vec<String>> {
+    let statement = sql("SELECT id FROM webhooks WHERE account_id = $1 AND state IN ('processed', 'failed') ORDER BY id DESC LIMIT $2")
+        .bind(account_id)
+        .bind(limit);
+    db.rows(statement).await?.iter().map(|row| row.get("id")).collect()
+}
+
+/// A webhook as it is processed.
+pub async fn of_account(mut db: impl Run + Send, id: &str) -> Result<Option<Webhook>> {
+    db.optional(sql("SELECT * FROM webhooks WHERE id = $1 AND account_id IS NOT NULL").bind(id)).await
+}
+
 /// A replay of many, on its way.
 pub struct Replay {
     pub id: String,

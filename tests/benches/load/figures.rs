@@ -27,13 +27,13 @@ impl Figures {
     }
 
     /// The latency that so many of a hundred stay under.
-    fn percentile(&self, of_hundred: usize) -> Duration {
+    pub(crate) fn percentile(&self, of_hundred: usize) -> Duration {
         let place = (self.sorted.len() * of_hundred / 100).min(self.sorted.len().saturating_sub(1));
         self.sorted.get(place).copied().unwrap_or_default()
     }
 }
 
-fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 

@@ -1,6 +1,6 @@
 //! Load runs against a real gateway process, each beside a baseline that does the least that could be called the same:
 //! `cargo bench -p patchbay-tests --bench load`, after `make plugins` and a release build of the gateway. Names of runs
-//! select some of them, `-- webhooks sends start`, and so do those of databases, `sqlite` and `postgres`.
+//! select some of them, `-- webhooks sends start storm swaps zoo`, and so do those of databases, `sqlite` and `postgres`.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
 
 mod baseline;
@@ -8,13 +8,16 @@ mod figures;
 mod process;
 mod sends;
 mod start;
+mod storm;
 /// What the end-to-end suite stands on: real processes, a connected account.
 #[path = "../../it"]
 #[expect(dead_code, unused_imports, unused_macros, reason = "the suite needs more of it")]
 mod suite {
     pub(crate) mod harness;
 }
+mod swaps;
 mod webhooks;
+mod zoo;
 
 use suite::harness::{self, Database, database::WAITS_FOR_DISK};
 
@@ -29,7 +32,7 @@ async fn main() {
     }
     WAITS_FOR_DISK.store(true, std::sync::atomic::Ordering::SeqCst);
     let named = |name: &str| words.iter().any(|word| word == name);
-    let runs = ["start", "webhooks", "sends"];
+    let runs = ["start", "webhooks", "sends", "storm", "swaps", "zoo"];
     let all_runs = !runs.iter().any(|run| named(run));
     let databases = [("sqlite", Database::Sqlite), ("postgres", Database::Postgres)];
     let both = !databases.iter().any(|(name, _)| named(name));
@@ -45,6 +48,15 @@ async fn main() {
         }
         if all_runs || named("sends") {
             sends::run(database).await;
+        }
+        if all_runs || named("storm") {
+            storm::run(database).await;
+        }
+        if all_runs || named("swaps") {
+            swaps::run(database).await;
+        }
+        if all_runs || named("zoo") {
+            zoo::run(database).await;
         }
     }
 }

@@ -23,3 +23,8 @@ pub(crate) fn memory_mib(id: u32) -> (u64, u64) {
     };
     (of("VmRSS:"), of("VmHWM:"))
 }
+
+/// Stretches of memory that are mapped.
+pub(crate) fn mappings(id: u32) -> usize {
+    std::fs::read_to_string(format!("/proc/{id}/maps")).unwrap().lines().count()
+}

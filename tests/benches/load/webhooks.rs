@@ -29,12 +29,55 @@ const WARM_UP: u64 = 1_000;
 const PEOPLE: u64 = 1_000;
 
 /// Where webhooks are posted to.
-struct Target {
-    address: SocketAddr,
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
     path: String,
     secret: String,
     /// Processor time is this process's.
     process: u32,
+}
+
+impl Target {
+    /// The account of the bench.
+    pub(crate) fn of(bench: &Bench) -> Target {
+        Target {
+            address: bench.gateway.url.strip_prefix("http://").unwrap().parse().unwrap(),
+            path: format!("/webhooks/{}", bench.account),
+            secret: bench.telegram.requests_of("setWebhook").pop().unwrap().text("secret_token"),
+            process: bench.gateway.id(),
+        }
+    }
+
+    /// The request with that number.
+    pub(crate) fn request(&self, number: u64) -> Request<Full<Bytes>> {
+        Request::post(&self.path)
+            .header("host", self.address.to_string())
+            .header("content-type", "application/json")
+            .header("x-telegram-bot-api-secret-token", &self.secret)
+            .body(Full::new(body(number)))
+            .unwrap()
+    }
+}
+
+/// A keep-alive connection.
+pub(crate) struct Connection(http1::SendRequest<Full<Bytes>>);
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Connection {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (connection, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(driver);
+        Connection(connection)
+    }
+
+    /// Answers the status, once the whole answer is there.
+    pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> u16 {
+        let answer = self.0.send_request(request).await.unwrap();
+        let status = answer.status().as_u16();
+        answer.into_body().collect().await.unwrap();
+        status
+    }
 }
 
 /// A webhook of 2 KB whose update, message and person are nobody else's.
@@ -48,27 +91,17 @@ fn body(number: u64) -> Bytes {
 }
 
 /// Takes numbers until they or the time are used up; answers how long each request took.
-async fn post_all(target: Arc<Target>, numbers: Arc<AtomicU64>, last: u64, until: Instant) -> Vec<Duration> {
-    let stream = TcpStream::connect(target.address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (mut connection, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(driver);
+pub(crate) async fn post_all(target: Arc<Target>, numbers: Arc<AtomicU64>, last: u64, until: Instant) -> Vec<Duration> {
+    let mut connection = Connection::open(target.address).await;
     let mut latencies = Vec::new();
     loop {
         let number = numbers.fetch_add(1, Ordering::Relaxed);
         if number >= last || Instant::now() >= until {
             return latencies;
         }
-        let request = Request::post(&target.path)
-            .header("host", target.address.to_string())
-            .header("content-type", "application/json")
-            .header("x-telegram-bot-api-secret-token", &target.secret)
-            .body(Full::new(body(number)))
-            .unwrap();
+        let request = target.request(number);
         let start = Instant::now();
-        let answer = connection.send_request(request).await.unwrap();
-        assert_eq!(answer.status(), 200, "webhook {number} wasn't taken");
-        answer.into_body().collect().await.unwrap();
+        assert_eq!(connection.ask(request).await, 200, "webhook {number} wasn't taken");
         latencies.push(start.elapsed());
     }
 }
@@ -107,13 +140,7 @@ pub(crate) async fn run(database: Database) {
 
 async fn gateway(database: Database, name: &str, settings: Settings) {
     let bench = Bench::with(database, json!({}), settings).await;
-    let target = Target {
-        address: bench.gateway.url.strip_prefix("http://").unwrap().parse().unwrap(),
-        path: format!("/webhooks/{}", bench.account),
-        secret: bench.telegram.requests_of("setWebhook").pop().unwrap().text("secret_token"),
-        process: bench.gateway.id(),
-    };
-    let (taken, figures) = load(target).await;
+    let (taken, figures) = load(Target::of(&bench)).await;
     figures::row(name, &figures);
     tell_shares(&bench.gateway, taken).await;
     let (now, most) = process::memory_mib(bench.gateway.id());
@@ -143,7 +170,7 @@ async fn tell_shares(gateway: &Gateway, taken: usize) {
     );
 }
 
-async fn count_messages(gateway: &Gateway) -> usize {
+pub(crate) async fn count_messages(gateway: &Gateway) -> usize {
     const PAGE: usize = 1000;
     let mut count = 0;
     loop {

@@ -6,7 +6,7 @@ use super::{Browser, Gateway, Settings, Shown, eventually};
 
 /// The type of a plugin's folder.
 pub(crate) fn channel_type(plugin: &str) -> String {
-    plugin.to_uppercase().replace('-', "_")
+    plugin.rsplit('/').next().unwrap_or(plugin).to_uppercase().replace('-', "_")
 }
 
 impl Settings {

@@ -4,6 +4,7 @@
     reason = "JSON objects only: reading a name that isn't there gives null, writing is done to literals; slices are read with get"
 )]
 
+pub mod acme;
 pub mod appgain;
 mod clock;
 mod desk;
@@ -22,6 +23,7 @@ pub mod telegram;
 pub mod tiktok;
 pub mod victorylink;
 
+pub use acme::Acme;
 pub use appgain::Appgain;
 pub use failures::{Failure, Moment};
 pub use linkedin::LinkedIn;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::uri::Authority;
 use clap::{Parser, ValueEnum};
 use patchbay_providers::{
-    Appgain, LinkedIn, Mail, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, appgain, linkedin, mail, meta, push, shopify,
-    telegram, tiktok, victorylink,
+    Acme, Appgain, LinkedIn, Mail, Meta, Push, Recording, Shopify, Telegram, TikTok, VictoryLink, acme, appgain, linkedin, mail, meta,
+    push, shopify, telegram, tiktok, victorylink,
 };
 
 /// Stand-ins of the messaging providers.
@@ -47,6 +47,9 @@ struct Arguments {
     /// Let mailboxes be read by IMAP there
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9110")]
     mail_imap: SocketAddr,
+    /// Serve Acme Chat there, the provider of the example channels
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9112")]
+    acme: SocketAddr,
     /// Post webhooks to this host and port over HTTP, whatever their URL says
     #[arg(long, value_name = "HOST:PORT")]
     deliver_to: Option<Authority>,
@@ -121,6 +124,7 @@ async fn main() -> std::io::Result<()> {
     let _shopify = serve!(arguments, shopify, Shopify, shopify, "/admin/api/<version>/graphql.json");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
+    let _acme = serve!(arguments, acme, Acme, acme, "/v1/messages");
     let _push = Push::start_with(push::Options {
         address: arguments.push,
         latency: Duration::from_millis(arguments.latency_ms),

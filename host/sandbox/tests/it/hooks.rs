@@ -1,11 +1,11 @@
 //! Answers that pass through.
 
+use patchbay_guests::Guest;
 use patchbay_sandbox::contract::channel::{Connecting, Progress, Step};
 use patchbay_sandbox::contract::messages::{Command, Outbound};
 use patchbay_sandbox::contract::types::Failure;
 use patchbay_sandbox::{CallLimits, Fault, Groups};
 
-use crate::guest::Guest;
 use crate::host::{Notes, call, load};
 
 pub(crate) fn outbound() -> Outbound {

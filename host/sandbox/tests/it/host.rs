@@ -42,6 +42,10 @@ impl Notes {
 
 #[async_trait]
 impl Services for Notes {
+    fn wall_clock(&mut self) -> Option<Duration> {
+        Some(Duration::from_secs(42))
+    }
+
     fn log(&mut self, level: LogLevel, message: &str, _fields: &[(String, String)]) {
         self.record().logs.push((level, message.to_owned()));
     }

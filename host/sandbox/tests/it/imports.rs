@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use patchbay_guests::Guest;
 use patchbay_sandbox::services::{Denial, HttpBody, LogLevel, PartContent, Stretch};
 use patchbay_sandbox::{CallLimits, Fault};
 
-use crate::guest::Guest;
 use crate::host::{Notes, load};
 
 /// Calls `configure` of a guest and answers what it says.
@@ -148,6 +148,29 @@ async fn wasi_is_there_for_those_who_ask_and_there_is_nothing_in_it() {
         ..Guest::default()
     };
     assert_eq!(configure(&guest, &Notes::default()).await.unwrap(), "008");
+}
+
+#[tokio::test]
+async fn a_runtimes_random_numbers_and_time_are_asked_of_the_services() {
+    // Four times the byte that these give for a random one, and their time.
+    let body = format!(
+        "(call $random.get-random-bytes (i64.const 4) (i32.const 4096))
+         (call $wall-clock.now (i32.const 8192))
+         (i32.store (i32.const 20480) (i32.load (i32.load (i32.const 4096))))
+         (i32.store8 (i32.const 20484) (i32.wrap_i64 (i64.load (i32.const 8192)))) {}",
+        answer("(i32.const 20480)", "(i32.const 5)")
+    );
+    let guest = Guest {
+        hooks: &[("configure", &body)],
+        wit: &[("world imports {", "world imports { import wasi:clocks/wall-clock@0.2.6; import wasi:random/random@0.2.6;")],
+        packages: "package wasi:clocks@0.2.6 { interface wall-clock {
+                record datetime { seconds: u64, nanoseconds: u32 }
+                now: func() -> datetime;
+            } }
+            package wasi:random@0.2.6 { interface random { get-random-bytes: func(len: u64) -> list<u8>; } }",
+        ..Guest::default()
+    };
+    assert_eq!(configure(&guest, &Notes::default()).await.unwrap(), "\u{4}\u{4}\u{4}\u{4}*");
 }
 
 #[tokio::test]

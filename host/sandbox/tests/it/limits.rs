@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use patchbay_guests::Guest;
 use patchbay_sandbox::{CallLimits, Fault, SandboxSettings};
 
-use crate::guest::Guest;
 use crate::host::{Notes, call, load, settings, try_load, webhook};
 
 /// Calls `configure` of a guest with this body.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use patchbay_guests::Guest;
 use patchbay_sandbox::{CallLimits, Fault, Plugin, SandboxSettings, compile};
 
-use crate::guest::Guest;
 use crate::host::{Notes, load, settings, try_load, webhook};
 
 /// Counts its calls in a static and answers as many events; traps when its heap byte says so.

@@ -1,8 +1,8 @@
 //! Components that don't fit say so, in words.
 
+use patchbay_guests::Guest;
 use patchbay_sandbox::{LoadError, Sandbox, compile};
 
-use crate::guest::Guest;
 use crate::host::{settings, try_load};
 
 fn refusal(guest: &Guest<'_>) -> LoadError {

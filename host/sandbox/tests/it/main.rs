@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test's way to fail")]
 #![expect(clippy::disallowed_methods, reason = "a test spawns what it awaits")]
 
-mod guest;
 mod host;
 
 mod hooks;

@@ -1,4 +1,9 @@
-//! From a plugin's folder to a component: cargo for wasm32, `wit-component`, the manifest embedded.
+//! From a plugin's folder to a component, in the language that the folder is written in, with the manifest embedded.
+
+mod javascript;
+mod python;
+mod rust;
+mod wit;
 
 use std::{
     path::{Path, PathBuf},
@@ -6,29 +11,72 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use serde::Deserialize;
-use wit_component::ComponentEncoder;
 
 use crate::conformance::carried;
 use crate::manifest::{self, Manifest};
 
-const TARGET: &str = "wasm32-unknown-unknown";
-/// Finds a compiler for the target, or makes one: see its header.
-const TOOLCHAIN: &str = include_str!("../../../../plugins/guest-toolchain.sh");
+/// Finds, or installs, what makes components of JavaScript and Python: see its header.
+const TOOLS: &str = include_str!("../../../../plugins/guest-tools.sh");
 
-/// How every component is built, whatever the project's own profiles say: speed over size (HMAC is six times slower with "s"),
-/// and one file with nothing to look up. The SDK's glue copies from and to the host: there small is what counts, and without
-/// link-time optimisation it is compiled once, not in every plugin.
-const PROFILE: &[&str] = &[
-    "profile.guest.inherits=\"release\"",
-    "profile.guest.opt-level=3",
-    "profile.guest.lto=false",
-    "profile.guest.codegen-units=1",
-    "profile.guest.panic=\"abort\"",
-    "profile.guest.strip=true",
-    "profile.guest.package.patchbay-plugin.opt-level=\"s\"",
-    "profile.guest.package.patchbay-plugin.codegen-units=8",
-];
+/// What a plugin is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Language {
+    Rust,
+    Javascript,
+    Python,
+}
+
+impl Language {
+    /// As the command line writes it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+            Language::Javascript => "javascript",
+            Language::Python => "python",
+        }
+    }
+
+    /// As people write it.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Language::Rust => "Rust",
+            Language::Javascript => "JavaScript",
+            Language::Python => "Python",
+        }
+    }
+
+    /// What a folder holds says it.
+    pub(super) fn of(folder: &Path) -> anyhow::Result<Language> {
+        let has = |file: &str| folder.join(file).exists();
+        if has("Cargo.toml") {
+            Ok(Language::Rust)
+        } else if has("package.json") {
+            Ok(Language::Javascript)
+        } else if has("pyproject.toml") || has("app.py") {
+            Ok(Language::Python)
+        } else {
+            bail!("{} holds no plugin: there is no Cargo.toml, package.json, pyproject.toml or app.py", folder.display())
+        }
+    }
+}
+
+/// What builds need besides the sources, found once for all of them.
+#[derive(Default)]
+struct Tools {
+    rustc: Option<PathBuf>,
+    javascript: Option<PathBuf>,
+    python: Option<PathBuf>,
+}
+
+impl Tools {
+    fn component(&mut self, folder: &Path) -> anyhow::Result<Vec<u8>> {
+        match Language::of(folder)? {
+            Language::Rust => rust::component(folder, found(&mut self.rustc, rust::find_compiler)?),
+            Language::Javascript => javascript::component(folder, found(&mut self.javascript, || find_tools("javascript"))?),
+            Language::Python => python::component(folder, found(&mut self.python, || find_tools("python"))?),
+        }
+    }
+}
 
 pub(super) fn build(folders: &[PathBuf], out: &Path, version: Option<&str>) -> anyhow::Result<()> {
     // The manifests first: a mistake there shows at once.
@@ -40,15 +88,10 @@ pub(super) fn build(folders: &[PathBuf], out: &Path, version: Option<&str>) -> a
         }
         manifests.push(manifest);
     }
-    let rustc = find_compiler()?;
+    let mut tools = Tools::default();
     std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     for (folder, manifest) in folders.iter().zip(&manifests) {
-        let module = compile(folder, &rustc)?;
-        let bytes = std::fs::read(&module).with_context(|| module.display().to_string())?;
-        let mut encoder = ComponentEncoder::default();
-        encoder.validate(true);
-        encoder.module(&bytes).context("the module's contract can't be read")?;
-        let component = manifest::embed(&encoder.encode().context("the component can't be made")?, manifest)?;
+        let component = manifest::embed(&tools.component(folder)?, manifest)?;
         let component = carried::embed(&component, folder).with_context(|| folder.display().to_string())?;
         let file = out.join(format!("{}.wasm", manifest.id));
         // Aside, then renamed: a gateway may be watching the folder.
@@ -60,69 +103,16 @@ pub(super) fn build(folders: &[PathBuf], out: &Path, version: Option<&str>) -> a
     Ok(())
 }
 
-fn find_compiler() -> anyhow::Result<PathBuf> {
-    let output = Command::new("bash").args(["-c", TOOLCHAIN]).stderr(Stdio::inherit()).output().context("bash")?;
-    ensure!(output.status.success(), "there is no compiler for {TARGET}: the lines above say what to install");
-    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
-}
-
-/// Runs cargo and answers the module it made.
-fn compile(folder: &Path, rustc: &Path) -> anyhow::Result<PathBuf> {
-    let manifest = folder.join("Cargo.toml").canonicalize().with_context(|| folder.join("Cargo.toml").display().to_string())?;
-    let workspace = cargo_text(&manifest, &["locate-project", "--workspace", "--message-format", "plain"])?;
-    let root = Path::new(workspace.trim()).parent().context("cargo named no workspace")?.to_owned();
-    let mut command = Command::new("cargo");
-    command
-        .args(["build", "--profile", "guest", "--message-format", "json-render-diagnostics", "--target", TARGET])
-        .arg("--manifest-path")
-        .arg(&manifest)
-        // Another compiler than the host's: in its folder each would rebuild the other's work.
-        .arg("--target-dir")
-        .arg(root.join("target/guests"))
-        .env("RUSTC", rustc)
-        .env("RUSTFLAGS", remap_flags(&root))
-        .args(PROFILE.iter().flat_map(|setting| ["--config", setting]))
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .stderr(Stdio::inherit());
-    let output = command.output().context("cargo")?;
-    ensure!(output.status.success(), "cargo could not build {}", folder.display());
-    module_of(&output.stdout, &manifest)
-        .with_context(|| format!("{} makes no module: its [lib] needs crate-type = [\"cdylib\"]", folder.display()))
-}
-
-/// What cargo tells of a thing it made.
-#[derive(Deserialize)]
-struct CargoMessage {
-    reason: String,
-    #[serde(default)]
-    manifest_path: PathBuf,
-    #[serde(default)]
-    filenames: Vec<PathBuf>,
-}
-
-/// The `.wasm` among cargo's artefacts of that very package.
-fn module_of(messages: &[u8], manifest: &Path) -> Option<PathBuf> {
-    String::from_utf8_lossy(messages)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<CargoMessage>(line).ok())
-        .filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest)
-        .flat_map(|message| message.filenames)
-        .find(|name| name.extension().is_some_and(|extension| extension == "wasm"))
-}
-
-/// The same source gives the same digest on any machine.
-fn remap_flags(root: &Path) -> String {
-    #[expect(clippy::disallowed_methods, reason = "cargo's own place, as cargo finds it: no setting of the gateway")]
-    let variable = |name: &str| std::env::var(name).ok();
-    let cargo_home = variable("CARGO_HOME").or_else(|| variable("HOME").map(|home| format!("{home}/.cargo"))).unwrap_or_default();
-    format!("--remap-path-prefix={}=/src --remap-path-prefix={cargo_home}=/cargo", root.display())
-}
-
-fn cargo_text(manifest: &Path, args: &[&str]) -> anyhow::Result<String> {
-    let output =
-        Command::new("cargo").args(args).arg("--manifest-path").arg(manifest).stderr(Stdio::inherit()).output().context("cargo")?;
-    if !output.status.success() {
-        bail!("cargo {} failed for {}", args.join(" "), manifest.display());
+fn found(place: &mut Option<PathBuf>, find: impl FnOnce() -> anyhow::Result<PathBuf>) -> anyhow::Result<&Path> {
+    match place {
+        Some(found) => Ok(found),
+        None => Ok(place.insert(find()?)),
     }
-    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The folder of what builds that language.
+fn find_tools(language: &str) -> anyhow::Result<PathBuf> {
+    let output = Command::new("bash").args(["-c", TOOLS, "guest-tools", language]).stderr(Stdio::inherit()).output().context("bash")?;
+    ensure!(output.status.success(), "there is nothing to build {language} with: the lines above say what to install");
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }

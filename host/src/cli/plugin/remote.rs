@@ -1,8 +1,13 @@
 //! Commands for a running gateway, over its REST door.
 
+mod rollout;
+
 use anyhow::{Context, bail};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+pub(super) use rollout::{Whom, Word};
 
 /// Which gateway, and with which key.
 #[derive(clap::Args)]
@@ -38,6 +43,22 @@ struct Active {
     digest: String,
     version: Option<String>,
     problem: Option<String>,
+    generation: i64,
+    canary: Option<Canary>,
+    notice: Option<Notice>,
+}
+
+#[derive(Deserialize)]
+struct Canary {
+    digest: String,
+    share: Option<u8>,
+    #[serde(default)]
+    accounts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Notice {
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +72,26 @@ struct Known {
     source: String,
 }
 
+#[derive(Deserialize)]
+struct Account {
+    id: String,
+}
+
+/// A line of an account's log.
+#[derive(Deserialize)]
+pub(super) struct LogLine {
+    pub(super) id: String,
+    pub(super) at: String,
+    pub(super) kind: String,
+    pub(super) level: String,
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) details: Map<String, Value>,
+}
+
+/// Lines that are read at once.
+const LOG_LINES: u32 = 100;
+
 #[derive(Deserialize, Default)]
 struct Refusal {
     message: Option<String>,
@@ -61,17 +102,23 @@ struct Refusal {
 const DIGEST_SHOWN: usize = 12;
 
 impl Gateway {
-    pub(super) async fn roll_back(&self, channel_type: &str) -> anyhow::Result<()> {
-        let done: Switched = self.ask(Method::POST, &format!("plugins/{channel_type}/rollback"), |request| request).await?;
-        println!("{} {} runs now ({})", done.channel_type, done.version, done.digest);
-        Ok(())
+    pub(super) fn at(url: String, key: String) -> Gateway {
+        Gateway { url, key }
     }
 
     pub(super) async fn list(&self) -> anyhow::Result<()> {
         let listing: Listing = self.ask(Method::GET, "plugins", |request| request).await?;
         for active in listing.types {
             let state = active.problem.map_or("runs".to_owned(), |problem| format!("can't run: {problem}"));
-            println!("{} {} {state} ({})", active.channel_type, active.version.unwrap_or_default(), active.digest);
+            let (version, generation) = (active.version.unwrap_or_default(), active.generation);
+            println!("{} {version} {state} ({}), generation {generation}", active.channel_type, active.digest);
+            if let Some(canary) = active.canary {
+                let whom = canary.share.map_or_else(|| canary.accounts.join(", "), |share| format!("{share} % of the accounts"));
+                println!("  canary {} for {whom}", canary.digest);
+            }
+            if let Some(notice) = active.notice {
+                println!("  {}", notice.text);
+            }
         }
         println!();
         for known in listing.versions {
@@ -83,17 +130,48 @@ impl Gateway {
         Ok(())
     }
 
+    /// Accounts of a type, by their ids.
+    pub(super) async fn accounts(&self, channel_type: &str) -> anyhow::Result<Vec<String>> {
+        let listed: Vec<Account> =
+            self.ask_at(Method::GET, &format!("rest/v1/channel_accounts?type={channel_type}"), |request| request).await?;
+        Ok(listed.into_iter().map(|account| account.id).collect())
+    }
+
+    /// What the account's log has, the newest first.
+    pub(super) async fn log(&self, account: &str) -> anyhow::Result<Vec<LogLine>> {
+        self.ask_at(Method::GET, &format!("rest/v1/account_logs?channel_account_id={account}&limit={LOG_LINES}"), |request| request).await
+    }
+
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> anyhow::Result<T> {
+        self.ask_at(method, &format!("admin/v1/{path}"), with).await
+    }
+
+    /// What is no JSON.
+    pub(super) async fn fetch(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        Ok(self.answer(Method::GET, &format!("admin/v1/{path}"), |request| request).await?.bytes().await?.into())
+    }
+
+    async fn ask_at<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> anyhow::Result<T> {
+        Ok(self.answer(method, path, with).await?.json().await?)
+    }
+
+    /// The answer to a request that succeeded.
+    async fn answer(&self, method: Method, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> anyhow::Result<Response> {
         // Whoever installed one before is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(clippy::disallowed_methods, reason = "the operator's own gateway: no plugin has a say in where this goes")]
         let client = reqwest::Client::builder().build()?;
-        let url = format!("{}/admin/v1/{path}", self.url.trim_end_matches('/'));
+        let url = format!("{}/{path}", self.url.trim_end_matches('/'));
         let request = with(client.request(method, &url).bearer_auth(&self.key));
         let response = request.send().await.with_context(|| format!("no gateway answers at {}", self.url))?;
         let status = response.status();
@@ -102,6 +180,6 @@ impl Gateway {
             let hint = refusal.hint.map_or(String::new(), |hint| format!("\n  {hint}"));
             bail!("{}{hint}", refusal.message.unwrap_or_else(|| status.to_string()));
         }
-        Ok(response.json().await?)
+        Ok(response)
     }
 }

@@ -11,7 +11,7 @@ use super::{component, remote::Gateway};
 use crate::oci;
 
 /// What is to become of a version once it is ready.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(in crate::cli) struct RolloutArgs {
     /// active: it runs; canary: for some accounts; hold: it waits. As the gateway's plugins.rollout says, without
     #[arg(long, value_name = "active|canary|hold")]
@@ -204,12 +204,12 @@ impl Version {
 }
 
 impl Gateway {
-    pub(super) async fn install(&self, brought: Brought, args: RolloutArgs) -> anyhow::Result<()> {
+    pub(super) async fn install(&self, brought: Brought, rollout: RolloutArgs) -> anyhow::Result<()> {
         let mut query: Vec<(&str, String)> = Vec::new();
-        query.extend(args.rollout.map(|rollout| ("rollout", rollout)));
-        query.extend(args.canary_share.map(|share| ("canary_share", share.to_string())));
-        if !args.canary_accounts.is_empty() {
-            query.push(("canary_accounts", args.canary_accounts.join(",")));
+        query.extend(rollout.rollout.map(|rollout| ("rollout", rollout)));
+        query.extend(rollout.canary_share.map(|share| ("canary_share", share.to_string())));
+        if !rollout.canary_accounts.is_empty() {
+            query.push(("canary_accounts", rollout.canary_accounts.join(",")));
         }
         let send = |request: RequestBuilder| {
             let request = request.query(&query);
@@ -217,7 +217,7 @@ impl Gateway {
                 Brought::Component(component) => request.header("content-type", "application/wasm").body(component),
                 Brought::Reference(reference) => request.json(&json!({"reference": reference})),
             };
-            if args.no_wait { request.header("prefer", "respond-async") } else { request }
+            if rollout.no_wait { request.header("prefer", "respond-async") } else { request }
         };
         let version: Version = self.ask(Method::POST, "plugins", send).await?;
         version.print_outcome();

@@ -223,7 +223,7 @@ fn reaction_in(reaction: wit::Reaction) -> Reaction {
     Reaction { target: reaction.target, emoji: reaction.emoji, removed: reaction.removed }
 }
 
-fn command_in(command: wit::Command) -> Command {
+pub fn command_in(command: wit::Command) -> Command {
     match command {
         wit::Command::Message(content) => Command::Message(content.into_iter().map(content_in).collect()),
         wit::Command::React(reaction) => Command::React(reaction_in(reaction)),

@@ -73,7 +73,7 @@ pub mod plugin {
                     use crate::bindings::plugin::exports::patchbay::channel::channel as generated;
 
                     pub use generated::{
-                        __export_patchbay_channel_channel_0_1_0_cabi, __post_return_configure, __post_return_connect, __post_return_health,
+                        __export_patchbay_channel_channel_1_0_0_cabi, __post_return_configure, __post_return_connect, __post_return_health,
                         _export_configure_cabi, _export_connect_cabi, _export_health_cabi,
                     };
 
@@ -129,7 +129,7 @@ pub mod polling {
                     use super::super::super::super::super::{Dispatch, POLL};
                     use crate::bindings::polling::exports::patchbay::channel::polling as generated;
 
-                    pub use generated::__export_patchbay_channel_polling_0_1_0_cabi;
+                    pub use generated::__export_patchbay_channel_polling_1_0_0_cabi;
 
                     /// The call and the cursor, flattened.
                     #[expect(clippy::too_many_arguments, reason = "the canonical ABI passes up to 16 values by themselves")]
@@ -197,7 +197,7 @@ pub mod preview {
                     use super::super::super::super::super::{Dispatch, PREVIEW};
                     use crate::bindings::preview::exports::patchbay::channel::preview as generated;
 
-                    pub use generated::__export_patchbay_channel_preview_0_1_0_cabi;
+                    pub use generated::__export_patchbay_channel_preview_1_0_0_cabi;
 
                     pub unsafe fn _export_preview_cabi<T: generated::Guest>(arguments: *mut u8) -> *mut u8 {
                         PREVIEW.set(Some(T::preview));

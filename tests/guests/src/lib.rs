@@ -4,6 +4,10 @@
 //! In a body, an import is called by its name (`$log.write`, `$blob.append`), parameters are numbered, `$count` is a
 //! global that starts at 0, and memory from `$SCRATCH` to 1 MiB is the test's own, from 1 MiB on it is the heap. A
 //! result is a pointer: `result<_, failure>` has its case in the byte at 0 and what it holds at 8.
+//!
+//! What is made is a component without a manifest: the sandbox runs it so; for the gateway, `patchbay::manifest::embed` adds one.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's way to fail")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,18 +23,18 @@ const ABI: ManglingAndAbi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
 const HEAP: u32 = 1 << 20;
 
 /// What a guest is made of. `Default` is a plugin whose every hook traps.
-pub(crate) struct Guest<'a> {
-    pub(crate) world: &'a str,
+pub struct Guest<'a> {
+    pub world: &'a str,
     /// A hook's name and the body of its function.
-    pub(crate) hooks: &'a [(&'a str, &'a str)],
+    pub hooks: &'a [(&'a str, &'a str)],
     /// More of the module: globals, data, functions.
-    pub(crate) items: &'a str,
+    pub items: &'a str,
     /// Of 64 KiB.
-    pub(crate) memory_pages: u32,
+    pub memory_pages: u32,
     /// Text of `wit/` to be replaced, for contracts that aren't ours.
-    pub(crate) wit: &'a [(&'a str, &'a str)],
+    pub wit: &'a [(&'a str, &'a str)],
     /// More WIT: packages that the replaced text needs.
-    pub(crate) packages: &'a str,
+    pub packages: &'a str,
 }
 
 impl Default for Guest<'_> {
@@ -41,11 +45,11 @@ impl Default for Guest<'_> {
 
 impl Guest<'_> {
     /// A plugin with one hook.
-    pub(crate) fn component_of(hook: &str, body: &str) -> Vec<u8> {
+    pub fn component_of(hook: &str, body: &str) -> Vec<u8> {
         Guest { hooks: &[(hook, body)], ..Guest::default() }.component()
     }
 
-    pub(crate) fn component(&self) -> Vec<u8> {
+    pub fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let package = resolve.push_str("channel.wit", &self.wit()).unwrap();
         let world = resolve.select_world(&[package], Some(self.world)).unwrap();
@@ -58,14 +62,18 @@ impl Guest<'_> {
 
     /// All of `wit/` as one file, so that text in it can be replaced.
     fn wit(&self) -> String {
-        const PACKAGE: &str = "package patchbay:channel@1.0.0;\n";
+        const PACKAGE: &str = "package patchbay:channel@";
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
         let mut files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
         files.retain(|file| file.extension().is_some_and(|extension| extension == "wit"));
         files.sort();
-        let mut text = PACKAGE.to_owned();
+        let mut text = String::new();
         for file in files {
-            text.push_str(&std::fs::read_to_string(file).unwrap().replace(PACKAGE, ""));
+            let file = std::fs::read_to_string(file).unwrap();
+            let (head, rest) = file.split_once(";\n").unwrap();
+            assert!(head.contains(PACKAGE), "a file of wit/ begins with its package");
+            // One file has one package line.
+            text.push_str(if text.is_empty() { &file } else { rest });
         }
         text.push_str(self.packages);
         for (from, to) in self.wit {
