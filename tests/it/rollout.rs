@@ -311,7 +311,7 @@ async fn a_new_version_is_compared_with_what_runs(database: Database) {
     for n in 1..=3 {
         assert_eq!(desk.push(&account, n).await, 200);
     }
-    let compare = |digest: String| async { desk.change("shadow", json!({"digest": digest})).await };
+    let compare = |digest: String| desk.change("shadow", json!({"digest": digest}));
     let (same, blind, faulty) = (desk.hold_next().await, desk.hold(blind()).await, desk.hold(faulty()).await);
 
     let report = compare(same).await;
