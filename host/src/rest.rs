@@ -68,7 +68,6 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(plugin_calls::router())
         .merge(plugin_rollouts::router())
         .merge(plugin_keys::router())
-        .merge(plugin_calls::router())
         .merge(audit::router())
         .merge(nodes::router())
         .merge(apps::router());

@@ -241,7 +241,7 @@ async fn inspect_shows_everything_in_a_component() {
     assert_eq!(seen["size"], bytes.len());
     assert_eq!(seen["digest"], patchbay::plugins::digest_of(&bytes));
     assert_eq!(seen["manifest"]["type"], "TELEGRAM");
-    assert_eq!(seen["contract"], patchbay::manifest::CONTRACT);
+    assert_eq!(seen["contract"], seen["manifest"]["contract"], "what its interfaces say, and what its manifest says");
     assert_eq!(seen["problems"], json!([]));
     assert_eq!(seen["signatures"][0]["comment"], "by hand");
     assert!(seen["exports"].as_array().unwrap().iter().any(|name| name.as_str().unwrap().starts_with("patchbay:channel/channel@")));

@@ -5,6 +5,7 @@ mod project;
 
 use std::path::PathBuf;
 
+use patchbay::conformance::Suite;
 use patchbay_providers::{
     Acme, Failure, Moment,
     acme::{TOKEN, WORKSPACE},
@@ -184,7 +185,7 @@ both! {
 async fn keeps_the_contract(language: &str) {
     let component = std::fs::read(plugin_file(&format!("{}.wasm", example(language)))).unwrap();
     let folder: PathBuf = root().join("plugins/examples").join(language);
-    let report = patchbay::conformance::run(&component, &folder).await.unwrap();
+    let report = patchbay::conformance::run(&component, Suite::from_folder(&folder).unwrap()).await.unwrap();
     assert!(report.passed > 50, "{report:?}");
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
 }

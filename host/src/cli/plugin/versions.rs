@@ -52,6 +52,7 @@ pub(in crate::cli) enum KeysCommand {
         /// What you call it
         name: String,
         /// The key, or the file that has it
+        #[arg(value_name = "KEY")]
         public_key: String,
         #[command(flatten)]
         gateway: Gateway,

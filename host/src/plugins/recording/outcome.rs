@@ -56,7 +56,8 @@ impl Outcome {
     /// The plugin's own failing, and not its provider's or the gateway's.
     pub fn is_failing(&self) -> bool {
         match self {
-            Outcome::Fault { word, .. } => word != "busy",
+            // What was never run says nothing of it.
+            Outcome::Fault { word, .. } => !matches!(word.as_str(), "busy" | "held"),
             Outcome::Failure { class, .. } => *class == FailureClass::Fault,
             Outcome::Answered { .. } => false,
         }
@@ -125,6 +126,7 @@ mod tests {
         assert_eq!(kept(Ok(Ok(()))), None);
         assert_eq!(kept(Ok(Err(types::Failure::Unauthorized(detail())))), None);
         assert_eq!(kept(Err(Fault::Busy(Duration::ZERO))), None);
+        assert_eq!(kept(Err(Fault::Held { faults: 10, pause: Duration::ZERO })), None);
         assert_eq!(kept(Ok(Err(types::Failure::Fault(detail())))).as_deref(), Some("failure.fault"));
         assert_eq!(kept(Err(Fault::Trap("x".to_owned()))).as_deref(), Some("trap"));
         let sent = |failed| Ok(Sent { accepted: Vec::new(), failed, events: Vec::new() });

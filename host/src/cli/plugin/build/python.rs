@@ -74,7 +74,7 @@ pub(super) fn component(folder: &Path, tools: &Path) -> anyhow::Result<Vec<u8>> 
     for place in path {
         command.arg("-p").arg(folder.join(place));
     }
-    command.arg("-o").arg(workshop.output()).arg(&app).env_remove("VIRTUAL_ENV").stdout(Stdio::null());
+    command.arg("-o").arg(workshop.output()).arg(&app).env_remove("VIRTUAL_ENV").env_remove("RUST_BACKTRACE").stdout(Stdio::null());
     ensure!(command.status().context("componentize-py")?.success(), "{} could not be built: the lines above say why", folder.display());
     workshop.component()
 }
