@@ -1,6 +1,8 @@
 //! Carries the contract, the SDKs and the example channels in the program, so that `patchbay plugin new` and the builders need
 //! nothing else. Tests and tools leave files of their own in these folders: what is carried is told by its ending.
 
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script by the environment")]
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -297,7 +297,7 @@ async fn what_was_overtaken_or_makes_no_sense_changes_nothing(database: Database
         (json!({"digest": "0".repeat(64), "share": 5}), "/digest"),
     ] {
         let refused = post("canary", body.clone()).await.expect_status(422);
-        assert_eq!(refused["errors"][0]["field"], field, "{body}");
+        assert_eq!(refused["errors"][0]["pointer"], field, "{body}");
     }
     post("rollback", json!({})).await.expect_status(409);
     let unknown = desk.gateway.post("/admin/v1/plugins/PIGEON/promote", json!({})).await;

@@ -288,6 +288,6 @@ async fn say(
     }
 }
 
-fn problem(status: StatusCode, words: String) -> Response {
-    (status, Json(json!({"message": words}))).into_response()
+fn problem(status: StatusCode, words: impl Into<String>) -> Response {
+    (status, Json(json!({"message": words.into()}))).into_response()
 }

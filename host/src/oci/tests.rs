@@ -20,10 +20,13 @@ use crate::egress::EgressSettings;
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0 and so on";
 const MOST: usize = 1000;
 
+/// Status, headers and body.
+type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
 /// What it answers, by path; and who asked.
 #[derive(Default)]
 struct Answers {
-    by_path: BTreeMap<String, (u16, Vec<(&'static str, String)>, Vec<u8>)>,
+    by_path: BTreeMap<String, Answer>,
     /// The `Authorization` that every path but the token's asks for.
     wanted: Option<(&'static str, String)>,
     seen: Vec<(String, Option<String>)>,

@@ -133,10 +133,9 @@ pub(super) async fn withdraw(app: &App) -> store::Result<()> {
     for active in store::plugins::actives(&app.db).await? {
         if active.canary.is_some_and(|canary| taken_back.contains(&canary.digest)) {
             let order = Order::of(Actor::system(), "the canary was revoked");
-            match rollout::stop_canary(app, &active.channel_type, order).await {
-                Err(RolloutError::Store(error)) => return Err(error),
-                // Somebody was faster, or it is looked at again.
-                Ok(_) | Err(_) => {}
+            // Else somebody was faster, or it is looked at again.
+            if let Err(RolloutError::Store(error)) = rollout::stop_canary(app, &active.channel_type, order).await {
+                return Err(error);
             }
         }
     }

@@ -33,7 +33,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 const SHOWN_MAX: usize = 20;
 const CHANGES_MAX: usize = 20;
 /// Characters of a value that are shown.
-const VALUE_MAX: usize = 200;
+const VALUE_MAX: usize = 2_000;
 
 /// How a version's events differ from those of the version that runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -50,9 +50,13 @@ pub fn fixture(record: &CallRecord, replay: &Replay) -> Result<Value, FixtureErr
 /// JSON as such where it is written the same again: a fixture's bytes are those that failed.
 fn body_of(text: String) -> Value {
     match serde_json::from_str::<Value>(&text) {
-        Ok(json) if (json.is_object() || json.is_array()) && json.to_string() == text => json,
+        Ok(json) if (json.is_object() || json.is_array()) && is_written(&json, &text) => json,
         _ => Value::String(text),
     }
+}
+
+fn is_written(json: &Value, text: &str) -> bool {
+    serde_json::to_string(json).is_ok_and(|written| written == text)
 }
 
 fn members(fields: &[Field]) -> Value {

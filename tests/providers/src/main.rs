@@ -124,7 +124,14 @@ async fn main() -> std::io::Result<()> {
     let _shopify = serve!(arguments, shopify, Shopify, shopify, "/admin/api/<version>/graphql.json");
     let _appgain = serve!(arguments, appgain, Appgain, appgain, "/<suit>/send");
     let _victorylink = serve!(arguments, victorylink, VictoryLink, victorylink, "/VLSMSPlatformResellerAPI/…");
-    let _acme = serve!(arguments, acme, Acme, acme, "/v1/messages");
+    let _acme = Acme::start_with(acme::Options {
+        address: arguments.acme,
+        deliver_to: arguments.deliver_to.clone(),
+        latency: Duration::from_millis(arguments.latency_ms),
+        recording: arguments.record.into(),
+    })
+    .await
+    .inspect(|acme| announce("Acme", &acme.url(), "/v1/messages", acme::HOSTS))?;
     let _push = Push::start_with(push::Options {
         address: arguments.push,
         latency: Duration::from_millis(arguments.latency_ms),

@@ -64,7 +64,7 @@ pub(super) async fn dev(folder: &Path, out: &Path, gateway: &Gateway) -> anyhow:
 async fn renew(folder: &Path, out: &Path, gateway: &Gateway) {
     let (source, place) = (folder.to_owned(), out.to_owned());
     let built = tokio::task::spawn_blocking(move || {
-        build::build(&[source.clone()], &place, None)?;
+        build::build(std::slice::from_ref(&source), &place, None)?;
         let file = place.join(format!("{}.wasm", Manifest::from_folder(&source)?.id));
         std::fs::read(&file).with_context(|| file.display().to_string())
     });

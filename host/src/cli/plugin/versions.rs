@@ -52,7 +52,8 @@ pub(in crate::cli) enum KeysCommand {
         /// What you call it
         name: String,
         /// The key, or the file that has it
-        key: String,
+        #[arg(value_name = "KEY")]
+        public_key: String,
         #[command(flatten)]
         gateway: Gateway,
     },
@@ -75,7 +76,7 @@ pub(in crate::cli) enum KeysCommand {
 impl KeysCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            KeysCommand::Add { name, key, gateway } => gateway.add_key(&name, &key).await,
+            KeysCommand::Add { name, public_key, gateway } => gateway.add_key(&name, &public_key).await,
             KeysCommand::List { gateway } => gateway.list_keys().await,
             KeysCommand::Revoke { id, reason, gateway } => gateway.revoke_key(&id, &reason).await,
         }

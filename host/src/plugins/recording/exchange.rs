@@ -239,7 +239,7 @@ impl Answer {
     }
 
     pub(crate) fn folder(answer: &Result<Folder, types::Failure>) -> Answer {
-        Answer::Folder(answer.as_ref().map(Clone::clone).map_err(failure))
+        Answer::Folder(answer.clone().map_err(|why| failure(&why)))
     }
 
     pub(crate) fn marked(answer: &Result<(), types::Failure>) -> Answer {
@@ -247,7 +247,7 @@ impl Answer {
     }
 
     pub(crate) fn probed(answer: &Result<Probed, types::Failure>) -> Answer {
-        Answer::Probed(answer.as_ref().map(Clone::clone).map_err(failure))
+        Answer::Probed(answer.clone().map_err(|why| failure(&why)))
     }
 
     pub(crate) fn read(room: &mut Room, answer: &Result<Vec<u8>, String>) -> Answer {

@@ -184,8 +184,8 @@ async fn the_audit_log_is_filtered_and_paged_by_its_ids() {
     let entry = |n: u64| audit::Entry {
         id: format!("{n:03}"),
         at: after(n),
-        actor: if n % 2 == 0 { Actor::key("k", "ops") } else { Actor::system() },
-        action: if n % 3 == 0 { "plugin.approve".to_owned() } else { "plugin_key.add".to_owned() },
+        actor: if n.is_multiple_of(2) { Actor::key("k", "ops") } else { Actor::system() },
+        action: if n.is_multiple_of(3) { "plugin.approve".to_owned() } else { "plugin_key.add".to_owned() },
         subject_kind: "plugin_version".to_owned(),
         subject_id: format!("d{}", n % 2),
         organization_id: None,

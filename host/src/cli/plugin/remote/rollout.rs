@@ -65,13 +65,13 @@ struct Change {
     is: Option<Value>,
 }
 
-fn with_digest(digest: String) -> Map<String, Value> {
+fn with_digest(digest: &str) -> Map<String, Value> {
     Map::from_iter([("digest".to_owned(), json!(digest))])
 }
 
 impl Gateway {
     pub(in crate::cli::plugin) async fn activate(&self, channel_type: &str, digest: String, word: Word) -> anyhow::Result<()> {
-        let done = self.switch(Method::POST, channel_type, "activate", word.body(with_digest(digest))).await?;
+        let done = self.switch(Method::POST, channel_type, "activate", word.body(with_digest(&digest))).await?;
         println!("{} {} runs now ({})", done.channel_type, done.version, done.digest);
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Gateway {
         whom: Whom,
         word: Word,
     ) -> anyhow::Result<()> {
-        let mut body = with_digest(digest);
+        let mut body = with_digest(&digest);
         let told = match whom.share {
             Some(share) => {
                 body.insert("share".to_owned(), json!(share));
@@ -120,7 +120,7 @@ impl Gateway {
     /// # Errors
     /// The version breaks on webhooks that the one that runs can read.
     pub(in crate::cli::plugin) async fn shadow(&self, channel_type: &str, digest: String, webhooks: Option<u32>) -> anyhow::Result<()> {
-        let mut body = with_digest(digest);
+        let mut body = with_digest(&digest);
         body.extend(webhooks.map(|webhooks| ("webhooks".to_owned(), json!(webhooks))));
         let report: Report = self.ask(Method::POST, &format!("plugins/{channel_type}/shadow"), |request| request.json(&body)).await?;
         println!("{} webhooks compared: {} the same, {} different", report.compared, report.same, report.different);
