@@ -29,7 +29,7 @@ lint: install
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-bench: install $(PATCHBAY) plugins
+bench: install $(PATCHBAY) plugins examples
 	$(PATCHBAY) plugin build plugins/telegram --out target/plugins/swap --with-version 0.1.1
 	$(PATCHBAY) plugin build tests/zoo --out target/plugins/zoo
 	tests/bench.sh

@@ -9,5 +9,6 @@ uname -sr
 cargo bench --locked -p patchbay-sandbox --bench calls
 cargo bench --locked -p patchbay-tests --bench telegram
 cargo bench --locked -p patchbay-tests --bench plugins
+cargo bench --locked -p patchbay-tests --bench guests
 # Runs by name: start, webhooks, sends, storm, swaps, zoo; databases too: sqlite, postgres.
 cargo bench --locked -p patchbay-tests --bench load -- "$@"

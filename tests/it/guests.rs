@@ -3,7 +3,7 @@
 
 mod project;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use patchbay::conformance::Suite;
 use patchbay_providers::{
@@ -203,4 +203,35 @@ async fn the_example_in_javascript_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_in_python_keeps_the_contract() {
     keeps_the_contract("python").await;
+}
+
+/// What editors and unit tests read in place of componentize-py's own modules.
+#[test]
+fn the_bindings_of_the_python_sdk_are_those_of_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wit, made) = (folder.path().join("wit"), folder.path().join("made"));
+    std::fs::create_dir_all(&wit).unwrap();
+    for entry in std::fs::read_dir(root().join("wit")).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|extension| extension == "wit") {
+            std::fs::copy(&file, wit.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let tools = Command::new(root().join("plugins/guest-tools.sh")).arg("python").output().unwrap();
+    let program = format!("{}/bin/componentize-py", String::from_utf8(tools.stdout).unwrap().trim());
+    let bound = Command::new(program).arg("-q").arg("-d").arg(&wit).args(["-w", "plugin-full", "bindings"]).arg(&made).status().unwrap();
+    assert!(bound.success());
+    let ours = root().join("plugins/sdk-python/bindings");
+    let mut compared = 0;
+    for part in ["wit_world", "wit_world/imports", "wit_world/exports", "."] {
+        for entry in std::fs::read_dir(ours.join(part)).unwrap() {
+            let file = entry.unwrap().path();
+            if file.extension().is_some_and(|extension| extension == "py") {
+                let theirs = std::fs::read_to_string(made.join(file.strip_prefix(&ours).unwrap())).unwrap();
+                assert_eq!(std::fs::read_to_string(&file).unwrap(), theirs, "{}", file.display());
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 10, "{compared}");
 }
