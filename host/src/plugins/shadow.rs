@@ -32,8 +32,9 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// Webhooks that are shown, and changes of each.
 const SHOWN_MAX: usize = 20;
 const CHANGES_MAX: usize = 20;
-/// Characters of a value that are shown.
-const VALUE_MAX: usize = 2_000;
+/// Characters that are shown of a field's value, and of an event that is there only once.
+const VALUE_MAX: usize = 200;
+const EVENT_MAX: usize = 2_000;
 
 /// How a version's events differ from those of the version that runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -260,7 +261,8 @@ fn compare_events(was: &BTreeMap<(String, usize), Value>, is: &BTreeMap<(String,
             (Some(was), Some(is)) => compare_json(&key.0, "", was, is, &mut changes),
             (was, is) => {
                 let what = if is.is_none() { What::Missing } else { What::Added };
-                let (was, is) = (was.map(shown), is.map(shown));
+                let whole = |event| shown_within(event, EVENT_MAX);
+                let (was, is) = (was.map(whole), is.map(whole));
                 changes.push(Change { dedupe_key: Some(key.0.clone()), field: String::new(), what, was, is });
             }
         }
@@ -299,16 +301,20 @@ fn changed(key: &str, place: &str, what: What, was: Option<&Value>, is: Option<&
     Change { dedupe_key: Some(key.to_owned()), field: place.to_owned(), what, was: was.map(shown), is: is.map(shown) }
 }
 
-/// A value, or the begin of its text.
 fn shown(value: &Value) -> Value {
+    shown_within(value, VALUE_MAX)
+}
+
+/// A value, or the begin of its text.
+fn shown_within(value: &Value, most: usize) -> Value {
     let text = match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    if text.chars().count() <= VALUE_MAX {
+    if text.chars().count() <= most {
         return value.clone();
     }
-    Value::String(text.chars().take(VALUE_MAX).chain(['…']).collect())
+    Value::String(text.chars().take(most).chain(['…']).collect())
 }
 
 #[cfg(test)]
