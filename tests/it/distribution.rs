@@ -212,7 +212,7 @@ async fn check_says_what_is_wrong_and_the_way_out() {
     let here = folder.path();
     std::fs::copy(plugin_file("telegram.wasm"), here.join("telegram.wasm")).unwrap();
     let said = ok(here, &["plugin", "check", "telegram.wasm"]);
-    for told in ["TELEGRAM 0.1.0 (Telegram), contract ", "not signed", "imports patchbay:channel/", "exports patchbay:channel/channel@"] {
+    for told in ["TELEGRAM 0.1.0 (Telegram), contract ", "not signed", "imports patchbay:channel/", "exports patchbay:channel/", "patchbay:channel/channel@"] {
         assert!(said.contains(told), "{told} isn't in {said}");
     }
     assert!(said.contains("requests to https://api.telegram.org: /bot{secret:bot_token}/"), "{said}");
