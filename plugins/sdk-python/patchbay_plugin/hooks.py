@@ -95,10 +95,17 @@ def answering(hook: Callable[[], Answer]) -> Answer:
         raise Err(failure(error)) from None
 
 
+def places(error: Exception) -> str:
+    """Where it was raised, the outermost first. Without the lines of source that `traceback` would add: a component has no files, and
+    whoever looks for one is ended."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return "\n".join(f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in frames)
+
+
 def failure(error: Exception) -> types.Failure:
     """What was raised, in the contract's words."""
     if isinstance(error, Failure):
         return error.variant
     text = f"{type(error).__name__}: {error}"
-    log.error(text, at="".join(traceback.format_tb(error.__traceback__)))
+    log.error(text, at=places(error))
     return Failure.fault("exception", text).variant
