@@ -1,5 +1,5 @@
-//! What a call costs with guests that do next to nothing: `cargo bench -p patchbay-sandbox`. A real plugin beside its own
-//! code in native form is measured in `tests/benches/telegram.rs`.
+//! What a call costs with guests that do next to nothing: `cargo bench -p patchbay-sandbox`. Real plugins, beside
+//! their own code in native form too, are measured in `tests/benches`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
 
 #[path = "../tests/it/host.rs"]
