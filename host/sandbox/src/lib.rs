@@ -25,6 +25,7 @@ pub use compile::compile;
 pub use engine::SandboxSettings;
 pub use error::{CompileError, Fault, LoadError, SandboxError};
 pub use limits::CallLimits;
+pub use load::is_offered;
 pub use plugin::{Groups, Plugin};
 pub use sandbox::{Sandbox, SandboxLoad};
 pub use services::{BlobInfo, Services};

@@ -3,8 +3,8 @@
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::contract::Spoken;
 use crate::contract::v0_1::Old;
+use crate::contract::{self, Spoken};
 use crate::error::LoadError;
 use crate::hook::{Configure, Connect, Download, Health, Hook, ListTemplates, ParseInbound, Poll, Preview, SendOut};
 use crate::imports;
@@ -86,20 +86,24 @@ fn spoken<'a>(names: impl Iterator<Item = &'a String>) -> Result<Spoken, LoadErr
     for (_, version) in names.filter_map(|name| interface(name)) {
         let spoken = Spoken::of(version).ok_or_else(|| LoadError::Version { plugin: version.to_owned() })?;
         if *found.get_or_insert(spoken) != spoken {
-            return Err(LoadError::Version { plugin: Spoken::ALL.map(Spoken::version).join(" and ") });
+            return Err(LoadError::Version { plugin: contract::spoken() });
         }
     }
     // What names nothing of ours exports no hook either, and hears of that.
     Ok(found.unwrap_or(Spoken::V1))
 }
 
-fn check_imports(imports: &[String]) -> Result<(), LoadError> {
-    let offered = |name: &str| match interface(name) {
+/// Whether a component may import an interface of that name: `patchbay:channel/kv@1.0.0`. Its functions are compared when it is loaded.
+pub fn is_offered(import: &str) -> bool {
+    match interface(import) {
         Some((interface, _)) => OFFERED.contains(&interface),
         // The one door for HTTP is our own: `wasi:http` would go around it. Other WASI names are the linker's to check.
-        None => name.starts_with("wasi:") && !name.starts_with("wasi:http/"),
-    };
-    let missing: Vec<String> = imports.iter().filter(|name| !offered(name)).cloned().collect();
+        None => import.starts_with("wasi:") && !import.starts_with("wasi:http/"),
+    }
+}
+
+fn check_imports(imports: &[String]) -> Result<(), LoadError> {
+    let missing: Vec<String> = imports.iter().filter(|name| !is_offered(name)).cloned().collect();
     if missing.is_empty() { Ok(()) } else { Err(LoadError::MissingImports(missing)) }
 }
 

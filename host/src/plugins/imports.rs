@@ -1,6 +1,8 @@
 //! What a component imports and exports against what the host offers, before it is compiled: by the names of interfaces. The linker looks
 //! closer, at each function and its type.
 
+use patchbay_sandbox::is_offered;
+
 use crate::sections::Interfaces;
 
 const CONTRACT: &str = "patchbay:channel/";
@@ -15,11 +17,6 @@ pub(super) fn missing(interfaces: &Interfaces) -> Vec<String> {
         missing.push(format!("the plugin has no {CONTRACT}{CHANNEL}"));
     }
     missing
-}
-
-/// `wasi:http` would go around the one door for HTTP.
-fn is_offered(name: &str) -> bool {
-    name.starts_with(CONTRACT) || (name.starts_with("wasi:") && !name.starts_with("wasi:http/"))
 }
 
 #[cfg(test)]
