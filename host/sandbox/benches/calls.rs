@@ -1,6 +1,6 @@
 //! What a call costs with guests that do next to nothing: `cargo bench -p patchbay-sandbox`. Real plugins, beside
 //! their own code in native form too, are measured in `tests/benches`.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
+#![expect(clippy::unwrap_used, reason = "a benchmark's way to fail")]
 
 #[path = "../tests/it/host.rs"]
 #[expect(dead_code, reason = "the tests need more of it")]
