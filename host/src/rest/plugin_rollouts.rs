@@ -11,7 +11,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{auth::Caller, extract, to_the_end};
+use super::{auth::Caller, extract, reason::Reason, to_the_end};
 use crate::{
     app::App,
     error::ApiError,
@@ -33,26 +33,40 @@ pub(super) fn router() -> Router<Arc<App>> {
 }
 
 /// What somebody says with a change.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Word {
-    reason: Option<String>,
+    #[serde(default)]
+    reason: Reason,
     /// The generation that was seen: with another one, nothing is changed.
     generation: Option<i64>,
 }
 
-impl Word {
-    fn order(self, caller: &Caller, usual: &str) -> Order {
-        let reason = self.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-        Order { actor: caller.actor(), reason: reason.unwrap_or_else(|| usual.to_owned()), generation: self.generation }
-    }
+/// Changes what runs, on a caller's word; answers what runs then.
+async fn change<F>(
+    app: &Arc<App>,
+    caller: &Caller,
+    word: Word,
+    usual: &str,
+    verb: impl FnOnce(Arc<App>, Order) -> F + Send + 'static,
+) -> Result<Json<Value>, ApiError>
+where
+    F: Future<Output = Result<Installed, RolloutError>> + Send + 'static,
+{
+    let order = Order { actor: caller.actor(), reason: word.reason.or(usual), generation: word.generation };
+    let done = to_the_end(app, |app| {
+        let work = verb(app, order);
+        async move { work.await.map_err(refusal) }
+    });
+    Ok(Json(render(&done.await?)))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Activate {
     digest: String,
-    reason: Option<String>,
+    #[serde(default)]
+    reason: Reason,
     generation: Option<i64>,
 }
 
@@ -65,9 +79,8 @@ async fn activate(
     caller.operates()?;
     let Activate { digest, reason, generation } = request;
     check_digest(&app, &channel_type, &digest).await?;
-    let order = Word { reason, generation }.order(&caller, "activated by hand");
-    let done = to_the_end(&app, |app| async move { rollout::activate(&app, &digest, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(&done)))
+    let verb = |app: Arc<App>, order| async move { rollout::activate(&app, &digest, order).await };
+    change(&app, &caller, Word { reason, generation }, "activated by hand", verb).await
 }
 
 async fn roll_back(
@@ -77,9 +90,8 @@ async fn roll_back(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<Value>, ApiError> {
     caller.operates()?;
-    let order = word.order(&caller, "rolled back by hand");
-    let done = to_the_end(&app, |app| async move { rollout::roll_back(&app, &channel_type, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(&done)))
+    let verb = |app: Arc<App>, order| async move { rollout::roll_back(&app, &channel_type, order).await };
+    change(&app, &caller, word, "rolled back by hand", verb).await
 }
 
 #[derive(Deserialize)]
@@ -89,7 +101,8 @@ struct BeginCanary {
     share: Option<u8>,
     #[serde(default)]
     accounts: BTreeSet<String>,
-    reason: Option<String>,
+    #[serde(default)]
+    reason: Reason,
     generation: Option<i64>,
 }
 
@@ -102,9 +115,8 @@ async fn begin_canary(
     caller.operates()?;
     let BeginCanary { digest, share, accounts, reason, generation } = request;
     check_digest(&app, &channel_type, &digest).await?;
-    let order = Word { reason, generation }.order(&caller, "tried by hand");
-    let done = to_the_end(&app, |app| async move { rollout::begin_canary(&app, &digest, share, accounts, order).await.map_err(refusal) });
-    Ok(Json(render(&done.await?)))
+    let verb = move |app: Arc<App>, order| async move { rollout::begin_canary(&app, &digest, share, accounts, order).await };
+    change(&app, &caller, Word { reason, generation }, "tried by hand", verb).await
 }
 
 async fn promote(
@@ -114,9 +126,8 @@ async fn promote(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<Value>, ApiError> {
     caller.operates()?;
-    let order = word.order(&caller, "promoted by hand");
-    let done = to_the_end(&app, |app| async move { rollout::promote(&app, &channel_type, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(&done)))
+    let verb = |app: Arc<App>, order| async move { rollout::promote(&app, &channel_type, order).await };
+    change(&app, &caller, word, "promoted by hand", verb).await
 }
 
 async fn stop_canary(
@@ -126,9 +137,8 @@ async fn stop_canary(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<Value>, ApiError> {
     caller.operates()?;
-    let order = word.order(&caller, "stopped by hand");
-    let done = to_the_end(&app, |app| async move { rollout::stop_canary(&app, &channel_type, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(&done)))
+    let verb = |app: Arc<App>, order| async move { rollout::stop_canary(&app, &channel_type, order).await };
+    change(&app, &caller, word, "stopped by hand", verb).await
 }
 
 #[derive(Deserialize)]

@@ -11,10 +11,13 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{auth::Caller, extract, extract::ListQuery, plugins::refusal, to_the_end};
+use super::{auth::Caller, extract, extract::ListQuery, plugins::refusal, reason::Reason, to_the_end};
 use crate::{
     app::App,
-    domain::plugin::{Move, VersionState},
+    domain::{
+        actor::Actor,
+        plugin::{Move, VersionState},
+    },
     error::ApiError,
     manifest::asks::{Ask, in_words},
     plugins::{self, JudgementError},
@@ -69,13 +72,8 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery)
     let channel_type = query.take("type");
     let state: Option<VersionState> = query.take_word("state", VersionState::WORDS)?;
     let page = query.finish("type, state")?;
-    let wanted = |version: &&PluginVersion| {
-        channel_type.as_ref().is_none_or(|wanted| version.channel_type.as_ref() == Some(wanted))
-            && state.is_none_or(|wanted| version.state == wanted)
-    };
-    let all = store::plugins::list(&app.db).await?;
-    let (offset, limit) = (usize::try_from(page.offset).unwrap_or(usize::MAX), usize::try_from(page.limit).unwrap_or(usize::MAX));
-    Ok(Json(all.iter().filter(wanted).skip(offset).take(limit).map(render).collect()))
+    let versions = store::plugins::page(&app.db, channel_type.as_deref(), state, &page).await?;
+    Ok(Json(versions.iter().map(render).collect()))
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(digest): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -122,29 +120,7 @@ async fn find(app: &App, digest: &str) -> Result<PluginVersion, ApiError> {
 #[serde(deny_unknown_fields)]
 struct Word {
     #[serde(default)]
-    reason: String,
-}
-
-/// Characters of a reason.
-const REASON_MAX: usize = 1000;
-
-impl Word {
-    /// # Errors
-    /// 422 where there is none, or it is too long.
-    fn needed(self) -> Result<String, ApiError> {
-        if self.reason.trim().is_empty() {
-            return Err(ApiError::invalid_field("/reason", "is required: whoever brought it reads it"));
-        }
-        self.bounded("")
-    }
-
-    fn bounded(self, usual: &str) -> Result<String, ApiError> {
-        let reason = self.reason.trim();
-        if reason.chars().count() > REASON_MAX {
-            return Err(ApiError::invalid_field("/reason", format!("has more than {REASON_MAX} characters")));
-        }
-        Ok(if reason.is_empty() { usual.to_owned() } else { reason.to_owned() })
-    }
+    reason: Reason,
 }
 
 async fn approve(
@@ -154,7 +130,7 @@ async fn approve(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<Value>, ApiError> {
     caller.operates()?;
-    let reason = word.bounded("looked at")?;
+    let reason = word.reason.or("looked at");
     let digest = find(&app, &digest).await?.digest;
     let actor = caller.actor();
     to_the_end(&app, |app| async move {
@@ -175,16 +151,8 @@ async fn reject(
     Path(digest): Path<String>,
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<Value>, ApiError> {
-    caller.operates()?;
-    let reason = word.needed()?;
-    let digest = find(&app, &digest).await?.digest;
-    let actor = caller.actor();
-    to_the_end(&app, |app| async move {
-        plugins::reject(&app, &digest, &actor, &reason).await.map_err(refused)?;
-        let version = find(&app, &digest).await?;
-        Ok(Json(whole(&app, &version).await?))
-    })
-    .await
+    let verb = |app: Arc<App>, digest: String, actor, reason: String| async move { plugins::reject(&app, &digest, &actor, &reason).await };
+    judge(&app, &caller, &digest, word, verb).await
 }
 
 async fn revoke(
@@ -193,12 +161,28 @@ async fn revoke(
     Path(digest): Path<String>,
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<Value>, ApiError> {
+    let verb = |app: Arc<App>, digest: String, actor, reason: String| async move { plugins::revoke(&app, &digest, &actor, &reason).await };
+    judge(&app, &caller, &digest, word, verb).await
+}
+
+/// A word against a version, which needs a reason; answers the version as it is then.
+async fn judge<F, T>(
+    app: &Arc<App>,
+    caller: &Caller,
+    digest: &str,
+    word: Word,
+    verb: impl FnOnce(Arc<App>, String, Actor, String) -> F + Send + 'static,
+) -> Result<Json<Value>, ApiError>
+where
+    F: Future<Output = Result<T, JudgementError>> + Send + 'static,
+    T: Send,
+{
     caller.operates()?;
-    let reason = word.needed()?;
-    let digest = find(&app, &digest).await?.digest;
+    let reason = word.reason.needed()?;
+    let digest = find(app, digest).await?.digest;
     let actor = caller.actor();
-    to_the_end(&app, |app| async move {
-        plugins::revoke(&app, &digest, &actor, &reason).await.map_err(refused)?;
+    to_the_end(app, |app| async move {
+        verb(Arc::clone(&app), digest.clone(), actor, reason).await.map_err(refused)?;
         let version = find(&app, &digest).await?;
         Ok(Json(whole(&app, &version).await?))
     })
