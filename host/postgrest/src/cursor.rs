@@ -42,7 +42,7 @@ pub fn read_cursor(query: &Query, cursor: &str) -> Result<Position, Error> {
 }
 
 /// The place of a rendered row in the query's order.
-pub(crate) fn position_of(query: &Query, row: &Value) -> Option<Position> {
+pub fn position_of(query: &Query, row: &Value) -> Option<Position> {
     if !query.has_places() {
         return None;
     }

@@ -26,7 +26,7 @@ pub mod sql;
 
 pub use accept::{Accept, Format};
 pub use body::Body;
-pub use cursor::{cursor_of, read_cursor};
+pub use cursor::{cursor_of, position_of, read_cursor};
 pub use error::Error;
 pub use like::Pattern;
 pub use listing::{Listing, Window};

@@ -171,7 +171,7 @@ impl Reader {
                     given.extend(nested.remove(*known).unwrap_or_default());
                 }
                 let query = self.query(relation.table, Some(select), given, depth + 1)?;
-                Ok(Item::Embed(Embed { relation, name: shown, inner, spread, query }))
+                Ok(Item::Embed(Box::new(Embed { relation, name: shown, inner, spread, query })))
             }
         }
     }

@@ -69,7 +69,7 @@ impl Prefer {
                 }
                 other => match other.split_once('=') {
                     Some(("max-affected", number)) if number.parse::<u64>().is_ok() => {
-                        first(&mut prefer.max_affected, number.parse().unwrap_or(0))
+                        first(&mut prefer.max_affected, number.parse().unwrap_or(0));
                     }
                     // Times are told in UTC.
                     Some(("timezone", _)) => {}

@@ -35,7 +35,7 @@ pub struct Query {
 pub enum Item {
     All,
     Field { field: Field, name: String, cast: Option<Cast> },
-    Embed(Embed),
+    Embed(Box<Embed>),
 }
 
 /// Related rows inside of a row.
@@ -225,7 +225,7 @@ impl Query {
     }
 
     pub fn embeds(&self) -> impl Iterator<Item = &Embed> {
-        self.select.iter().filter_map(|item| if let Item::Embed(embed) = item { Some(embed) } else { None })
+        self.select.iter().filter_map(|item| if let Item::Embed(embed) = item { Some(embed.as_ref()) } else { None })
     }
 
     /// Whether rows are told apart by stored columns alone, so that a place in the order can be written down.
