@@ -2,6 +2,7 @@
 
 mod account_logs;
 mod apps;
+mod asked;
 mod audit;
 mod auth;
 mod channel_account_stats;
@@ -13,6 +14,7 @@ mod event_types;
 mod events;
 mod extract;
 mod idempotency;
+mod lists;
 mod media;
 mod messages;
 mod nodes;
@@ -25,6 +27,7 @@ mod plugin_rollouts;
 mod plugin_versions;
 mod plugins;
 mod reason;
+mod resources;
 mod status;
 mod subscriptions;
 mod webhook_deliveries;

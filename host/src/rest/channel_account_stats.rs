@@ -5,20 +5,18 @@ use std::{str::FromStr, sync::Arc};
 use axum::{
     Router,
     extract::State,
+    response::Response,
     routing::{get, post},
 };
 use serde::Deserialize;
 
-use super::{
-    auth::Caller,
-    extract::{Json, ListQuery},
-};
+use super::{asked::Asked, auth::Caller, extract::Json, lists};
 use crate::{
     app::App,
     domain::key::Scope,
     error::ApiError,
-    stats::{self, Asked, By, Granularity, Recomputation, Report, Span},
-    store::stats::Filter,
+    stats::{self, Asked as Stretch, By, Granularity, Recomputation, Report, Span},
+    store::{stats::Filter, tables::CHANNEL_ACCOUNT_STATS},
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
@@ -28,24 +26,28 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/channel_account_stats/recompute", post(recompute))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Report>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = filter(&caller, &mut query)?;
-    let granularity = take_word(&mut query, "granularity", Granularity::WORDS)?.unwrap_or(Granularity::Day);
-    let asked = asked(&mut query);
-    query.finish("channel_account_id, organization_id, type, from, to, granularity, time_zone")?;
-    let span = Span::steps(&asked, granularity, app.clock.now())?;
-    Ok(axum::Json(stats::list(&app, &filter, &span).await?))
+    let filter = filter(&caller, &mut asked)?;
+    let granularity = take_word(&mut asked, "granularity", Granularity::WORDS)?.unwrap_or(Granularity::Day);
+    let span = Span::steps(&stretch(&mut asked), granularity, app.clock.now())?;
+    // What is asked wrongly is told before anything is added up.
+    asked.query(&CHANNEL_ACCOUNT_STATS)?;
+    answer(&asked, &stats::list(&app, &filter, &span).await?)
 }
 
-async fn summary(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Report>>, ApiError> {
+async fn summary(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = filter(&caller, &mut query)?;
-    let by = take_word(&mut query, "by", By::WORDS)?.unwrap_or(By::Account);
-    let asked = asked(&mut query);
-    query.finish("channel_account_id, organization_id, type, from, to, time_zone, by")?;
-    let span = Span::whole(&asked, app.clock.now())?;
-    Ok(axum::Json(stats::summarise(&app, &filter, &span, by).await?))
+    let filter = filter(&caller, &mut asked)?;
+    let by = take_word(&mut asked, "by", By::WORDS)?.unwrap_or(By::Account);
+    let span = Span::whole(&stretch(&mut asked), app.clock.now())?;
+    asked.query(&CHANNEL_ACCOUNT_STATS)?;
+    answer(&asked, &stats::summarise(&app, &filter, &span, by).await?)
+}
+
+fn answer(asked: &Asked, reports: &[Report]) -> Result<Response, ApiError> {
+    let rows = reports.iter().map(|report| serde_json::to_value(report).map_err(|error| ApiError::internal(&error)));
+    lists::held(asked, &CHANNEL_ACCOUNT_STATS, rows.collect::<Result<_, _>>()?)
 }
 
 #[derive(Deserialize)]
@@ -69,24 +71,31 @@ async fn recompute(
     caller.may(Scope::Admin)?;
     let filter = Filter { account_id: Some(request.channel_account_id), organization_id: caller.narrow(None)?, channel_type: None };
     let account = stats::named(&app, &filter).await?;
-    let stretch = Span::unbounded(&Asked { from: request.from, to: request.to, time_zone: request.time_zone })?;
+    let stretch = Span::unbounded(&Stretch { from: request.from, to: request.to, time_zone: request.time_zone })?;
     Ok(axum::Json(stats::recompute(&app.db, &account.id, stretch, request.mend).await?))
 }
 
-fn filter(caller: &Caller, query: &mut ListQuery) -> Result<Filter, ApiError> {
+/// What says whose figures are made; other conditions choose among them.
+fn filter(caller: &Caller, asked: &mut Asked) -> Result<Filter, ApiError> {
     Ok(Filter {
-        account_id: query.take("channel_account_id"),
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        channel_type: query.take("type"),
+        account_id: take_value(asked, "channel_account_id"),
+        organization_id: caller.narrow(take_value(asked, "organization_id"))?,
+        channel_type: take_value(asked, "type"),
     })
 }
 
-fn asked(query: &mut ListQuery) -> Asked {
-    Asked { from: query.take("from"), to: query.take("to"), time_zone: query.take("time_zone") }
+fn take_value(asked: &mut Asked, column: &str) -> Option<String> {
+    let value = asked.value(column)?.to_owned();
+    asked.take(column);
+    Some(value)
 }
 
-fn take_word<T: FromStr>(query: &mut ListQuery, name: &str, words: &[&str]) -> Result<Option<T>, ApiError> {
-    let Some(text) = query.take(name) else { return Ok(None) };
+fn stretch(asked: &mut Asked) -> Stretch {
+    Stretch { from: asked.take("from"), to: asked.take("to"), time_zone: asked.take("time_zone") }
+}
+
+fn take_word<T: FromStr>(asked: &mut Asked, name: &str, words: &[&str]) -> Result<Option<T>, ApiError> {
+    let Some(text) = asked.take(name) else { return Ok(None) };
     let wrong = || ApiError::bad_request("bad_query", format!("{name}: “{text}” is none of {}.", words.join(", ")));
     text.parse().map(Some).map_err(|_| wrong())
 }

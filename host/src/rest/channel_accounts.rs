@@ -13,9 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     auth::Caller,
     extract::{Json, ListQuery},
-    to_the_end,
+    lists, resources, to_the_end,
 };
 use crate::{
     accounts::{self, AccountChange, ConnectStep, NewAccount, TemplateList},
@@ -29,7 +30,7 @@ use crate::{
     },
     error::ApiError,
     outbox::{self, SendRequest},
-    store::{self, accounts::Filter},
+    store,
 };
 
 const ORGANIZATION_ID_MAX: usize = 64;
@@ -54,16 +55,9 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(new): Json<New
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown(&app, account).await?)).into_response())
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Value>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        channel_type: query.take("type"),
-        is_active: query.take_bool("is_active")?,
-    };
-    let page = query.finish("organization_id, type, is_active")?;
-    let accounts = store::accounts::list(&app.db, &filter, &page).await?;
-    Ok(axum::Json(all_shown(&app, accounts).await?))
+    lists::list(&app, &caller, &resources::CHANNEL_ACCOUNTS, &asked).await
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
@@ -188,7 +182,7 @@ async fn shown(app: &App, account: Account) -> Result<Value, ApiError> {
 }
 
 /// Accounts as clients see them: a secret stands among the settings as `{"set": true, "last4": "…"}`.
-async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<Value>, ApiError> {
+pub(super) async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<Value>, ApiError> {
     let ids: Vec<String> = accounts.iter().map(|account| account.id.clone()).collect();
     let mut hints: HashMap<String, Vec<(String, SecretHint)>> = HashMap::new();
     for (account_id, name, last4) in store::secrets::hints(&app.db, &ids).await? {

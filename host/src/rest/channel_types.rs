@@ -5,20 +5,22 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, State},
+    response::Response,
     routing::get,
 };
 use serde_json::{Value, json};
 
-use super::auth::Caller;
-use crate::{app::App, domain::key::Scope, error::ApiError, manifest::Manifest};
+use super::{asked::Asked, auth::Caller, lists};
+use crate::{app::App, domain::key::Scope, error::ApiError, manifest::Manifest, store::tables::CHANNEL_TYPES};
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/channel_types", get(list)).route("/channel_types/{type}", get(show))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<Value>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    Ok(Json(app.plugins.manifests().iter().map(|manifest| render(&app, manifest)).collect()))
+    let rows = app.plugins.manifests().iter().map(|manifest| render(&app, manifest)).collect();
+    lists::held(&asked, &CHANNEL_TYPES, rows)
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(channel_type): Path<String>) -> Result<Json<Value>, ApiError> {

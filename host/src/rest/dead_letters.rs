@@ -5,60 +5,79 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     Json, Router,
     extract::State,
+    response::Response,
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
+    asked::Asked,
     auth::Caller,
-    extract::{self, ListQuery},
-    messages::{Shown, all_shown},
-    to_the_end,
+    extract, lists,
+    messages::{self, Shown},
+    resources, to_the_end,
 };
 use crate::{
     app::App,
     clock::At,
-    domain::{attempt::Attempt, failure::FailureClass, key::Scope, message::MessageState},
+    domain::{
+        attempt::Attempt,
+        failure::FailureClass,
+        key::Scope,
+        message::{Message, MessageState},
+    },
     error::ApiError,
     outbox::{self, Replayed},
-    store::{self, dead_letters::Filter},
+    store::{self, Record, Row, StoreError, dead_letters::Filter},
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/dead_letters", get(list)).route("/dead_letters/replay", post(replay))
 }
 
+/// A message that is a dead letter.
+pub(super) struct DeadMessage(pub(super) Message);
+
+impl Record for DeadMessage {
+    fn from_row(row: &Row) -> Result<DeadMessage, StoreError> {
+        Message::from_row(row).map(DeadMessage)
+    }
+}
+
 #[derive(Serialize)]
-struct DeadLetter {
+pub(super) struct DeadLetter {
     #[serde(flatten)]
     shown: Shown,
+    class: Option<FailureClass>,
+    /// When it failed; an uncertain message counts by the time it was sent.
+    dead_since: At,
     attempt_log: Vec<Attempt>,
     /// What can be done about it now.
     way_out: String,
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<DeadLetter>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        class: query.take_word("class", FailureClass::WORDS)?,
-        since: query.take_time("since")?,
-        until: query.take_time("until")?,
-    };
-    let page = query.finish("organization_id, channel_account_id, class, since, until")?;
-    let messages = store::dead_letters::list(&app.db, &filter, &page).await?;
+    asked.rename("since", "dead_since", "gte");
+    asked.rename("until", "dead_since", "lt");
+    lists::list(&app, &caller, &resources::DEAD_LETTERS, &asked).await
+}
+
+/// Dead letters with all attempts, and what can be done.
+pub(super) async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<DeadLetter>, ApiError> {
     let ids: Vec<&str> = messages.iter().map(|message| message.id.as_str()).collect();
     let mut attempts: HashMap<String, Vec<Attempt>> = HashMap::new();
     for attempt in store::outbox::attempts_of(&app.db, &ids).await? {
         attempts.entry(attempt.message_id.clone()).or_default().push(attempt);
     }
-    let letters = all_shown(&app, messages).await?.into_iter().map(|shown| DeadLetter {
+    let letters = messages::all_shown(app, messages).await?.into_iter().map(|shown| DeadLetter {
+        class: shown.message.failure.as_ref().map(|failure| failure.class),
+        dead_since: shown.message.failed_at.or(shown.message.sent_at).unwrap_or(shown.message.created_at),
         attempt_log: attempts.remove(&shown.message.id).unwrap_or_default(),
         way_out: way_out(&shown),
         shown,
     });
-    Ok(Json(letters.collect()))
+    Ok(letters.collect())
 }
 
 fn way_out(shown: &Shown) -> String {

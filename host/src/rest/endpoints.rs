@@ -12,10 +12,11 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     auth::Caller,
     channel_accounts::check_organization_id,
     extract::{Json, ListQuery},
-    to_the_end,
+    lists, resources, to_the_end,
 };
 use crate::{
     app::App,
@@ -57,12 +58,9 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response())
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Value>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let organization_id = caller.narrow(query.take("organization_id"))?;
-    let page = query.finish("organization_id")?;
-    let endpoints = store::endpoints::list(&app.db, organization_id.as_deref(), &page).await?;
-    Ok(axum::Json(endpoints.iter().map(render).collect()))
+    lists::list(&app, &caller, &resources::ENDPOINTS, &asked).await
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
@@ -135,7 +133,7 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Endp
 }
 
 /// An endpoint as clients see it: never with its secret.
-fn render(endpoint: &Endpoint) -> Value {
+pub(super) fn render(endpoint: &Endpoint) -> Value {
     let previous_until = match &endpoint.target {
         Target::Webhook(webhook) => webhook.keys.previous.as_ref().map(|(_, until)| until),
         Target::Nats => None,

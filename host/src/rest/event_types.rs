@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::Path, routing::get};
+use axum::{Json, Router, extract::Path, response::Response, routing::get};
 use serde_json::{Value, json};
 
-use super::auth::Caller;
+use super::{asked::Asked, auth::Caller, lists};
 use crate::{
     app::App,
     domain::{
@@ -13,15 +13,16 @@ use crate::{
         payload::{self, Entry},
     },
     error::ApiError,
+    store::tables::EVENT_TYPES,
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/event_types", get(list)).route("/event_types/{type}", get(show))
 }
 
-async fn list(caller: Caller) -> Result<Json<Vec<Value>>, ApiError> {
+async fn list(caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    Ok(Json(payload::entries().iter().map(render).collect()))
+    lists::held(&asked, &EVENT_TYPES, payload::entries().iter().map(render).collect())
 }
 
 async fn show(caller: Caller, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {

@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 pub(super) use serve::serve;
 
 use super::{
+    asked::Asked,
     auth::Caller,
     extract::{Json as Body, ListQuery},
+    lists, resources,
 };
 use crate::{
     app::App,
@@ -37,7 +39,7 @@ use crate::{
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/media", post(add)).route("/media/{id}", get(download)).route("/media/{id}/url", post(sign))
+    Router::new().route("/media", get(list).post(add)).route("/media/{id}", get(download)).route("/media/{id}/url", post(sign))
 }
 
 /// What anybody may open whom a client has given the URL.
@@ -57,6 +59,11 @@ struct Shown {
 fn shown(app: &App, file: MediaFile) -> Json<Shown> {
     let link = app.links.sign(&file.id, app.clock.now());
     Json(Shown { file, link })
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
+    caller.may(Scope::Read)?;
+    lists::list(&app, &caller, &resources::MEDIA, &asked).await
 }
 
 /// JSON names a URL to import; any other body is the file itself, streamed:

@@ -13,14 +13,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use patchbay_postgrest::Filter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     auth::Caller,
-    extract::{Json, ListQuery},
+    extract::Json,
     idempotency::{self, Reserved},
-    media,
+    lists, media, resources,
 };
 use crate::{
     app::App,
@@ -34,8 +36,11 @@ use crate::{
     error::ApiError,
     outbox,
     outbox::{KeptAnswer, SendRequest, Verdict},
-    store::{self, messages::Filter},
+    store::{self, tables::MESSAGES},
 };
+
+/// Messages that one id of a provider's may be of.
+const PARTS_MAX: u32 = 1000;
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -86,22 +91,24 @@ async fn send(
     idempotency::known_answer(&app, &reserved).await
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Shown>>, ApiError> {
+/// What was asked besides messages (reactions, edits, follow-ups) is there for who asks for its `kind`, and for clients of PostgREST,
+/// which know of no filters but their own.
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        conversation_id: query.take("conversation_id"),
-        contact_id: query.take("contact_id"),
-        direction: query.take("direction"),
-        state: query.take("state"),
-        external_id: query.take("external_id"),
-        // What was asked besides messages (reactions, edits, follow-ups) is there for who asks for it.
-        kind: Some(query.take("kind").unwrap_or_else(|| "message".to_owned())),
+    let named = |name: &str| asked.pairs.iter().any(|(key, _)| key == name);
+    if !asked.is_postgrest && !["kind", "id", "and", "or", "not.and", "not.or"].into_iter().any(named) {
+        asked.pairs.push(("kind".to_owned(), "eq.message".to_owned()));
+    }
+    // The provider may speak of a message by the id of any of its parts.
+    let besides = match asked.value("external_id").map(str::to_owned) {
+        Some(reference) => {
+            asked.take("external_id");
+            let ids = store::lists::messages_named(&app.db, &reference, PARTS_MAX).await?;
+            MESSAGES.column("id").map(|id| Filter::is_one_of(id, ids))
+        }
+        None => None,
     };
-    let page = query.finish("organization_id, channel_account_id, conversation_id, contact_id, direction, state, external_id, kind")?;
-    let messages = store::messages::list(&app.db, &filter, &page).await?;
-    Ok(axum::Json(all_shown(&app, messages).await?))
+    lists::list_where(&app, &caller, &resources::MESSAGES, &asked, besides.unwrap_or_else(Filter::everything)).await
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Shown>, ApiError> {

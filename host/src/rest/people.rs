@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, State},
+    response::Response,
     routing::get,
 };
 
-use super::{auth::Caller, extract::ListQuery};
+use super::{asked::Asked, auth::Caller, lists, resources};
 use crate::{
     app::App,
     domain::{
@@ -27,12 +28,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/contacts/{id}", get(contact))
 }
 
-async fn conversations(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Conversation>>, ApiError> {
+async fn conversations(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let organization_id = caller.narrow(query.take("organization_id"))?;
-    let account_id = query.take("channel_account_id");
-    let page = query.finish("organization_id, channel_account_id")?;
-    Ok(Json(store::people::list_conversations(&app.db, organization_id.as_deref(), account_id.as_deref(), &page).await?))
+    lists::list(&app, &caller, &resources::CONVERSATIONS, &asked).await
 }
 
 async fn conversation(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Conversation>, ApiError> {
@@ -41,12 +39,9 @@ async fn conversation(State(app): State<Arc<App>>, caller: Caller, Path(id): Pat
     found.filter(|found| caller.sees(&found.organization_id)).map(Json).ok_or_else(|| ApiError::not_found("conversation", &id))
 }
 
-async fn contacts(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Contact>>, ApiError> {
+async fn contacts(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let organization_id = caller.narrow(query.take("organization_id"))?;
-    let account_id = query.take("channel_account_id");
-    let page = query.finish("organization_id, channel_account_id")?;
-    Ok(Json(store::people::list_contacts(&app.db, organization_id.as_deref(), account_id.as_deref(), &page).await?))
+    lists::list(&app, &caller, &resources::CONTACTS, &asked).await
 }
 
 async fn contact(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Contact>, ApiError> {

@@ -6,10 +6,11 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     http::StatusCode,
+    response::Response,
     routing::get,
 };
 
-use super::{auth::Caller, extract::ListQuery, to_the_end};
+use super::{asked::Asked, auth::Caller, extract::ListQuery, lists, resources, to_the_end};
 use crate::{
     app::App,
     domain::{key::Scope, subscription::Subscriber},
@@ -22,16 +23,9 @@ pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/subscriptions", get(list)).route("/subscriptions/{id}", get(show).delete(remove))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Subscriber>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        contact_id: query.take("contact_id"),
-        id: None,
-    };
-    let page = query.finish("organization_id, channel_account_id, contact_id")?;
-    Ok(Json(store::subscriptions::list(&app.db, &filter, &page).await?))
+    lists::list(&app, &caller, &resources::SUBSCRIPTIONS, &asked).await
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<Json<Subscriber>, ApiError> {

@@ -6,18 +6,14 @@ use axum::{
     Router,
     extract::{Path, State},
     http::StatusCode,
+    response::Response,
     routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    auth::Caller,
-    channel_accounts,
-    extract::{Json, ListQuery},
-    to_the_end,
-};
+use super::{asked::Asked, auth::Caller, channel_accounts, extract::Json, lists, resources, to_the_end};
 use crate::{
     app::App,
     browser,
@@ -44,29 +40,11 @@ pub(super) fn router() -> Router<Arc<App>> {
 }
 
 /// An organisation's key sees its own; the operator's sees all, and the quarantine too.
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Delivery>>, ApiError> {
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        state: query.take("state").map(|word| state(&word)).transpose()?,
-        since: time(&mut query, "since")?,
-        until: time(&mut query, "until")?,
-    };
-    let page = query.finish("organization_id, channel_account_id, state, since, until")?;
-    Ok(axum::Json(store::webhooks::list(&app.db, &filter, &page).await?))
-}
-
-fn state(word: &str) -> Result<WebhookState, ApiError> {
-    word.parse().map_err(|()| {
-        ApiError::bad_request("bad_query", format!("state: “{word}” is no state of a webhook."))
-            .hint(format!("There are: {}.", WebhookState::WORDS.join(", ")))
-    })
-}
-
-fn time(query: &mut ListQuery, name: &str) -> Result<Option<At>, ApiError> {
-    let at = query.take(name).map(|text| serde_json::from_value::<At>(Value::String(text))).transpose();
-    at.map_err(|error| ApiError::bad_request("bad_query", format!("{name}: {error}")))
+    asked.rename("since", "received_at", "gte");
+    asked.rename("until", "received_at", "lt");
+    lists::list(&app, &caller, &resources::WEBHOOK_DELIVERIES, &asked).await
 }
 
 /// A delivery with what it holds.
