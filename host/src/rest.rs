@@ -1,12 +1,14 @@
 //! The door for REST clients: `/rest/v1` and `/admin/v1`. A handler extracts, authorises, calls one verb and renders.
 
 mod account_logs;
+mod api_keys;
 mod apps;
 mod audit;
 mod auth;
 mod channel_account_stats;
 mod channel_accounts;
 mod channel_types;
+mod cors;
 mod dead_letters;
 mod endpoints;
 mod event_types;
@@ -38,8 +40,6 @@ use axum::{
     response::Response,
 };
 
-pub use auth::{hash_key, new_key};
-
 use crate::{app::App, error::ApiError};
 
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
@@ -60,8 +60,12 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(webhook_deliveries::router())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
+        .merge(api_keys::router())
+        .merge(audit::own_router())
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
-        .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
+        .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
+        .layer(cors::layer(&app.config.http.cors_origins));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
     let admin = plugins
         .merge(plugin_versions::router())
@@ -70,7 +74,9 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(plugin_keys::router())
         .merge(audit::router())
         .merge(nodes::router())
-        .merge(apps::router());
+        .merge(apps::router())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::operate))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit));
     Router::new()
         .nest("/rest/v1", rest)
         .nest("/admin/v1", admin)
@@ -109,7 +115,7 @@ async fn wrong_method(request: Request) -> ApiError {
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints, api_keys, audit_log.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.
