@@ -34,8 +34,8 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
+    extract::{DefaultBodyLimit, OriginalUri, Request, State},
+    http::{Method, StatusCode},
     middleware::{self, Next},
     response::Response,
 };
@@ -62,6 +62,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(media::router())
         .merge(api_keys::router())
         .merge(audit::own_router())
+        // Here, so that the layers reach it: a preflight comes by a method that no route takes.
+        .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)))
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
@@ -105,12 +107,8 @@ where
     app.tasks.finish(work(Arc::clone(app))).await.unwrap_or_else(|| Err(ApiError::internal(&"a verb panicked")))
 }
 
-async fn wrong_method(request: Request) -> ApiError {
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        format!("{} doesn't take {}.", request.uri().path(), request.method()),
-    )
+async fn wrong_method(OriginalUri(uri): OriginalUri, method: Method) -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{} doesn't take {method}.", uri.path()))
 }
 
 async fn unknown(request: Request) -> ApiError {
