@@ -34,8 +34,8 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, OriginalUri, Request, State},
-    http::{Method, StatusCode},
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, StatusCode, Uri},
     middleware::{self, Next},
     response::Response,
 };
@@ -107,8 +107,9 @@ where
     app.tasks.finish(work(Arc::clone(app))).await.unwrap_or_else(|| Err(ApiError::internal(&"a verb panicked")))
 }
 
-async fn wrong_method(OriginalUri(uri): OriginalUri, method: Method) -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{} doesn't take {method}.", uri.path()))
+async fn wrong_method(uri: Uri, method: Method) -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("…{} doesn't take {method}.", uri.path()))
+        .hint("The header allow names what it takes.")
 }
 
 async fn unknown(request: Request) -> ApiError {

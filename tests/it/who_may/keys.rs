@@ -52,7 +52,7 @@ async fn a_key_is_made_told_once_used_renamed_and_revoked(database: Database) {
         assert_eq!(told.refused(409), "revoked");
     }
 
-    let list = |query: &'static str| async { gateway.get(&format!("{KEYS}{query}")).await.expect_status(200).as_array().unwrap().len() };
+    let list = async |query: &str| gateway.get(&format!("{KEYS}{query}")).await.expect_status(200).as_array().unwrap().len();
     assert_eq!(list("").await, 2);
     for (query, count) in [("?organization_id=acme", 1), ("?state=valid", 1), ("?state=revoked&scope=read", 1), ("?state=expired", 0)] {
         assert_eq!(list(query).await, count, "{query}");
