@@ -39,4 +39,5 @@ mod way_in;
 mod web_push;
 mod whatsapp;
 mod whatsapp_lite;
+mod who_may;
 mod zoo;

@@ -1,4 +1,4 @@
-//! `/admin/v1/audit`: who did what.
+//! `/rest/v1/audit_log`: who changed what, of an organisation for its own admins; and `/admin/v1/audit`, the same of everything.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::{Json, Router, extract::State, routing::get};
 use super::{auth::Caller, extract::ListQuery};
 use crate::{
     app::App,
-    domain::actor::ActorKind,
+    domain::{actor::ActorKind, key::Scope},
     error::ApiError,
     store::{
         self,
@@ -16,15 +16,24 @@ use crate::{
 };
 
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/audit", get(list))
+    Router::new().route("/audit", get(list_all))
+}
+
+pub(super) fn own_router() -> Router<Arc<App>> {
+    Router::new().route("/audit_log", get(list))
+}
+
+async fn list_all(state: State<Arc<App>>, caller: Caller, query: ListQuery) -> Result<Json<Vec<Entry>>, ApiError> {
+    caller.operates()?;
+    list(state, caller, query).await
 }
 
 /// Newest first; `before` is the id of the last one of the page before. `action=plugin.` is all of that kind.
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Entry>>, ApiError> {
-    caller.operates()?;
+    caller.may(Scope::Admin)?;
     let actor_kind: Option<ActorKind> = query.take_word("actor_kind", ActorKind::WORDS)?;
     let filter = Filter {
-        organization_id: query.take("organization_id"),
+        organization_id: caller.narrow(query.take("organization_id"))?,
         actor_kind,
         actor_id: query.take("actor_id"),
         action: query.take("action"),

@@ -16,6 +16,7 @@ use super::{
     auth::Caller,
     channel_accounts::check_organization_id,
     extract::{Json, ListQuery},
+    idempotency::told_once,
     lists, resources, to_the_end,
 };
 use crate::{
@@ -48,14 +49,15 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
     if let Some(id) = &new.organization_id {
         check_organization_id(id)?;
     }
-    let created = endpoints::create(&app, new).await?;
+    let created = endpoints::create(&app, new, &caller.actor()).await?;
     let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
-    let mut shown = render(&created.endpoint);
+    let kept = render(&created.endpoint);
+    let mut shown = kept.clone();
     if let (Some(secret), Some(fields)) = (created.secret, shown.as_object_mut()) {
         // Told this once.
         fields.insert("secret".to_owned(), json!(secret.expose()));
     }
-    Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response())
+    Ok(told_once((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response(), &kept))
 }
 
 async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
@@ -74,20 +76,22 @@ async fn update(
     Json(change): Json<EndpointChange>,
 ) -> Result<axum::Json<Value>, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
-    Ok(axum::Json(render(&endpoints::update(&app, &endpoint, change).await?)))
+    Ok(axum::Json(render(&endpoints::update(&app, &endpoint, change, &caller.actor()).await?)))
 }
 
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
-    endpoints::delete(&app, &endpoint).await?;
+    endpoints::delete(&app, &endpoint, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
     // A client that hangs up must not leave a secret that nobody knows.
-    let rotated = to_the_end(&app, |app| async move { endpoints::rotate(&app, &endpoint).await }).await?;
-    Ok(axum::Json(json!({"secret": rotated.secret.expose(), "previous_secret_until": rotated.previous_until})))
+    let rotated = to_the_end(&app, |app| async move { endpoints::rotate(&app, &endpoint, &caller.actor()).await }).await?;
+    let shown = json!({"secret": rotated.secret.expose(), "previous_secret_until": rotated.previous_until});
+    let kept = json!({"secret": null, "previous_secret_until": rotated.previous_until});
+    Ok(told_once(axum::Json(shown).into_response(), &kept))
 }
 
 async fn deliveries(
@@ -112,7 +116,7 @@ async fn replay(
     Json(replay): Json<Replay>,
 ) -> Result<(StatusCode, axum::Json<Replayed>), ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(endpoints::replay(&app, &endpoint, &replay).await?)))
+    Ok((StatusCode::ACCEPTED, axum::Json(endpoints::replay(&app, &endpoint, &replay, &caller.actor()).await?)))
 }
 
 async fn test(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<TestResult>, ApiError> {
