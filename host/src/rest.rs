@@ -30,6 +30,7 @@ mod resources;
 mod status;
 mod subscriptions;
 mod webhook_deliveries;
+mod writes;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ use axum::{
 };
 
 pub use auth::{hash_key, new_key};
+use patchbay_postgrest::Error;
 
 use crate::{app::App, error::ApiError};
 
@@ -63,6 +65,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(webhook_deliveries::router())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
+        .fallback(unknown_table)
+        .method_not_allowed_fallback(wrong_method_of_table)
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
@@ -110,9 +114,25 @@ async fn wrong_method(request: Request) -> ApiError {
     )
 }
 
+async fn wrong_method_of_table(request: Request) -> ApiError {
+    let error = Error::new(405, "PGRST117", format!("Unsupported HTTP method: {}", request.method()));
+    error.details(format!("/rest/v1{} doesn't take it.", request.uri().path())).into()
+}
+
+/// Under `/rest/v1` every word is a table, as PostgREST has it.
+async fn unknown_table(request: Request) -> ApiError {
+    let path = request.uri().path().trim_matches('/');
+    if path.is_empty() || path.contains('/') {
+        return Error::new(404, "PGRST125", "Invalid path specified in request URL")
+            .hint(format!("There are: {}.", resources::NAMES))
+            .into();
+    }
+    Error::no_table(path, resources::NAMES).into()
+}
+
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints.")
+        .hint(format!("The API is under /rest/v1: {}.", resources::NAMES))
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.
