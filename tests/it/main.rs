@@ -24,6 +24,7 @@ mod old_contract;
 mod outbound;
 mod outbox;
 mod plugins;
+mod postgrest;
 mod replay;
 mod rollout;
 mod shopify;

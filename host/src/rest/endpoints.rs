@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::{
     Router,
     extract::{Path, State},
@@ -9,15 +10,18 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     asked::Asked,
     auth::Caller,
     channel_accounts::check_organization_id,
-    extract::{Json, ListQuery},
+    extract::{Json, ListQuery, Payload, read_row},
     idempotency::told_once,
-    lists, resources, to_the_end,
+    lists,
+    resources::{self, Resource},
+    to_the_end,
+    writes::{self, Deletable, Made, Writable},
 };
 use crate::{
     app::App,
@@ -32,7 +36,7 @@ use crate::{
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/endpoints", get(list).post(create))
+        .route("/endpoints", get(list).post(create).patch(update_many).delete(delete_many).put(put))
         .route("/endpoints/{id}", get(show).patch(update).delete(delete))
         .route("/endpoints/{id}/rotate_secret", post(rotate))
         .route("/endpoints/{id}/deliveries", get(deliveries))
@@ -40,16 +44,12 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/endpoints/{id}/test", post(test))
 }
 
-async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json<NewEndpoint>) -> Result<Response, ApiError> {
+async fn create(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
-    if new.kind == EndpointKind::Nats {
-        caller.operates()?;
+    if writes::is_postgrest(&asked, &payload) {
+        return writes::insert(&app, &caller, &Rows, &asked, &payload).await;
     }
-    new.organization_id = caller.narrow(new.organization_id)?;
-    if let Some(id) = &new.organization_id {
-        check_organization_id(id)?;
-    }
-    let created = endpoints::create(&app, new, &caller.actor()).await?;
+    let created = endpoints::create(&app, checked(&caller, payload.json()?)?, &caller.actor()).await?;
     let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
     let kept = render(&created.endpoint);
     let mut shown = kept.clone();
@@ -58,6 +58,81 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
         fields.insert("secret".to_owned(), json!(secret.expose()));
     }
     Ok(told_once((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response(), &kept))
+}
+
+/// What the caller may make, with its organisation.
+fn checked(caller: &Caller, mut new: NewEndpoint) -> Result<NewEndpoint, ApiError> {
+    if new.kind == EndpointKind::Nats {
+        caller.operates()?;
+    }
+    new.organization_id = caller.narrow(new.organization_id)?;
+    if let Some(id) = &new.organization_id {
+        check_organization_id(id)?;
+    }
+    Ok(new)
+}
+
+async fn update_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::update(&app, &caller, &Rows, &asked, &payload).await
+}
+
+async fn delete_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::delete(&app, &caller, &Rows, &asked).await
+}
+
+async fn put(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked, payload: Payload) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::put(&app, &caller, &Rows, &mut asked, &payload).await
+}
+
+/// Endpoints as rows that are written.
+struct Rows;
+
+#[async_trait]
+impl Deletable for Rows {
+    fn resource(&self) -> &'static Resource {
+        &resources::ENDPOINTS
+    }
+
+    async fn delete(&self, app: &Arc<App>, caller: &Caller, row: &Value) -> Result<(), ApiError> {
+        let endpoint = find(app, caller, writes::id_of(row), Scope::Manage).await?;
+        Ok(endpoints::delete(app, &endpoint, &caller.actor()).await?)
+    }
+}
+
+#[async_trait]
+impl Writable for Rows {
+    fn columns(&self) -> &'static [&'static str] {
+        &["organization_id", "kind", "url", "description", "event_types", "channel_account_id", "is_active"]
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["organization_id", "kind"]
+    }
+
+    /// Each is made by itself: those before one that is refused stay.
+    async fn insert(&self, app: &Arc<App>, caller: &Caller, rows: Vec<Map<String, Value>>) -> Result<Vec<Made>, ApiError> {
+        let new = rows.into_iter().map(|row| checked(caller, read_row(row)?)).collect::<Result<Vec<_>, ApiError>>()?;
+        let mut made = Vec::new();
+        for new in new {
+            let created = endpoints::create(app, new, &caller.actor()).await?;
+            let mut told_once = Map::new();
+            if let Some(secret) = created.secret {
+                told_once.insert("secret".to_owned(), json!(secret.expose()));
+            }
+            made.push(Made { id: created.endpoint.id, told_once });
+        }
+        Ok(made)
+    }
+
+    async fn update(&self, app: &Arc<App>, caller: &Caller, row: &Value, change: Map<String, Value>) -> Result<(), ApiError> {
+        let change: EndpointChange = read_row(change)?;
+        let endpoint = find(app, caller, writes::id_of(row), Scope::Manage).await?;
+        endpoints::update(app, &endpoint, change, &caller.actor()).await?;
+        Ok(())
+    }
 }
 
 async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
