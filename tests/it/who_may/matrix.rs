@@ -262,12 +262,15 @@ impl Matrix {
     }
 
     async fn meet(&self, route: &str, rule: &Rule) {
+        if matches!(rule, Open(_)) {
+            return;
+        }
         let (method, path) = route.split_once(' ').unwrap();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let place = self.theirs.fill(path);
         let admins = [self.keys[&Admin].as_str(), self.token.as_str()];
         match rule {
-            Open(_) => {}
+            Open(_) => unreachable!("it isn't met"),
             Shared => {
                 for key in admins {
                     let told = self.ask(Some(key), &method, &place, &nothing()).await;
@@ -394,7 +397,9 @@ async fn every_route_keeps_to_itself_what_is_anothers(database: Database) {
         matrix.meet(route, rule).await;
     }
     let after = matrix.theirs.snapshot(&matrix.gateway).await;
-    assert_eq!(before, after, "somebody else changed what is theirs");
+    for (list, rows) in before.as_object().unwrap() {
+        assert_eq!(*rows, after[list], "somebody else changed what is theirs: {list}");
+    }
 }
 
 /// What a request of ours names besides the path: nothing of theirs is taken into what is ours.
