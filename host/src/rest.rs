@@ -31,33 +31,38 @@ mod webhook_deliveries;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware::{self, Next},
     response::Response,
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use auth::{hash_key, new_key};
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    error::ApiError,
+    openapi::{Document, page},
+};
 
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     const KIB: usize = 1024;
-    let rest = Router::new()
-        .merge(account_logs::router())
-        .merge(channel_accounts::router())
+    let rest = OpenApiRouter::new()
+        .merge(account_logs::router().into())
+        .merge(channel_accounts::router().into())
         .merge(pairing::router())
-        .merge(channel_account_stats::router())
-        .merge(channel_types::router())
-        .merge(messages::router())
-        .merge(dead_letters::router())
-        .merge(people::router())
-        .merge(subscriptions::router())
-        .merge(events::router())
-        .merge(event_types::router())
-        .merge(endpoints::router())
-        .merge(webhook_deliveries::router())
+        .merge(channel_account_stats::router().into())
+        .merge(channel_types::router().into())
+        .merge(messages::router().into())
+        .merge(dead_letters::router().into())
+        .merge(people::router().into())
+        .merge(subscriptions::router().into())
+        .merge(events::router().into())
+        .merge(event_types::router().into())
+        .merge(endpoints::router().into())
+        .merge(webhook_deliveries::router().into())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
@@ -71,18 +76,39 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(audit::router())
         .merge(nodes::router())
         .merge(apps::router());
-    Router::new()
+    let (routes, api) = OpenApiRouter::new()
         .nest("/rest/v1", rest)
         .nest("/admin/v1", admin)
         .merge(media::signed_router())
         .merge(status::router())
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
+        .routes(routes!(describe))
+        .split_for_parts();
+    let document = Arc::new(Document::new(api, &app.public_url));
+    routes.layer(Extension(document)).merge(page::router()).fallback(unknown).method_not_allowed_fallback(wrong_method)
+}
+
+/// The description of the API
+///
+/// OpenAPI 3.1, with the settings of each channel type whose plugin runs.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operations",
+    operation_id = "describe_api",
+    security(()),
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has.", example = "\"5d41\"")),
+    responses(
+        (status = 200, description = "This document.", body = Value, headers(("ETag" = String, description = "It changes when the document does."))),
+        (status = 304, description = "The client has it."),
+    ),
+)]
+async fn describe(State(app): State<Arc<App>>, Extension(document): Extension<Arc<Document>>, headers: HeaderMap) -> Response {
+    document.answer(&app, &headers)
 }
 
 /// What a node without the role `web` answers: whether it is well, and nothing else.
 pub fn status_router() -> Router<Arc<App>> {
-    Router::new().merge(status::router()).fallback(not_web)
+    Router::from(status::router()).fallback(not_web)
 }
 
 async fn not_web(State(app): State<Arc<App>>) -> ApiError {
