@@ -42,7 +42,8 @@ impl Description {
     fn judge_examples(&self, what: &str, body: &Value, wrong: &mut Vec<String>) -> bool {
         let mut has_some = false;
         for (kind, content) in body["content"].as_object().into_iter().flatten() {
-            let several = content["examples"].as_object().into_iter().flat_map(|examples| examples.values()).map(|example| &example["value"]);
+            let several =
+                content["examples"].as_object().into_iter().flat_map(|examples| examples.values()).map(|example| &example["value"]);
             for example in content.get("example").into_iter().chain(several) {
                 has_some = true;
                 // Bytes are shown as words.
@@ -98,7 +99,10 @@ async fn it_is_whole(database: Database) {
             let answer = description.resolve(answer);
             ask(answer["description"].as_str().is_some_and(|text| !text.is_empty()), &format!("{status} has no description"));
         }
-        ask(operation["responses"].as_object().is_some_and(|answers| answers.keys().any(|status| status.starts_with(['2', '3']))), "never goes well");
+        ask(
+            operation["responses"].as_object().is_some_and(|answers| answers.keys().any(|status| status.starts_with(['2', '3']))),
+            "never goes well",
+        );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     let idle: Vec<&&str> = tags.iter().filter(|tag| !used.contains(**tag)).collect();
@@ -112,7 +116,9 @@ async fn every_operation_has_examples_that_are_true_to_its_schemas(database: Dat
     for (name, operation) in description.operations() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let what = format!("{name} {}", parameter["name"]);
-            wrong.extend(description.problems(&parameter["schema"], &parameter["example"]).into_iter().map(|problem| format!("{what}: {problem}")));
+            wrong.extend(
+                description.problems(&parameter["schema"], &parameter["example"]).into_iter().map(|problem| format!("{what}: {problem}")),
+            );
         }
         if let Some(body) = operation.get("requestBody")
             && !description.judge_examples(&format!("{name}, request"), body, &mut wrong)
@@ -139,7 +145,11 @@ async fn a_client_that_has_it_is_sent_nothing(database: Database) {
     let gateway = Gateway::start(database, Settings::default().without_plugin()).await;
     let open = reqwest::Client::new();
     let first = open.get(format!("{}/openapi.json", gateway.url)).send().await.unwrap();
-    assert_eq!((first.status().as_u16(), &first.headers()[header::CONTENT_TYPE]), (200, &"application/json".parse().unwrap()), "without a key");
+    assert_eq!(
+        (first.status().as_u16(), &first.headers()[header::CONTENT_TYPE]),
+        (200, &"application/json".parse().unwrap()),
+        "without a key"
+    );
     let tag = first.headers()[header::ETAG].clone();
     let again = || open.get(format!("{}/openapi.json", gateway.url)).header(header::IF_NONE_MATCH, tag.clone()).send();
     assert_eq!(again().await.unwrap().status(), 304);

@@ -24,7 +24,9 @@ async fn the_page_shows_the_api_and_loads_nothing_from_elsewhere(database: Datab
     // One of them opened by the keyboard, with its example.
     page.evaluate("document.querySelector('#operations-operations-list_nodes button.opblock-summary-control').focus()").await;
     page.press("Enter").await;
-    let example = || async { page.evaluate("document.querySelector('#operations-operations-list_nodes .example')?.textContent").await.as_str().map(str::to_owned) };
+    let example = || async {
+        page.evaluate("document.querySelector('#operations-operations-list_nodes .example')?.textContent").await.as_str().map(str::to_owned)
+    };
     let example = eventually("its example is shown", example).await;
     assert!(example.contains("gateway-1"), "{example}");
 
