@@ -1,5 +1,5 @@
 #!/bin/bash
-# The figures of docs/performance.md, each beside its baseline: about fifteen minutes. Nothing else should run meanwhile.
+# The figures of docs/performance.md, each beside its baseline: about twenty minutes. Nothing else should run meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

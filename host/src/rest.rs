@@ -24,6 +24,7 @@ mod plugin_keys;
 mod plugin_rollouts;
 mod plugin_versions;
 mod plugins;
+mod reason;
 mod status;
 mod subscriptions;
 mod webhook_deliveries;

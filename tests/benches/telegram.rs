@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion};
+use patchbay::plugins::recording::{Recorded, Tape};
+use patchbay_guests::Guest;
 use patchbay_plugin::{Channel as _, hooks, testing};
 use patchbay_sandbox::contract::{channel, types};
-use patchbay_sandbox::{CallLimits, Plugin, Sandbox, compile};
+use patchbay_sandbox::{CallLimits, Plugin, Sandbox, Services, compile};
 use patchbay_telegram::Telegram;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -44,12 +46,38 @@ fn webhook() -> channel::Webhook {
     }
 }
 
+/// What a plugin does that asks the host 200 times, and then answers that nothing happened.
+const ASKING: &str = "(loop $again
+    (call $kv.get (i32.const 8192) (i32.const 8) (i32.const 4096))
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (br_if $again (i32.lt_u (global.get $count) (i32.const 200))))
+    (global.set $count (i32.const 0))
+    (i32.const 16384)";
+
+/// Whether what goes over the counter is noted, as the gateway does.
+#[derive(Clone, Copy)]
+enum Noting {
+    Nothing,
+    All,
+}
+
+impl Noting {
+    fn services(self, notes: &Notes) -> Box<dyn Services> {
+        match self {
+            Noting::Nothing => notes.services(),
+            Noting::All => Box::new(Recorded::new(notes.clone(), Tape::new())),
+        }
+    }
+}
+
 /// The component, compiled and loaded as the gateway does it.
 struct Loaded {
     runtime: Runtime,
     sandbox: Sandbox,
     artefact: tempfile::NamedTempFile,
     plugin: Plugin,
+    /// [`ASKING`].
+    asking: Plugin,
 }
 
 impl Loaded {
@@ -60,18 +88,25 @@ impl Loaded {
         let artefact = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(artefact.path(), compile(&component).unwrap()).unwrap();
         let plugin = sandbox.load(artefact.path()).unwrap();
-        Loaded { runtime: Runtime::new().unwrap(), sandbox, artefact, plugin }
+        let guest = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(guest.path(), compile(&Guest::component_of("parse-inbound", ASKING)).unwrap()).unwrap();
+        let asking = sandbox.load(guest.path()).unwrap();
+        Loaded { runtime: Runtime::new().unwrap(), sandbox, artefact, plugin, asking }
     }
 
     /// So many calls, one after the other: from the webhook in the host's memory to the events in the host's memory,
     /// and both gone again.
-    fn parse(&self, hot: Option<&str>, calls: u64) -> Duration {
+    fn parse(&self, hot: Option<&str>, noting: Noting, calls: u64) -> Duration {
+        self.run(&self.plugin, 1, hot, noting, calls)
+    }
+
+    fn run(&self, plugin: &Plugin, events: usize, hot: Option<&str>, noting: Noting, calls: u64) -> Duration {
         let (notes, webhook) = (Notes::default(), webhook());
         self.runtime.block_on(async {
             let start = Instant::now();
             for _ in 0..calls {
-                let parsed = self.plugin.parse_inbound(CallLimits::default(), notes.services(), black_box(&webhook), hot).await;
-                assert_eq!(parsed.unwrap().unwrap().events.len(), 1);
+                let parsed = plugin.parse_inbound(CallLimits::default(), noting.services(&notes), black_box(&webhook), hot).await;
+                assert_eq!(parsed.unwrap().unwrap().events.len(), events);
             }
             start.elapsed()
         })
@@ -95,34 +130,38 @@ fn measure(criterion: &mut Criterion, loaded: &Loaded) {
     let webhook = native_webhook();
     let mut group = criterion.benchmark_group("telegram");
     group.bench_function("native", |bench| bench.iter_batched(|| webhook.clone(), parse_natively, BatchSize::SmallInput));
-    group.bench_function("hot", |bench| bench.iter_custom(|calls| loaded.parse(Some(ACCOUNT), calls)));
-    group.bench_function("fresh", |bench| bench.iter_custom(|calls| loaded.parse(None, calls)));
+    group.bench_function("hot", |bench| bench.iter_custom(|calls| loaded.parse(Some(ACCOUNT), Noting::Nothing, calls)));
+    group.bench_function("fresh", |bench| bench.iter_custom(|calls| loaded.parse(None, Noting::Nothing, calls)));
     group.bench_function("load", |bench| bench.iter(|| loaded.sandbox.load(loaded.artefact.path()).unwrap()));
 }
 
-/// The three in turns, so that what else the machine does strikes them alike: medians of many short rounds.
+/// All in turns, so that what else the machine does strikes them alike: medians of many short rounds.
 fn compare(loaded: &Loaded) {
     const ROUNDS: usize = 400;
     const CALLS: u32 = 50;
-    let kinds: [(&str, &dyn Fn() -> Duration); 3] = [
+    let kinds: [(&str, &dyn Fn() -> Duration); 7] = [
         ("native", &|| parse_all_natively(CALLS.into())),
-        ("hot", &|| loaded.parse(Some(ACCOUNT), CALLS.into())),
-        ("fresh", &|| loaded.parse(None, CALLS.into())),
+        ("hot", &|| loaded.parse(Some(ACCOUNT), Noting::Nothing, CALLS.into())),
+        ("hot, noted", &|| loaded.parse(Some(ACCOUNT), Noting::All, CALLS.into())),
+        ("fresh", &|| loaded.parse(None, Noting::Nothing, CALLS.into())),
+        ("fresh, noted", &|| loaded.parse(None, Noting::All, CALLS.into())),
+        ("200 questions", &|| loaded.run(&loaded.asking, 0, None, Noting::Nothing, CALLS.into())),
+        ("200, noted", &|| loaded.run(&loaded.asking, 0, None, Noting::All, CALLS.into())),
     ];
-    let mut times = [const { Vec::<Duration>::new() }; 3];
+    let mut times = [const { Vec::<Duration>::new() }; 7];
     for _ in 0..ROUNDS {
         for (times, (_, run)) in times.iter_mut().zip(&kinds) {
             times.push(run() / CALLS);
         }
     }
     println!("\nA webhook of {} bytes, {ROUNDS} rounds in turns:", BODY.len());
-    println!("{:8} {:>10} {:>10} {:>10}", "", "least", "median", "× native");
+    println!("{:14} {:>10} {:>10} {:>10}", "", "least", "median", "× native");
     let mut native = None;
     for (times, (name, _)) in times.iter_mut().zip(&kinds) {
         times.sort_unstable();
         let (least, median) = (times[0].as_secs_f64() * 1e6, times[ROUNDS / 2].as_secs_f64() * 1e6);
         let ratio = median / *native.get_or_insert(median);
-        println!("{name:8} {least:>7.1} µs {median:>7.1} µs {ratio:>10.2}");
+        println!("{name:14} {least:>7.1} µs {median:>7.1} µs {ratio:>10.2}");
     }
 }
 

@@ -230,6 +230,26 @@ async fn a_canary_is_stopped_and_lives_through_a_crash(database: Database) {
     assert_eq!(desk.read_by(&chosen, 4).await, "0.1.0");
 }
 
+async fn a_canary_that_is_revoked_serves_nobody_any_more(database: Database) {
+    let mut desk = Desk::start(database).await;
+    let chosen = desk.connect(1).await;
+    let new = desk.hold_next().await;
+    desk.change("canary", json!({"digest": new, "accounts": [chosen.id]})).await;
+    assert_eq!(desk.read_by(&chosen, 1).await, "0.1.1");
+    let revoke = format!("/admin/v1/plugins/versions/{new}/revoke");
+    desk.gateway.post(&revoke, json!({"reason": "it leaks"})).await.expect_status(200);
+    assert_eq!(desk.read_by(&chosen, 2).await, "0.1.0");
+    assert_eq!(desk.received(&chosen).await, ["in 1", "in 2"]);
+    let moves = desk.moves().await;
+    let ended = moves.iter().find(|made| made["from"] == "canary").unwrap_or_else(|| panic!("{moves:#?}"));
+    assert_eq!((&ended["reason"], &ended["actor"]["kind"]), (&json!("the canary was revoked"), &json!("system")));
+    let again = json!({"digest": new, "accounts": [chosen.id]});
+    desk.gateway.post("/admin/v1/plugins/TELEGRAM/canary", again).await.expect_status(409);
+    desk.gateway.kill();
+    desk.gateway.start_again();
+    assert_eq!(desk.read_by(&chosen, 3).await, "0.1.0");
+}
+
 async fn a_share_is_the_same_accounts_every_time(database: Database) {
     let mut desk = Desk::start(database).await;
     let mut accounts = Vec::new();
@@ -499,6 +519,7 @@ async fn every_node_runs_the_canary_too() {
 both! {
     a_canary_serves_its_accounts_alone_and_is_promoted,
     a_canary_is_stopped_and_lives_through_a_crash,
+    a_canary_that_is_revoked_serves_nobody_any_more,
     a_share_is_the_same_accounts_every_time,
     what_was_overtaken_or_makes_no_sense_changes_nothing,
     a_new_version_is_compared_with_what_runs,

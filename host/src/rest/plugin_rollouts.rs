@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, extract, to_the_end};
+use super::{auth::Caller, extract, reason::Reason, to_the_end};
 use crate::{
     app::App,
     error::ApiError,
@@ -37,21 +37,33 @@ answers!(ShownInstalled, Report);
 requests!(Word, Activate, BeginCanary, Compare);
 
 /// What somebody says with a change.
-#[derive(Deserialize, Default, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RolloutWord")]
 struct Word {
-    /// Kept with the change.
-    reason: Option<String>,
+    #[serde(default)]
+    reason: Reason,
     /// The generation that was seen: with another one, nothing is changed.
     generation: Option<i64>,
 }
 
-impl Word {
-    fn order(self, caller: &Caller, usual: &str) -> Order {
-        let reason = self.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-        Order { actor: caller.actor(), reason: reason.unwrap_or_else(|| usual.to_owned()), generation: self.generation }
-    }
+/// Changes what runs, on a caller's word; answers what runs then.
+async fn change<F>(
+    app: &Arc<App>,
+    caller: &Caller,
+    word: Word,
+    usual: &str,
+    verb: impl FnOnce(Arc<App>, Order) -> F + Send + 'static,
+) -> Result<Json<ShownInstalled>, ApiError>
+where
+    F: Future<Output = Result<Installed, RolloutError>> + Send + 'static,
+{
+    let order = Order { actor: caller.actor(), reason: word.reason.or(usual), generation: word.generation };
+    let done = to_the_end(app, |app| {
+        let work = verb(app, order);
+        async move { work.await.map_err(refusal) }
+    });
+    Ok(Json(render(done.await?)))
 }
 
 /// Which version is to run.
@@ -59,7 +71,8 @@ impl Word {
 #[serde(deny_unknown_fields)]
 struct Activate {
     digest: String,
-    reason: Option<String>,
+    #[serde(default)]
+    reason: Reason,
     /// The generation that was seen: with another one, nothing is changed.
     generation: Option<i64>,
 }
@@ -87,9 +100,8 @@ async fn activate(
     caller.operates()?;
     let Activate { digest, reason, generation } = request;
     check_digest(&app, &channel_type, &digest).await?;
-    let order = Word { reason, generation }.order(&caller, "activated by hand");
-    let done = to_the_end(&app, |app| async move { rollout::activate(&app, &digest, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(done)))
+    let verb = |app: Arc<App>, order| async move { rollout::activate(&app, &digest, order).await };
+    change(&app, &caller, Word { reason, generation }, "activated by hand", verb).await
 }
 
 /// Roll back
@@ -113,9 +125,8 @@ async fn roll_back(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
-    let order = word.order(&caller, "rolled back by hand");
-    let done = to_the_end(&app, |app| async move { rollout::roll_back(&app, &channel_type, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(done)))
+    let verb = |app: Arc<App>, order| async move { rollout::roll_back(&app, &channel_type, order).await };
+    change(&app, &caller, word, "rolled back by hand", verb).await
 }
 
 /// A version to try, and for whom: a share, or chosen accounts.
@@ -129,7 +140,8 @@ struct BeginCanary {
     /// The chosen ones.
     #[serde(default)]
     accounts: BTreeSet<String>,
-    reason: Option<String>,
+    #[serde(default)]
+    reason: Reason,
     /// The generation that was seen: with another one, nothing is changed.
     generation: Option<i64>,
 }
@@ -157,9 +169,8 @@ async fn begin_canary(
     caller.operates()?;
     let BeginCanary { digest, share, accounts, reason, generation } = request;
     check_digest(&app, &channel_type, &digest).await?;
-    let order = Word { reason, generation }.order(&caller, "tried by hand");
-    let done = to_the_end(&app, |app| async move { rollout::begin_canary(&app, &digest, share, accounts, order).await.map_err(refusal) });
-    Ok(Json(render(done.await?)))
+    let verb = move |app: Arc<App>, order| async move { rollout::begin_canary(&app, &digest, share, accounts, order).await };
+    change(&app, &caller, Word { reason, generation }, "tried by hand", verb).await
 }
 
 /// Promote the canary
@@ -183,9 +194,8 @@ async fn promote(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
-    let order = word.order(&caller, "promoted by hand");
-    let done = to_the_end(&app, |app| async move { rollout::promote(&app, &channel_type, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(done)))
+    let verb = |app: Arc<App>, order| async move { rollout::promote(&app, &channel_type, order).await };
+    change(&app, &caller, word, "promoted by hand", verb).await
 }
 
 /// Stop the canary
@@ -209,9 +219,8 @@ async fn stop_canary(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
-    let order = word.order(&caller, "stopped by hand");
-    let done = to_the_end(&app, |app| async move { rollout::stop_canary(&app, &channel_type, order).await.map_err(refusal) }).await?;
-    Ok(Json(render(done)))
+    let verb = |app: Arc<App>, order| async move { rollout::stop_canary(&app, &channel_type, order).await };
+    change(&app, &caller, word, "stopped by hand", verb).await
 }
 
 /// Which version is to be compared with the one that runs.

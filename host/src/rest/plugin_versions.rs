@@ -12,10 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, extract, extract::ListQuery, plugins::refusal, to_the_end};
+use super::{auth::Caller, extract, extract::ListQuery, plugins::refusal, reason::Reason, to_the_end};
 use crate::{
     app::App,
-    domain::plugin::{Move, Rollout, VersionState},
+    domain::{
+        actor::Actor,
+        plugin::{Move, Rollout, VersionState},
+    },
     error::ApiError,
     manifest::asks::{Ask, in_words},
     openapi::schemas::{answers, requests},
@@ -39,7 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 }
 
 answers!(ShownVersion, WholeVersion, JudgedVersion, Move, VersionState);
-requests!(Word);
+requests!(Word, Objection);
 
 /// A version as a list shows it.
 #[derive(Serialize, JsonSchema)]
@@ -136,13 +139,8 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery)
     let channel_type = query.take("type");
     let state: Option<VersionState> = query.take_word("state", VersionState::WORDS)?;
     let page = query.finish("type, state")?;
-    let wanted = |version: &PluginVersion| {
-        channel_type.as_ref().is_none_or(|wanted| version.channel_type.as_ref() == Some(wanted))
-            && state.is_none_or(|wanted| version.state == wanted)
-    };
-    let all = store::plugins::list(&app.db).await?;
-    let (offset, limit) = (usize::try_from(page.offset).unwrap_or(usize::MAX), usize::try_from(page.limit).unwrap_or(usize::MAX));
-    Ok(Json(all.into_iter().filter(wanted).skip(offset).take(limit).map(render).collect()))
+    let versions = store::plugins::page(&app.db, channel_type.as_deref(), state, &page).await?;
+    Ok(Json(versions.into_iter().map(render).collect()))
 }
 
 /// Show a version
@@ -200,32 +198,19 @@ async fn find(app: &App, digest: &str) -> Result<PluginVersion, ApiError> {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "JudgementWord")]
 struct Word {
-    /// Whoever brought it reads it.
     #[serde(default)]
-    #[schemars(length(max = 1000))]
-    reason: String,
+    reason: Reason,
 }
 
-/// Characters of a reason.
-const REASON_MAX: usize = 1000;
-
-impl Word {
-    /// # Errors
-    /// 422 where there is none, or it is too long.
-    fn needed(self) -> Result<String, ApiError> {
-        if self.reason.trim().is_empty() {
-            return Err(ApiError::invalid_field("/reason", "is required: whoever brought it reads it"));
-        }
-        self.bounded("")
-    }
-
-    fn bounded(self, usual: &str) -> Result<String, ApiError> {
-        let reason = self.reason.trim();
-        if reason.chars().count() > REASON_MAX {
-            return Err(ApiError::invalid_field("/reason", format!("has more than {REASON_MAX} characters")));
-        }
-        Ok(if reason.is_empty() { usual.to_owned() } else { reason.to_owned() })
-    }
+/// What somebody says against a version.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["reason"]))]
+struct Objection {
+    /// Whoever brought it reads it.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 1000), regex(pattern = r"\S"))]
+    reason: Reason,
 }
 
 /// Approve a version
@@ -249,7 +234,7 @@ async fn approve(
     extract::Json(word): extract::Json<Word>,
 ) -> Result<Json<JudgedVersion>, ApiError> {
     caller.operates()?;
-    let reason = word.bounded("looked at")?;
+    let reason = word.reason.or("looked at");
     let digest = find(&app, &digest).await?.digest;
     let actor = caller.actor();
     to_the_end(&app, |app| async move {
@@ -269,7 +254,7 @@ async fn approve(
     path = "/plugins/versions/{digest}/reject",
     tag = "plugins",
     operation_id = "reject_plugin_version",
-    request_body = Word,
+    request_body = Objection,
     responses(
         (status = 200, description = "The version.", body = WholeVersion),
         (status = 409, description = "It doesn't wait for a word (`wrong_state`), or somebody else said one meanwhile (`overtaken`)."),
@@ -279,18 +264,10 @@ async fn reject(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(digest): Path<String>,
-    extract::Json(word): extract::Json<Word>,
+    extract::Json(word): extract::Json<Objection>,
 ) -> Result<Json<WholeVersion>, ApiError> {
-    caller.operates()?;
-    let reason = word.needed()?;
-    let digest = find(&app, &digest).await?.digest;
-    let actor = caller.actor();
-    to_the_end(&app, |app| async move {
-        plugins::reject(&app, &digest, &actor, &reason).await.map_err(refused)?;
-        let version = find(&app, &digest).await?;
-        Ok(Json(whole(&app, version).await?))
-    })
-    .await
+    let verb = |app: Arc<App>, digest: String, actor, reason: String| async move { plugins::reject(&app, &digest, &actor, &reason).await };
+    judge(&app, &caller, &digest, word, verb).await
 }
 
 /// Revoke a version
@@ -301,7 +278,7 @@ async fn reject(
     path = "/plugins/versions/{digest}/revoke",
     tag = "plugins",
     operation_id = "revoke_plugin_version",
-    request_body = Word,
+    request_body = Objection,
     responses(
         (status = 200, description = "The version.", body = WholeVersion),
         (status = 409, description = "It is in no state to be revoked (`wrong_state`), or somebody was faster (`overtaken`)."),
@@ -311,14 +288,30 @@ async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(digest): Path<String>,
-    extract::Json(word): extract::Json<Word>,
+    extract::Json(word): extract::Json<Objection>,
 ) -> Result<Json<WholeVersion>, ApiError> {
+    let verb = |app: Arc<App>, digest: String, actor, reason: String| async move { plugins::revoke(&app, &digest, &actor, &reason).await };
+    judge(&app, &caller, &digest, word, verb).await
+}
+
+/// A word against a version, which needs a reason; answers the version as it is then.
+async fn judge<F, T>(
+    app: &Arc<App>,
+    caller: &Caller,
+    digest: &str,
+    word: Objection,
+    verb: impl FnOnce(Arc<App>, String, Actor, String) -> F + Send + 'static,
+) -> Result<Json<WholeVersion>, ApiError>
+where
+    F: Future<Output = Result<T, JudgementError>> + Send + 'static,
+    T: Send,
+{
     caller.operates()?;
-    let reason = word.needed()?;
-    let digest = find(&app, &digest).await?.digest;
+    let reason = word.reason.needed()?;
+    let digest = find(app, digest).await?.digest;
     let actor = caller.actor();
-    to_the_end(&app, |app| async move {
-        plugins::revoke(&app, &digest, &actor, &reason).await.map_err(refused)?;
+    to_the_end(app, |app| async move {
+        verb(Arc::clone(&app), digest.clone(), actor, reason).await.map_err(refused)?;
         let version = find(&app, &digest).await?;
         Ok(Json(whole(&app, version).await?))
     })

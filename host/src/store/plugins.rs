@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
     domain::{
@@ -125,6 +125,25 @@ pub async fn find(mut db: impl Run + Send, digest: &str) -> Result<Option<Plugin
 
 pub async fn list(mut db: impl Run + Send) -> Result<Vec<PluginVersion>> {
     db.all(sql(format!("SELECT {COLUMNS} FROM plugin_versions ORDER BY type, installed_at DESC, digest"))).await
+}
+
+/// Those of a type, or in a state, where one is told.
+pub async fn page(
+    mut db: impl Run + Send,
+    channel_type: Option<&str>,
+    state: Option<VersionState>,
+    page: &Page,
+) -> Result<Vec<PluginVersion>> {
+    let statement = sql(format!(
+        "SELECT {COLUMNS} FROM plugin_versions
+         WHERE ($1 IS NULL OR type = $1) AND ($2 IS NULL OR state = $2)
+         ORDER BY type, installed_at DESC, digest LIMIT $3 OFFSET $4"
+    ))
+    .bind(channel_type.map(str::to_owned))
+    .bind(state.map(|state| state.as_str().to_owned()))
+    .bind(page.limit)
+    .bind(page.offset);
+    db.all(statement).await
 }
 
 pub async fn component(mut db: impl Run + Send, digest: &str) -> Result<Option<Vec<u8>>> {

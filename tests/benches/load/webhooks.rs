@@ -73,6 +73,8 @@ impl Connection {
 
     /// Answers the status, once the whole answer is there.
     pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> u16 {
+        // The answer before may be read before the connection knows that it is free again.
+        self.0.ready().await.unwrap();
         let answer = self.0.send_request(request).await.unwrap();
         let status = answer.status().as_u16();
         answer.into_body().collect().await.unwrap();

@@ -36,6 +36,18 @@ pub(crate) async fn run(database: Database) {
         paced(&target, 0, Duration::from_secs(2)).await;
         figures::head(&format!("A healthy plugin's webhooks, {RATE} a second, beside a hostile one's, {name}, {database:?}"));
         figures::row("alone", &paced(&target, 1_000_000, TIME).await);
+        // What it has to bear beside any program that takes a processor for itself.
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&is_over);
+        let busy = std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let figures = paced(&target, 50_000_000, TIME).await;
+        is_over.store(true, Ordering::Relaxed);
+        busy.join().unwrap();
+        figures::row("beside a busy thread, no plugin", &figures);
         for (n, trick) in TRICKS.into_iter().enumerate() {
             let account = cage(&bench, trick).await;
             let is_over = Arc::new(AtomicBool::new(false));

@@ -1,9 +1,10 @@
 //! An author's first ten minutes: `new`, the project's own tests, `build`, `test`, and a message each way through a gateway of his own.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -98,6 +99,90 @@ async fn ten_minutes(language: &str, tests: &[&str]) {
         (message["failure"]["class"] == "recipient").then_some(())
     })
     .await;
+}
+
+/// `patchbay plugin dev`, until it is dropped, and what it has said so far.
+struct Dev {
+    child: Child,
+    said: Arc<Mutex<String>>,
+}
+
+impl Dev {
+    fn start(folder: &Path, gateway: &Gateway) -> Dev {
+        let mut child = Command::new(program())
+            .args(["plugin", "dev", "."])
+            .current_dir(folder)
+            .env("CARGO_TARGET_DIR", root().join("target"))
+            .env("PATCHBAY_URL", &gateway.url)
+            .env("PATCHBAY_KEY", &gateway.key)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let streams: [Box<dyn Read + Send>; 2] = [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let said = Arc::clone(&said);
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    said.lock().unwrap().push_str(&(line + "\n"));
+                }
+            });
+        }
+        Dev { child, said }
+    }
+
+    async fn says(&self, words: &str) {
+        eventually_within(COMPILED, &format!("dev says “{words}”"), || async {
+            self.said.lock().unwrap().contains(words).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn what_is_changed_runs_as_soon_as_it_builds_and_the_log_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("quick-pigeon");
+    run(place.path(), &program(), &["plugin", "new", "quick-pigeon", "--lang", "rust"]);
+    let stand_in = StandIn::start(&folder);
+    let settings = super::patient(Settings::default().without_plugin()).redirecting("api.quick-pigeon.example", &stand_in.url);
+    let gateway = Gateway::start(Database::Sqlite, settings).await;
+    let dev = Dev::start(&folder, &gateway);
+    let runs = |version: &'static str| {
+        let gateway = &gateway;
+        eventually_within(COMPILED, version, move || async move {
+            let plugins = gateway.get("/admin/v1/plugins").await.expect_status(200);
+            (plugins["types"][0]["version"] == version).then_some(())
+        })
+    };
+    let change = |file: &str, from: &str, to: &str| {
+        let path = folder.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    runs("0.1.0").await;
+    change("plugin.toml", "version = \"0.1.0\"", "version = \"0.1.1\"");
+    runs("0.1.1").await;
+
+    let account = gateway.create("QUICK_PIGEON", json!({"token": "a-token-of-mine"})).await;
+    assert_eq!(gateway.connect(&account, json!({})).await["connection"], "connected");
+    dev.says("connection").await;
+
+    change("src/lib.rs", "use ", "uze ");
+    dev.says("not swapped: ").await;
+    runs("0.1.1").await;
+    change("src/lib.rs", "uze ", "use ");
+    change("plugin.toml", "version = \"0.1.1\"", "version = \"0.1.2\"");
+    runs("0.1.2").await;
 }
 
 #[tokio::test]
