@@ -33,6 +33,7 @@ pub struct Config {
     pub data: PathBuf,
     pub node: NodeSettings,
     pub http: Http,
+    pub rest: Rest,
     pub database: Database,
     pub secrets: Secrets,
     pub plugins: Plugins,
@@ -68,6 +69,12 @@ pub struct Http {
     pub drain_ms: u64,
     pub client_ip_header: String,
     pub browser_calls_per_min: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rest {
+    pub max_rows: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

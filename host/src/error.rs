@@ -115,6 +115,20 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<patchbay_postgrest::Error> for ApiError {
+    /// As PostgREST answers it, with the header by which its clients know the error of a HEAD.
+    fn from(error: patchbay_postgrest::Error) -> ApiError {
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut answer = ApiError::new(status, error.code, error.message);
+        answer.body.details = error.details;
+        answer.body.hint = error.hint;
+        if let Ok(told) = HeaderValue::try_from(format!("PostgREST; error={}", error.code)) {
+            answer.headers.insert(header::HeaderName::from_static("proxy-status"), told);
+        }
+        answer
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         (self.status, self.headers, Json(self.body)).into_response()

@@ -7,6 +7,7 @@ mod channel_settings;
 mod examples;
 pub(crate) mod page;
 mod parameters;
+mod rows;
 pub(crate) mod schemas;
 
 use std::sync::Arc;
@@ -133,11 +134,13 @@ fn complete(mut api: OpenApi, public_url: &str) -> Value {
     let mut document = serde_json::to_value(&api).unwrap_or_default();
     document["security"] = json!([{"apikey": []}, {"bearer": []}]);
     document["tags"] = TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
-    let (all, names) = schemas::all();
+    let (mut all, names) = schemas::all();
     names.settle(&mut document);
+    all.extend(rows::schemas(&all));
     document["components"]["schemas"] = Value::Object(all);
     document["components"]["responses"] = answers::shared();
     for operation in operations(&mut document) {
+        rows::complete(&operation.path, operation.method, operation.fields);
         parameters::complete(&operation.path, operation.method, operation.fields);
         answers::complete(&operation.path, operation.fields);
         examples::complete(operation.fields);

@@ -2,6 +2,7 @@
 
 mod account_logs;
 mod apps;
+mod asked;
 mod audit;
 mod auth;
 mod channel_account_stats;
@@ -13,6 +14,7 @@ mod event_types;
 mod events;
 mod extract;
 mod idempotency;
+mod lists;
 mod media;
 mod messages;
 mod nodes;
@@ -25,6 +27,7 @@ mod plugin_rollouts;
 mod plugin_versions;
 mod plugins;
 mod reason;
+mod resources;
 mod status;
 mod subscriptions;
 mod webhook_deliveries;
@@ -51,19 +54,19 @@ use crate::{
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     const KIB: usize = 1024;
     let rest = OpenApiRouter::new()
-        .merge(account_logs::router().into())
-        .merge(channel_accounts::router().into())
+        .merge(account_logs::router())
+        .merge(channel_accounts::router())
         .merge(pairing::router())
-        .merge(channel_account_stats::router().into())
-        .merge(channel_types::router().into())
-        .merge(messages::router().into())
-        .merge(dead_letters::router().into())
-        .merge(people::router().into())
-        .merge(subscriptions::router().into())
-        .merge(events::router().into())
-        .merge(event_types::router().into())
-        .merge(endpoints::router().into())
-        .merge(webhook_deliveries::router().into())
+        .merge(channel_account_stats::router())
+        .merge(channel_types::router())
+        .merge(messages::router())
+        .merge(dead_letters::router())
+        .merge(people::router())
+        .merge(subscriptions::router())
+        .merge(events::router())
+        .merge(event_types::router())
+        .merge(endpoints::router())
+        .merge(webhook_deliveries::router())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))

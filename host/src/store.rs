@@ -17,6 +17,7 @@ pub mod group;
 pub mod idempotency;
 pub mod jobs;
 pub mod kv;
+pub mod lists;
 pub mod media;
 pub mod messages;
 pub mod nodes;
@@ -37,6 +38,7 @@ pub mod secrets;
 pub mod sending;
 pub mod stats;
 pub mod subscriptions;
+pub mod tables;
 pub mod threads;
 pub mod webhooks;
 

@@ -1,45 +1,56 @@
 //! `/rest/v1/account_logs` and the history of an account's health.
 
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
-    routing::get,
+    response::Response,
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, channel_accounts, extract::ListQuery};
+use super::{asked::Asked, auth::Caller, channel_accounts, extract::ListQuery, lists, resources};
 use crate::{
     app::App,
-    clock::At,
-    domain::{
-        account::HealthRecord,
-        key::Scope,
-        log::{LogEntry, LogKind, LogLevel},
-    },
+    domain::{account::HealthRecord, key::Scope},
     error::ApiError,
-    store::{self, account_logs::Filter},
+    store,
+    openapi::schemas::answers,
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/account_logs", get(list)).route("/channel_accounts/{id}/health/history", get(history))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(history))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<LogEntry>>, ApiError> {
+answers!(LogEntry, HealthRecord);
+
+/// List what happened to accounts
+#[utoipa::path(
+    get,
+    path = "/account_logs",
+    tag = "account_logs",
+    operation_id = "list_account_logs",
+    params(("since" = Option<String>, Query), ("until" = Option<String>, Query)),
+    responses((status = 200, description = "The entries, newest first.")),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        kinds: words(&mut query, "kind", LogKind::WORDS)?,
-        levels: words(&mut query, "level", LogLevel::WORDS)?,
-        message_id: query.take("message_id"),
-        since: time(&mut query, "since")?,
-        until: time(&mut query, "until")?,
-    };
-    let page = query.finish("organization_id, channel_account_id, kind, level, message_id, since, until")?;
-    Ok(Json(store::account_logs::list(&app.db, &filter, &page).await?))
+    asked.rename("since", "at", "gte");
+    asked.rename("until", "at", "lt");
+    lists::list(&app, &caller, &resources::ACCOUNT_LOGS, &asked).await
 }
 
+/// List what looks at an account found
+#[utoipa::path(
+    get,
+    path = "/channel_accounts/{id}/health/history",
+    tag = "channel_accounts",
+    operation_id = "list_channel_account_health",
+    params(("limit" = Option<u32>, Query), ("offset" = Option<u32>, Query)),
+    responses((status = 200, description = "What was found, newest first.", body = Vec<HealthRecord>)),
+)]
 async fn history(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -49,24 +60,4 @@ async fn history(
     let account = channel_accounts::find(&app, &caller, &id, Scope::Read).await?;
     let page = query.finish("none")?;
     Ok(Json(store::account_health::list(&app.db, &account.id, &page).await?))
-}
-
-/// One word or several: `warn`, `warn,error`, `in.(warn,error)`.
-fn words<T: FromStr>(query: &mut ListQuery, name: &str, known: &[&str]) -> Result<Vec<T>, ApiError> {
-    let Some(given) = query.take(name) else { return Ok(Vec::new()) };
-    let list = given.strip_prefix("in.(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(&given);
-    let unknown = |word: &str| {
-        ApiError::bad_request("bad_query", format!("{name}: “{word}” is none of its words."))
-            .hint(format!("There are: {}.", known.join(", ")))
-    };
-    list.split(',').map(str::trim).map(|word| word.parse().map_err(|_| unknown(word))).collect()
-}
-
-fn time(query: &mut ListQuery, name: &str) -> Result<Option<At>, ApiError> {
-    let Some(given) = query.take(name) else { return Ok(None) };
-    let bad = || {
-        ApiError::bad_request("bad_query", format!("{name}: “{given}” is no time."))
-            .hint("Write RFC 3339, like 2026-11-22T20:15:00Z; in a URL a + is written %2B.")
-    };
-    serde_json::from_value(given.clone().into()).map(Some).map_err(|_| bad())
 }

@@ -3,53 +3,96 @@
 use std::{str::FromStr, sync::Arc};
 
 use axum::{
-    Router,
     extract::State,
-    routing::{get, post},
+    response::Response,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    auth::Caller,
-    extract::{Json, ListQuery},
-};
+use super::{asked::Asked, auth::Caller, extract::Json, lists};
 use crate::{
     app::App,
     domain::key::Scope,
     error::ApiError,
-    stats::{self, Asked, By, Granularity, Recomputation, Report, Span},
-    store::stats::Filter,
+    stats::{self, Asked as Stretch, By, Granularity, Recomputation, Report, Span},
+    store::{stats::Filter, tables::CHANNEL_ACCOUNT_STATS},
+    openapi::schemas::{answers, requests},
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/channel_account_stats", get(list))
-        .route("/channel_account_stats/summary", get(summary))
-        .route("/channel_account_stats/recompute", post(recompute))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(summary))
+        .routes(routes!(recompute))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Report>>, ApiError> {
+answers!(Report, Recomputation);
+requests!(RecomputeRequest);
+
+/// List statistics
+///
+/// A row for each account and hour, day, week or month.
+#[utoipa::path(
+    get,
+    path = "/channel_account_stats",
+    tag = "channel_account_stats",
+    operation_id = "list_channel_account_stats",
+    params(
+        ("granularity" = Option<String>, Query, description = "`hour`, `day`, `week` or `month`.", example = "day"),
+        ("from" = Option<String>, Query, description = "The beginning: RFC 3339 or a date, in the time zone.", example = "2026-11-01"),
+        ("to" = Option<String>, Query, description = "The end, excluded: RFC 3339 or a date.", example = "2026-11-08"),
+        ("time_zone" = Option<String>, Query, description = "An IANA name; UTC without.", example = "Europe/Berlin"),
+    ),
+    responses((status = 200, description = "The rows, by time.")),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = filter(&caller, &mut query)?;
-    let granularity = take_word(&mut query, "granularity", Granularity::WORDS)?.unwrap_or(Granularity::Day);
-    let asked = asked(&mut query);
-    query.finish("channel_account_id, organization_id, type, from, to, granularity, time_zone")?;
-    let span = Span::steps(&asked, granularity, app.clock.now())?;
-    Ok(axum::Json(stats::list(&app, &filter, &span).await?))
+    let filter = filter(&caller, &mut asked)?;
+    let granularity = take_word(&mut asked, "granularity", Granularity::WORDS)?.unwrap_or(Granularity::Day);
+    let span = Span::steps(&stretch(&mut asked), granularity, app.clock.now())?;
+    // What is asked wrongly is told before anything is added up.
+    asked.query(&CHANNEL_ACCOUNT_STATS)?;
+    answer(&asked, &stats::list(&app, &filter, &span).await?)
 }
 
-async fn summary(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Report>>, ApiError> {
+/// Summarise statistics
+///
+/// A row for each account, or for each version of its plugin.
+#[utoipa::path(
+    get,
+    path = "/channel_account_stats/summary",
+    tag = "channel_account_stats",
+    operation_id = "summarise_channel_account_stats",
+    params(
+        ("channel_account_id" = Option<String>, Query),
+        ("organization_id" = Option<String>, Query),
+        ("type" = Option<String>, Query),
+        ("by" = Option<String>, Query, description = "`account`, or `plugin_version`.", example = "account"),
+        ("from" = Option<String>, Query, description = "The beginning: RFC 3339 or a date, in the time zone.", example = "2026-11-01"),
+        ("to" = Option<String>, Query, description = "The end, excluded: RFC 3339 or a date.", example = "2026-11-08"),
+        ("time_zone" = Option<String>, Query, description = "An IANA name; UTC without.", example = "Europe/Berlin"),
+    ),
+    responses((status = 200, description = "The rows.", body = Vec<Report>)),
+)]
+async fn summary(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = filter(&caller, &mut query)?;
-    let by = take_word(&mut query, "by", By::WORDS)?.unwrap_or(By::Account);
-    let asked = asked(&mut query);
-    query.finish("channel_account_id, organization_id, type, from, to, time_zone, by")?;
-    let span = Span::whole(&asked, app.clock.now())?;
-    Ok(axum::Json(stats::summarise(&app, &filter, &span, by).await?))
+    let filter = filter(&caller, &mut asked)?;
+    let by = take_word(&mut asked, "by", By::WORDS)?.unwrap_or(By::Account);
+    let span = Span::whole(&stretch(&mut asked), app.clock.now())?;
+    asked.query(&CHANNEL_ACCOUNT_STATS)?;
+    answer(&asked, &stats::summarise(&app, &filter, &span, by).await?)
 }
 
-#[derive(Deserialize)]
+fn answer(asked: &Asked, reports: &[Report]) -> Result<Response, ApiError> {
+    let rows = reports.iter().map(|report| serde_json::to_value(report).map_err(|error| ApiError::internal(&error)));
+    lists::held(asked, &CHANNEL_ACCOUNT_STATS, rows.collect::<Result<_, _>>()?)
+}
+
+/// Whose counters, and of when.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RecomputeStats")]
 struct RecomputeRequest {
     channel_account_id: String,
     /// RFC 3339 or a date; all time without.
@@ -61,6 +104,17 @@ struct RecomputeRequest {
     mend: bool,
 }
 
+/// Recompute statistics
+///
+/// Tells an account's counters anew from its messages and compares; with `mend`, writes them where they differ.
+#[utoipa::path(
+    post,
+    path = "/channel_account_stats/recompute",
+    tag = "channel_account_stats",
+    operation_id = "recompute_channel_account_stats",
+    request_body = RecomputeRequest,
+    responses((status = 200, description = "What was found.", body = Recomputation)),
+)]
 async fn recompute(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -69,24 +123,31 @@ async fn recompute(
     caller.may(Scope::Admin)?;
     let filter = Filter { account_id: Some(request.channel_account_id), organization_id: caller.narrow(None)?, channel_type: None };
     let account = stats::named(&app, &filter).await?;
-    let stretch = Span::unbounded(&Asked { from: request.from, to: request.to, time_zone: request.time_zone })?;
+    let stretch = Span::unbounded(&Stretch { from: request.from, to: request.to, time_zone: request.time_zone })?;
     Ok(axum::Json(stats::recompute(&app.db, &account.id, stretch, request.mend).await?))
 }
 
-fn filter(caller: &Caller, query: &mut ListQuery) -> Result<Filter, ApiError> {
+/// What says whose figures are made; other conditions choose among them.
+fn filter(caller: &Caller, asked: &mut Asked) -> Result<Filter, ApiError> {
     Ok(Filter {
-        account_id: query.take("channel_account_id"),
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        channel_type: query.take("type"),
+        account_id: take_value(asked, "channel_account_id"),
+        organization_id: caller.narrow(take_value(asked, "organization_id"))?,
+        channel_type: take_value(asked, "type"),
     })
 }
 
-fn asked(query: &mut ListQuery) -> Asked {
-    Asked { from: query.take("from"), to: query.take("to"), time_zone: query.take("time_zone") }
+fn take_value(asked: &mut Asked, column: &str) -> Option<String> {
+    let value = asked.value(column)?.to_owned();
+    asked.take(column);
+    Some(value)
 }
 
-fn take_word<T: FromStr>(query: &mut ListQuery, name: &str, words: &[&str]) -> Result<Option<T>, ApiError> {
-    let Some(text) = query.take(name) else { return Ok(None) };
+fn stretch(asked: &mut Asked) -> Stretch {
+    Stretch { from: asked.take("from"), to: asked.take("to"), time_zone: asked.take("time_zone") }
+}
+
+fn take_word<T: FromStr>(asked: &mut Asked, name: &str, words: &[&str]) -> Result<Option<T>, ApiError> {
+    let Some(text) = asked.take(name) else { return Ok(None) };
     let wrong = || ApiError::bad_request("bad_query", format!("{name}: “{text}” is none of {}.", words.join(", ")));
     text.parse().map(Some).map_err(|_| wrong())
 }

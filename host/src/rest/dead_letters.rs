@@ -3,62 +3,100 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
-    routing::{get, post},
+    response::Response,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    asked::Asked,
     auth::Caller,
-    extract::{self, ListQuery},
-    messages::{Shown, all_shown},
-    to_the_end,
+    extract, lists,
+    messages::{self, Shown},
+    resources, to_the_end,
 };
 use crate::{
     app::App,
     clock::At,
-    domain::{attempt::Attempt, failure::FailureClass, key::Scope, message::MessageState},
+    domain::{
+        attempt::Attempt,
+        failure::FailureClass,
+        key::Scope,
+        message::{Message, MessageState},
+    },
     error::ApiError,
     outbox::{self, Replayed},
-    store::{self, dead_letters::Filter},
+    store::{self, Record, Row, StoreError, dead_letters::Filter},
+    openapi::schemas::{answers, requests},
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/dead_letters", get(list)).route("/dead_letters/replay", post(replay))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(replay))
 }
 
-#[derive(Serialize)]
-struct DeadLetter {
+answers!(DeadLetter, Replayed);
+requests!(ReplayRequest);
+
+/// A message that is a dead letter.
+pub(super) struct DeadMessage(pub(super) Message);
+
+impl Record for DeadMessage {
+    fn from_row(row: &Row) -> Result<DeadMessage, StoreError> {
+        Message::from_row(row).map(DeadMessage)
+    }
+}
+
+/// A message that went wrong for good, or perhaps did.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DeadLetter {
     #[serde(flatten)]
     shown: Shown,
+    class: Option<FailureClass>,
+    /// When it failed; an uncertain message counts by the time it was sent.
+    dead_since: At,
     attempt_log: Vec<Attempt>,
     /// What can be done about it now.
     way_out: String,
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<DeadLetter>>, ApiError> {
+/// List dead letters
+///
+/// Messages that went wrong for good, or perhaps did, with the way out.
+#[utoipa::path(
+    get,
+    path = "/dead_letters",
+    tag = "dead_letters",
+    operation_id = "list_dead_letters",
+    params(("since" = Option<String>, Query), ("until" = Option<String>, Query)),
+    responses((status = 200, description = "The messages, newest first.")),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        class: query.take_word("class", FailureClass::WORDS)?,
-        since: query.take_time("since")?,
-        until: query.take_time("until")?,
-    };
-    let page = query.finish("organization_id, channel_account_id, class, since, until")?;
-    let messages = store::dead_letters::list(&app.db, &filter, &page).await?;
+    asked.rename("since", "dead_since", "gte");
+    asked.rename("until", "dead_since", "lt");
+    lists::list(&app, &caller, &resources::DEAD_LETTERS, &asked).await
+}
+
+/// Dead letters with all attempts, and what can be done.
+pub(super) async fn all_shown(app: &App, messages: Vec<Message>) -> Result<Vec<DeadLetter>, ApiError> {
     let ids: Vec<&str> = messages.iter().map(|message| message.id.as_str()).collect();
     let mut attempts: HashMap<String, Vec<Attempt>> = HashMap::new();
     for attempt in store::outbox::attempts_of(&app.db, &ids).await? {
         attempts.entry(attempt.message_id.clone()).or_default().push(attempt);
     }
-    let letters = all_shown(&app, messages).await?.into_iter().map(|shown| DeadLetter {
+    let letters = messages::all_shown(app, messages).await?.into_iter().map(|shown| DeadLetter {
+        class: shown.message.failure.as_ref().map(|failure| failure.class),
+        dead_since: shown.message.failed_at.or(shown.message.sent_at).unwrap_or(shown.message.created_at),
         attempt_log: attempts.remove(&shown.message.id).unwrap_or_default(),
         way_out: way_out(&shown),
         shown,
     });
-    Ok(Json(letters.collect()))
+    Ok(letters.collect())
 }
 
 fn way_out(shown: &Shown) -> String {
@@ -77,8 +115,10 @@ fn way_out(shown: &Shown) -> String {
     }
 }
 
-#[derive(Deserialize)]
+/// Which of them: of an account or an organisation.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReplayDeadLetters")]
 struct ReplayRequest {
     organization_id: Option<String>,
     channel_account_id: Option<String>,
@@ -88,6 +128,17 @@ struct ReplayRequest {
     until: Option<At>,
 }
 
+/// Send dead letters again
+///
+/// Of an account or an organisation.
+#[utoipa::path(
+    post,
+    path = "/dead_letters/replay",
+    tag = "dead_letters",
+    operation_id = "replay_dead_letters",
+    request_body = ReplayRequest,
+    responses((status = 200, description = "What became of them.", body = Replayed)),
+)]
 async fn replay(
     State(app): State<Arc<App>>,
     caller: Caller,

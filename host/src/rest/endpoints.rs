@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    asked::Asked,
     auth::Caller,
     channel_accounts::check_organization_id,
     extract::{Json, ListQuery},
-    to_the_end,
+    lists, resources, to_the_end,
 };
 use crate::{
     app::App,
+    clock::At,
     domain::{
         endpoint::{Delivery, DeliveryState, Endpoint, EndpointKind, Target},
         key::Scope,
@@ -26,18 +28,41 @@ use crate::{
     endpoints::{self, EndpointChange, NewEndpoint, Replay, Replayed, TestResult},
     error::ApiError,
     store,
+    openapi::schemas::{answers, requests},
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/endpoints", get(list).post(create))
-        .route("/endpoints/{id}", get(show).patch(update).delete(delete))
-        .route("/endpoints/{id}/rotate_secret", post(rotate))
-        .route("/endpoints/{id}/deliveries", get(deliveries))
-        .route("/endpoints/{id}/replay", post(replay))
-        .route("/endpoints/{id}/test", post(test))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show, update, delete))
+        .routes(routes!(rotate))
+        .routes(routes!(deliveries))
+        .routes(routes!(replay))
+        .routes(routes!(test))
 }
 
+answers!(ShownEndpoint, CreatedEndpoint, RotatedSecret, Delivery, DeliveryState, Replayed, TestResult);
+requests!(NewEndpoint, EndpointChange, Replay);
+
+/// Create an endpoint
+///
+/// It gets what happens from now on.
+#[utoipa::path(
+    post,
+    path = "/endpoints",
+    tag = "endpoints",
+    operation_id = "create_endpoint",
+    request_body = NewEndpoint,
+    responses(
+        (
+            status = 201,
+            description = "The endpoint, with its signing secret, which is told this once.",
+            body = CreatedEndpoint,
+            headers(("Location" = String, description = "Where it is.")),
+        ),
+        (status = 409, description = "The organisation has as many as it may."),
+    ),
+)]
 async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json<NewEndpoint>) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
     if new.kind == EndpointKind::Nats {
@@ -49,49 +74,104 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
     }
     let created = endpoints::create(&app, new).await?;
     let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
-    let mut shown = render(&created.endpoint);
-    if let (Some(secret), Some(fields)) = (created.secret, shown.as_object_mut()) {
-        // Told this once.
-        fields.insert("secret".to_owned(), json!(secret.expose()));
-    }
+    let secret = created.secret.map(|secret| secret.expose().to_owned());
+    let shown = CreatedEndpoint { endpoint: render(&created.endpoint), secret };
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response())
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<axum::Json<Vec<Value>>, ApiError> {
+/// List endpoints
+#[utoipa::path(
+    get,
+    path = "/endpoints",
+    tag = "endpoints",
+    operation_id = "list_endpoints",
+    responses((status = 200, description = "The endpoints, newest first.")),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let organization_id = caller.narrow(query.take("organization_id"))?;
-    let page = query.finish("organization_id")?;
-    let endpoints = store::endpoints::list(&app.db, organization_id.as_deref(), &page).await?;
-    Ok(axum::Json(endpoints.iter().map(render).collect()))
+    lists::list(&app, &caller, &resources::ENDPOINTS, &asked).await
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+/// Show an endpoint
+#[utoipa::path(
+    get,
+    path = "/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "show_endpoint",
+    responses((status = 200, description = "The endpoint.", body = ShownEndpoint)),
+)]
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<ShownEndpoint>, ApiError> {
     Ok(axum::Json(render(&find(&app, &caller, &id, Scope::Read).await?)))
 }
 
+/// Change an endpoint
+///
+/// What is absent stays.
+#[utoipa::path(
+    patch,
+    path = "/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "update_endpoint",
+    request_body = EndpointChange,
+    responses((status = 200, description = "The endpoint as it is now.", body = ShownEndpoint)),
+)]
 async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     Json(change): Json<EndpointChange>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<ShownEndpoint>, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
     Ok(axum::Json(render(&endpoints::update(&app, &endpoint, change).await?)))
 }
 
+/// Delete an endpoint
+#[utoipa::path(
+    delete,
+    path = "/endpoints/{id}",
+    tag = "endpoints",
+    operation_id = "delete_endpoint",
+    responses((status = 204, description = "It is gone.")),
+)]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
     endpoints::delete(&app, &endpoint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+/// Make a new signing secret
+///
+/// The one before signs along for a day.
+#[utoipa::path(
+    post,
+    path = "/endpoints/{id}/rotate_secret",
+    tag = "endpoints",
+    operation_id = "rotate_endpoint_secret",
+    responses(
+        (status = 200, description = "The secret, told this once.", body = RotatedSecret),
+        (status = 409, description = "The endpoint signs nothing."),
+    ),
+)]
+async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<RotatedSecret>, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
     // A client that hangs up must not leave a secret that nobody knows.
     let rotated = to_the_end(&app, |app| async move { endpoints::rotate(&app, &endpoint).await }).await?;
-    Ok(axum::Json(json!({"secret": rotated.secret.expose(), "previous_secret_until": rotated.previous_until})))
+    Ok(axum::Json(RotatedSecret { secret: rotated.secret.expose().to_owned(), previous_secret_until: rotated.previous_until }))
 }
 
+/// List what was delivered to an endpoint
+#[utoipa::path(
+    get,
+    path = "/endpoints/{id}/deliveries",
+    tag = "endpoints",
+    operation_id = "list_endpoint_deliveries",
+    params(
+        ("state" = Option<DeliveryState>, Query, description = "In that state.", example = "failed"),
+        ("limit" = Option<u32>, Query),
+        ("offset" = Option<u32>, Query),
+    ),
+    responses((status = 200, description = "The deliveries, newest first.", body = Vec<Delivery>)),
+)]
 async fn deliveries(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -107,6 +187,18 @@ async fn deliveries(
     Ok(axum::Json(store::endpoints::deliveries::list(&app.db, &endpoint.id, state, &page).await?))
 }
 
+/// Tell an endpoint again what happened
+#[utoipa::path(
+    post,
+    path = "/endpoints/{id}/replay",
+    tag = "endpoints",
+    operation_id = "replay_endpoint",
+    request_body = Replay,
+    responses(
+        (status = 202, description = "So much is told again.", body = Replayed),
+        (status = 409, description = "The endpoint is inactive."),
+    ),
+)]
 async fn replay(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -117,6 +209,16 @@ async fn replay(
     Ok((StatusCode::ACCEPTED, axum::Json(endpoints::replay(&app, &endpoint, &replay).await?)))
 }
 
+/// Test an endpoint
+///
+/// An `endpoint.test` is sent now, and its answer told.
+#[utoipa::path(
+    post,
+    path = "/endpoints/{id}/test",
+    tag = "endpoints",
+    operation_id = "test_endpoint",
+    responses((status = 200, description = "What came of it.", body = TestResult)),
+)]
 async fn test(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<TestResult>, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
     Ok(axum::Json(endpoints::test(&app, &endpoint).await?))
@@ -135,27 +237,73 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Endp
 }
 
 /// An endpoint as clients see it: never with its secret.
-fn render(endpoint: &Endpoint) -> Value {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Endpoint")]
+pub(super) struct ShownEndpoint {
+    id: String,
+    /// Null: the operator's, for all organisations.
+    organization_id: Option<String>,
+    kind: EndpointKind,
+    url: Option<String>,
+    description: String,
+    /// Types and families like `message.*`; empty for all.
+    event_types: Vec<String>,
+    /// One account's events alone.
+    channel_account_id: Option<String>,
+    is_active: bool,
+    /// Since when the gateway, not its owner, has deactivated it.
+    disabled_at: Option<At>,
+    disabled_reason: Option<String>,
+    /// The first failure since the last success.
+    failing_since: Option<At>,
+    last_success_at: Option<At>,
+    last_error: Option<String>,
+    /// Until when the secret before signs along.
+    previous_secret_until: Option<At>,
+    created_at: At,
+    updated_at: At,
+}
+
+/// An endpoint that was made.
+#[derive(Serialize, JsonSchema)]
+struct CreatedEndpoint {
+    #[serde(flatten)]
+    endpoint: ShownEndpoint,
+    /// Told this once; absent where it signs nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// A new secret.
+#[derive(Serialize, JsonSchema)]
+struct RotatedSecret {
+    /// Told this once.
+    secret: String,
+    /// Until then the one before signs along.
+    previous_secret_until: At,
+}
+
+pub(super) fn render(endpoint: &Endpoint) -> ShownEndpoint {
     let previous_until = match &endpoint.target {
-        Target::Webhook(webhook) => webhook.keys.previous.as_ref().map(|(_, until)| until),
+        Target::Webhook(webhook) => webhook.keys.previous.as_ref().map(|(_, until)| *until),
         Target::Nats => None,
     };
-    json!({
-        "id": endpoint.id,
-        "organization_id": endpoint.organization_id,
-        "kind": endpoint.target.kind(),
-        "url": endpoint.target.url(),
-        "description": endpoint.description,
-        "event_types": endpoint.event_types,
-        "channel_account_id": endpoint.channel_account_id,
-        "is_active": endpoint.is_active,
-        "disabled_at": endpoint.disabled.as_ref().map(|disabled| disabled.at),
-        "disabled_reason": endpoint.disabled.as_ref().map(|disabled| &disabled.reason),
-        "failing_since": endpoint.health.failing_since,
-        "last_success_at": endpoint.health.last_success_at,
-        "last_error": endpoint.health.last_error,
-        "previous_secret_until": previous_until,
-        "created_at": endpoint.created_at,
-        "updated_at": endpoint.updated_at,
-    })
+    ShownEndpoint {
+        id: endpoint.id.clone(),
+        organization_id: endpoint.organization_id.clone(),
+        kind: endpoint.target.kind(),
+        url: endpoint.target.url().map(str::to_owned),
+        description: endpoint.description.clone(),
+        event_types: endpoint.event_types.names().to_vec(),
+        channel_account_id: endpoint.channel_account_id.clone(),
+        is_active: endpoint.is_active,
+        disabled_at: endpoint.disabled.as_ref().map(|disabled| disabled.at),
+        disabled_reason: endpoint.disabled.as_ref().map(|disabled| disabled.reason.clone()),
+        failing_since: endpoint.health.failing_since,
+        last_success_at: endpoint.health.last_success_at,
+        last_error: endpoint.health.last_error.clone(),
+        previous_secret_until: previous_until,
+        created_at: endpoint.created_at,
+        updated_at: endpoint.updated_at,
+    }
 }

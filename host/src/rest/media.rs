@@ -18,8 +18,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(super) use serve::serve;
 
 use super::{
+    asked::Asked,
     auth::Caller,
     extract::{Json as Body, ListQuery},
+    lists, resources,
 };
 use crate::{
     app::App,
@@ -39,7 +41,7 @@ use crate::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(add)).routes(routes!(download)).routes(routes!(sign))
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(download)).routes(routes!(sign))
 }
 
 answers!(Shown);
@@ -63,6 +65,13 @@ struct Shown {
 fn shown(app: &App, file: MediaFile) -> Json<Shown> {
     let link = app.links.sign(&file.id, app.clock.now());
     Json(Shown { file, link })
+}
+
+/// List the files
+#[utoipa::path(get, path = "/media", tag = "media", operation_id = "list_media", responses((status = 200, description = "The files.")))]
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
+    caller.may(Scope::Read)?;
+    lists::list(&app, &caller, &resources::MEDIA, &asked).await
 }
 
 /// Add a file

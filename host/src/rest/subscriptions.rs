@@ -3,43 +3,75 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
-    routing::get,
+    response::Response,
 };
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, extract::ListQuery, to_the_end};
+use super::{asked::Asked, auth::Caller, extract::ListQuery, lists, resources, to_the_end};
 use crate::{
     app::App,
     domain::{key::Scope, subscription::Subscriber},
     error::ApiError,
     store::{self, Page, subscriptions::Filter},
     subscriptions,
+    openapi::schemas::answers,
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/subscriptions", get(list)).route("/subscriptions/{id}", get(show).delete(remove))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show, remove))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Subscriber>>, ApiError> {
+answers!(Subscriber);
+
+/// List subscriptions
+#[utoipa::path(
+    get,
+    path = "/subscriptions",
+    tag = "subscriptions",
+    operation_id = "list_subscriptions",
+    responses((status = 200, description = "The devices, newest first.")),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let filter = Filter {
-        organization_id: caller.narrow(query.take("organization_id"))?,
-        account_id: query.take("channel_account_id"),
-        contact_id: query.take("contact_id"),
-        id: None,
-    };
-    let page = query.finish("organization_id, channel_account_id, contact_id")?;
-    Ok(Json(store::subscriptions::list(&app.db, &filter, &page).await?))
+    lists::list(&app, &caller, &resources::SUBSCRIPTIONS, &asked).await
 }
 
+/// Show a subscription
+#[utoipa::path(
+    get,
+    path = "/subscriptions/{id}",
+    tag = "subscriptions",
+    operation_id = "show_subscription",
+    params(("organization_id" = Option<String>, Query), ("channel_account_id" = Option<String>, Query)),
+    responses(
+        (status = 200, description = "The device.", body = Subscriber),
+        (status = 409, description = "Several accounts have one with that id (`ambiguous`)."),
+    ),
+)]
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<Json<Subscriber>, ApiError> {
     caller.may(Scope::Read)?;
     Ok(Json(find(&app, &caller, id, query).await?))
 }
 
+/// Remove a subscription
+///
 /// The device takes nothing any more, until its page subscribes it again.
+#[utoipa::path(
+    delete,
+    path = "/subscriptions/{id}",
+    tag = "subscriptions",
+    operation_id = "remove_subscription",
+    params(("organization_id" = Option<String>, Query), ("channel_account_id" = Option<String>, Query)),
+    responses(
+        (status = 204, description = "It takes nothing any more."),
+        (status = 409, description = "Several accounts have one with that id (`ambiguous`)."),
+    ),
+)]
 async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<StatusCode, ApiError> {
     caller.may(Scope::Manage)?;
     let subscriber = find(&app, &caller, id, query).await?;

@@ -1,10 +1,7 @@
 //! Outbound messages that went wrong for good, or perhaps did.
 
-use super::{Page, Result, Run, Statement, sql};
-use crate::{
-    clock::At,
-    domain::{failure::FailureClass, message::Message},
-};
+use super::{Result, Run, Statement, sql};
+use crate::{clock::At, domain::failure::FailureClass};
 
 /// Which dead letters are meant.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +13,10 @@ pub struct Filter {
     pub since: Option<At>,
     pub until: Option<At>,
 }
+
+/// Which messages are dead letters, by a table's alias: see [`DEAD`].
+pub const VISIBLE: &str = "{t}.direction = 'outbound' AND {t}.state IN ('failed', 'expired', 'uncertain', 'partially_sent')
+   AND {t}.kind NOT IN ('typing', 'mark_read') AND COALESCE({t}.origin, '') <> 'follow_up'";
 
 /// What was worth nothing a moment later is none: nobody sends it again.
 const DEAD: &str = "direction = 'outbound' AND state IN ('failed', 'expired', 'uncertain', 'partially_sent')
@@ -38,15 +39,6 @@ fn narrow(statement: &mut Statement, filter: &Filter) {
             statement.push(&format!(" AND COALESCE(failed_at, sent_at, created_at) {comparison} ${place}"));
         }
     }
-}
-
-/// Newest first.
-pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Result<Vec<Message>> {
-    let mut statement = sql(format!("SELECT * FROM messages WHERE {DEAD}"));
-    narrow(&mut statement, filter);
-    let (limit, offset) = (statement.add(page.limit), statement.add(page.offset));
-    statement.push(&format!(" ORDER BY id DESC LIMIT ${limit} OFFSET ${offset}"));
-    db.all(statement).await
 }
 
 /// The ids of those that can be sent again without doubt, oldest first, behind `after`.
