@@ -43,7 +43,10 @@ pub(super) fn complete(path: &str, method: &str, operation: &mut Map<String, Val
     if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
         answers.insert("200".to_owned(), answer(listed.table, &what));
         answers.insert("206".to_owned(), answer(listed.table, "Some of them, where the count was asked for: `Content-Range` has it."));
-        answers.insert("406".to_owned(), json!({"description": "There isn't exactly one row where one object was asked for, or the form can't be had."}));
+        answers.insert(
+            "406".to_owned(),
+            json!({"description": "There isn't exactly one row where one object was asked for, or the form can't be had."}),
+        );
         answers.insert("416".to_owned(), json!({"description": "The range begins behind the last row."}));
     }
 }
@@ -107,21 +110,27 @@ fn answer(table: &Table, description: &str) -> Value {
 
 fn parameters(table: &Table) -> Vec<Value> {
     let relations: Vec<&str> = table.relations.iter().map(|relation| relation.name).collect();
-    let mut select = "Which columns, with commas between: `name`, `other:name` under another name, `settings->>key` out of JSON, `column::text`.".to_owned();
+    let mut select =
+        "Which columns, with commas between: `name`, `other:name` under another name, `settings->>key` out of JSON, `column::text`."
+            .to_owned();
     if !relations.is_empty() {
         select.push_str(&format!(" Related rows as `{}(*)`; there are: {}.", relations[0], relations.join(", ")));
     }
     let first = table.columns.first().map_or("id", |column| column.name);
-    let query = |name: &str, description: &str, example: Value| {
-        json!({"name": name, "in": "query", "description": description, "schema": {"type": "string"}, "example": example})
-    };
-    let header = |name: &str, description: &str, example: &str| {
-        json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}, "example": example})
-    };
+    let query = |name: &str, description: &str, example: Value| json!({"name": name, "in": "query", "description": description, "schema": {"type": "string"}, "example": example});
+    let header = |name: &str, description: &str, example: &str| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}, "example": example});
     let mut all: Vec<Value> = table.columns.iter().filter(|column| column.source != Source::Computed).map(filter).collect();
     all.push(query("select", &select, json!(format!("{first}"))));
-    all.push(query("order", "By which columns, with commas between: `column`, `column.desc`, `column.asc.nullsfirst`.", json!(format!("{first}.desc"))));
-    all.push(query("or", "Any of these: `(column.eq.value,column.is.null)`; `and=(…)` and `not.or=(…)` likewise.", json!(format!("({first}.not.is.null)"))));
+    all.push(query(
+        "order",
+        "By which columns, with commas between: `column`, `column.desc`, `column.asc.nullsfirst`.",
+        json!(format!("{first}.desc")),
+    ));
+    all.push(query(
+        "or",
+        "Any of these: `(column.eq.value,column.is.null)`; `and=(…)` and `not.or=(…)` likewise.",
+        json!(format!("({first}.not.is.null)")),
+    ));
     all.push(json!({"name": "limit", "in": "query"}));
     all.push(json!({"name": "offset", "in": "query"}));
     all.push(header("Range", "Which rows, in place of `limit` and `offset`.", "0-24"));
@@ -137,7 +146,9 @@ fn filter(column: &Column) -> Value {
         Kind::Time => ("A time by an operator: `gte.2026-11-22T00:00:00Z`, `is.null` …", "gte.2026-11-22T00:00:00Z"),
         Kind::Json => ("By an operator: `cs.{\"key\":1}`, `is.null`; `column->>key=eq.value` looks inside.", "not.is.null"),
         Kind::TextArray => ("By an operator: `cs.{one,two}`, `is.null` …", "not.is.null"),
-        Kind::Text | Kind::Id | Kind::Word(_) => ("A plain value, or an operator and a value: `eq.x`, `neq.x`, `like.x*`, `in.(a,b)`, `is.null`, `not.eq.x` …", "not.is.null"),
+        Kind::Text | Kind::Id | Kind::Word(_) => {
+            ("A plain value, or an operator and a value: `eq.x`, `neq.x`, `like.x*`, `in.(a,b)`, `is.null`, `not.eq.x` …", "not.is.null")
+        }
     };
     json!({"name": column.name, "in": "query", "description": what, "schema": {"type": "string"}, "example": example})
 }

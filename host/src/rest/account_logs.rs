@@ -14,17 +14,15 @@ use crate::{
     app::App,
     domain::{account::HealthRecord, key::Scope},
     error::ApiError,
-    store,
     openapi::schemas::answers,
+    store,
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(history))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(history))
 }
 
-answers!(LogEntry, HealthRecord);
+answers!(HealthRecord);
 
 /// List what happened to accounts
 #[utoipa::path(

@@ -2,10 +2,7 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use axum::{
-    extract::State,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,16 +12,13 @@ use crate::{
     app::App,
     domain::key::Scope,
     error::ApiError,
+    openapi::schemas::{answers, requests},
     stats::{self, Asked as Stretch, By, Granularity, Recomputation, Report, Span},
     store::{stats::Filter, tables::CHANNEL_ACCOUNT_STATS},
-    openapi::schemas::{answers, requests},
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(summary))
-        .routes(routes!(recompute))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(summary)).routes(routes!(recompute))
 }
 
 answers!(Report, Recomputation);

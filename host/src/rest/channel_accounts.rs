@@ -31,9 +31,9 @@ use crate::{
         sending::Sending,
     },
     error::ApiError,
+    openapi::schemas::{answers, requests},
     outbox::{self, SendRequest},
     store,
-    openapi::schemas::{answers, requests},
 };
 
 const ORGANIZATION_ID_MAX: usize = 64;

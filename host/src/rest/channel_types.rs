@@ -13,12 +13,10 @@ use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{asked::Asked, auth::Caller, lists};
-use crate::{app::App, domain::key::Scope, error::ApiError, manifest::Manifest, store::tables::CHANNEL_TYPES, openapi::schemas::answers};
+use crate::{app::App, domain::key::Scope, error::ApiError, manifest::Manifest, openapi::schemas::answers, store::tables::CHANNEL_TYPES};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
 answers!(ShownType);
@@ -35,7 +33,7 @@ answers!(ShownType);
 )]
 async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
-    let rows = app.plugins.manifests().iter().map(|manifest| render(&app, manifest)).collect();
+    let rows = app.plugins.manifests().iter().map(|manifest| json!(render(&app, manifest))).collect();
     lists::held(&asked, &CHANNEL_TYPES, rows)
 }
 

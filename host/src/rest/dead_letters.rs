@@ -2,11 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::State,
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,15 +24,13 @@ use crate::{
         message::{Message, MessageState},
     },
     error::ApiError,
+    openapi::schemas::{answers, requests},
     outbox::{self, Replayed},
     store::{self, Record, Row, StoreError, dead_letters::Filter},
-    openapi::schemas::{answers, requests},
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(replay))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(replay))
 }
 
 answers!(DeadLetter, Replayed);

@@ -27,8 +27,8 @@ use crate::{
     },
     endpoints::{self, EndpointChange, NewEndpoint, Replay, Replayed, TestResult},
     error::ApiError,
-    store,
     openapi::schemas::{answers, requests},
+    store,
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {

@@ -17,14 +17,12 @@ use crate::{
         payload::{self, Entry},
     },
     error::ApiError,
-    store::tables::EVENT_TYPES,
     openapi::schemas::answers,
+    store::tables::EVENT_TYPES,
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
 answers!(ShownEventType);

@@ -45,8 +45,7 @@ const RETRY: Duration = Duration::from_secs(2);
 const RESET: &str = "stream.reset";
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(listen))
+    OpenApiRouter::new().routes(routes!(listen))
 }
 
 /// Listen to events

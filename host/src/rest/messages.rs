@@ -34,10 +34,10 @@ use crate::{
         people::{Contact, Conversation},
     },
     error::ApiError,
+    openapi::schemas::{answers, requests},
     outbox,
     outbox::{KeptAnswer, SendRequest, Verdict},
     store::{self, tables::MESSAGES},
-    openapi::schemas::{answers, requests},
 };
 
 /// Messages that one id of a provider's may be of.

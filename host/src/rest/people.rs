@@ -17,16 +17,12 @@ use crate::{
         people::{Contact, Conversation},
     },
     error::ApiError,
-    store,
     openapi::schemas::answers,
+    store,
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(conversations))
-        .routes(routes!(conversation))
-        .routes(routes!(contacts))
-        .routes(routes!(contact))
+    OpenApiRouter::new().routes(routes!(conversations)).routes(routes!(conversation)).routes(routes!(contacts)).routes(routes!(contact))
 }
 
 answers!(Conversation, Contact);

@@ -15,15 +15,13 @@ use crate::{
     app::App,
     domain::{key::Scope, subscription::Subscriber},
     error::ApiError,
+    openapi::schemas::answers,
     store::{self, Page, subscriptions::Filter},
     subscriptions,
-    openapi::schemas::answers,
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(show, remove))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, remove))
 }
 
 answers!(Subscriber);

@@ -25,19 +25,15 @@ use crate::{
     },
     error::ApiError,
     inbox::{self, Replayed},
+    openapi::schemas::{answers, requests},
     store::{
         self,
         webhooks::{Filter, Kept},
     },
-    openapi::schemas::{answers, requests},
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(replay_many))
-        .routes(routes!(show))
-        .routes(routes!(replay))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(replay_many)).routes(routes!(show)).routes(routes!(replay))
 }
 
 answers!(Delivery, Whole, AfterReplay, Found);
