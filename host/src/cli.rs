@@ -92,6 +92,9 @@ impl Place {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if !matches!(cli.command, Command::Serve { .. }) {
+        leave_when_nobody_reads();
+    }
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -124,6 +127,20 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stats { command } => on_runtime(async move { command.run(&place.load(None)?).await }),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `patchbay … | head` ends like other programs, without a word: Rust's `println!` panics where its reader is gone. The signal
+/// itself stays off, since it would end a command for a socket that was closed, too.
+fn leave_when_nobody_reads() {
+    /// 128 and the number of SIGPIPE, as a shell tells it.
+    const CODE: i32 = 141;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|text| text.starts_with("failed printing to std") && text.contains("Broken pipe")) {
+            std::process::exit(CODE);
+        }
+        usual(panic);
+    }));
 }
 
 fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod apps;
+mod command_line;
 mod conformance;
 mod corpus;
 mod deliveries;
