@@ -7,6 +7,7 @@ use patchbay_sandbox::Sandbox;
 use crate::{
     accounts::Known,
     apps::KnownApp,
+    auth::Auth,
     blobs::Blobs,
     browser,
     clock::Clock,
@@ -56,6 +57,7 @@ pub struct App {
     pub known_apps: Memory<KnownApp>,
     pub turned_away: TurnedAway,
     pub browser_calls: browser::Calls,
+    pub auth: Auth,
     pub logbook: Arc<Logbook>,
     pub recordings: Arc<Recordings>,
     pub metrics: Arc<Metrics>,

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::{
     app::App,
+    clock::At,
     domain::actor::Actor,
+    ids::Ids,
     store::{self, Tx, audit::Entry},
 };
 
@@ -25,9 +27,23 @@ pub struct Deed<'a> {
 /// # Errors
 /// The database failed: what was done is undone with its transaction.
 pub async fn record(app: &App, tx: &mut Tx, actor: &Actor, deed: Deed<'_>) -> store::Result<()> {
-    let now = app.clock.now();
-    let entry = Entry {
-        id: app.ids.next(now),
+    store::audit::record(tx, &entry(&app.ids, app.clock.now(), actor, deed)).await
+}
+
+/// Notes a deed that has no transaction of its own, like a question to a provider: before it is done.
+///
+/// # Errors
+/// The database failed: then it isn't to be done.
+pub async fn note(app: &App, actor: &Actor, deed: Deed<'_>) -> store::Result<()> {
+    let mut tx = app.db.begin().await?;
+    record(app, &mut tx, actor, deed).await?;
+    tx.commit().await
+}
+
+/// A deed as it is kept.
+pub fn entry(ids: &Ids, now: At, actor: &Actor, deed: Deed<'_>) -> Entry {
+    Entry {
+        id: ids.next(now),
         at: now,
         actor: actor.clone(),
         action: deed.action.to_owned(),
@@ -35,6 +51,5 @@ pub async fn record(app: &App, tx: &mut Tx, actor: &Actor, deed: Deed<'_>) -> st
         subject_id: deed.subject_id.to_owned(),
         organization_id: deed.organization_id.map(str::to_owned),
         detail: deed.detail,
-    };
-    store::audit::record(tx, &entry).await
+    }
 }

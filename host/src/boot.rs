@@ -5,15 +5,18 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::{Router, middleware};
 use patchbay_sandbox::{Sandbox, SandboxSettings};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
     app::App,
+    audit,
+    auth::{self, Auth, Limits, Tokens},
     blobs::{BlobError, Blobs, S3Settings},
     browser,
     clock::{Clock, SystemClock},
     config::Config,
-    domain::{key::Scope, node::Role},
+    domain::{actor::Actor, key::Scope, node::Role},
     egress::{Egress, EgressSettings},
     endpoints::{self, Nats},
     ids::Ids,
@@ -89,6 +92,13 @@ fn open_egress(config: &Config) -> anyhow::Result<Egress> {
         max_blob_bytes: config.media.max_bytes(),
         ..EgressSettings::default()
     })?)
+}
+
+fn open_auth(config: &Config) -> anyhow::Result<Auth> {
+    let settings = &config.auth;
+    let secret = settings.jwt.read_secret().map_err(anyhow::Error::msg)?;
+    let tokens = Tokens::new(settings.jwt.clone(), secret.as_ref());
+    Ok(Auth::new(tokens, Limits::new(settings.requests_per_min, settings.failures_per_min)))
 }
 
 fn open_blobs(config: &Config) -> Result<Blobs, BlobError> {
@@ -177,6 +187,7 @@ impl Gateway {
             blobs,
             plugins,
             browser_calls: browser::Calls::new(config.http.browser_calls_per_min),
+            auth: open_auth(&config)?,
             config,
             node,
             public_url,
@@ -285,10 +296,11 @@ async fn claim_database(app: &App) -> anyhow::Result<Option<String>> {
     let mut tx = app.db.begin().await?;
     tx.exclude_other_starts().await?;
     nodes::prove_key(&mut tx, &app.keyring, now).await?;
-    let first_key = if store::api_keys::list(&mut tx).await?.is_empty() {
-        let (key, stored) = rest::new_key(&app.ids, "first admin key", None, Scope::Admin, None, now);
-        store::api_keys::insert(&mut tx, &stored, &rest::hash_key(&key)).await?;
-        Some(key)
+    let first_key = if store::api_keys::all(&mut tx).await?.is_empty() {
+        let made = auth::insert(&mut tx, &app.ids, "first admin key", None, Scope::Admin, None, now).await?;
+        let deed = auth::deed("api_key.create", &made.key, json!({"name": made.key.name, "scope": made.key.scope, "expires_at": null}));
+        audit::record(app, &mut tx, &Actor::system(), deed).await?;
+        Some(made.text.expose().to_owned())
     } else {
         None
     };

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-pub use limit::Calls;
+pub use limit::{Calls, caller};
 
 use crate::{
     accounts::Known,
@@ -121,7 +121,7 @@ async fn file(State(app): State<Arc<App>>, Path(address): Path<Address>, headers
 
 async fn call(State(app): State<Arc<App>>, Path(address): Path<Address>, request: HttpRequest) -> Result<Response, ApiError> {
     let began = Instant::now();
-    app.browser_calls.take(limit::caller(&app.config.http.client_ip_header, request.headers(), request.extensions()))?;
+    app.browser_calls.take(caller(&app.config.http.client_ip_header, request.headers(), request.extensions()))?;
     let (known, manifest) = find(&app, &address).await?;
     let spec = manifest.browser.as_ref().filter(|spec| spec.calls.contains(&address.name)).ok_or_else(|| address.unknown())?;
     let span = traces::span!("browser_call", account.id = %known.account.id, channel.type = %known.account.channel_type);

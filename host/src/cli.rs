@@ -67,7 +67,7 @@ enum Command {
         #[command(subcommand)]
         command: plugin::Command,
     },
-    /// Makes, lists and revokes API keys
+    /// Makes, lists, rotates and revokes API keys
     Key {
         #[command(subcommand)]
         command: key::Command,

@@ -1,9 +1,11 @@
 //! The configuration: `config.default.toml` (embedded) → a file → the environment. The only room that reads the environment.
 
+mod auth;
 mod registry;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+pub use auth::{Auth, Jwt, Rights};
 use axum::http::{HeaderName, HeaderValue};
 use figment::{
     Figment,
@@ -36,6 +38,7 @@ pub struct Config {
     pub rest: Rest,
     pub database: Database,
     pub secrets: Secrets,
+    pub auth: Auth,
     pub plugins: Plugins,
     pub sandbox: Sandbox,
     pub egress: Egress,
@@ -69,6 +72,7 @@ pub struct Http {
     pub drain_ms: u64,
     pub client_ip_header: String,
     pub browser_calls_per_min: u32,
+    pub cors_origins: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -223,6 +227,8 @@ pub struct Retention {
     pub events_days: f64,
     pub account_logs_days: u32,
     pub media_days: u64,
+    pub audit_days: f64,
+    pub plugin_moves_days: f64,
 }
 
 /// The longest retention: 100 years.
@@ -247,6 +253,14 @@ impl Retention {
         days(self.events_days)
     }
 
+    pub fn audit(&self) -> Duration {
+        days(self.audit_days)
+    }
+
+    pub fn plugin_moves(&self) -> Duration {
+        days(self.plugin_moves_days)
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, days) in [
@@ -254,6 +268,8 @@ impl Retention {
             ("webhooks_unprocessed_days", self.webhooks_unprocessed_days),
             ("attempts_days", self.attempts_days),
             ("events_days", self.events_days),
+            ("audit_days", self.audit_days),
+            ("plugin_moves_days", self.plugin_moves_days),
         ] {
             if !(days > 0.0 && days <= DAYS_MAX) {
                 problems.push(format!("retention.{name}: must be more than 0 and at most {DAYS_MAX} days"));
@@ -269,6 +285,11 @@ impl Retention {
         }
         problems
     }
+}
+
+/// Whether the text is an origin as browsers write it.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text)
 }
 
 /// `days` is checked: it is a span.
@@ -369,6 +390,14 @@ impl Config {
         if !self.http.client_ip_header.is_empty() && HeaderName::try_from(&self.http.client_ip_header).is_err() {
             problems.push(format!("http.client_ip_header: “{}” is no header, like x-forwarded-for", self.http.client_ip_header));
         }
+        for origin in self.http.cors_origins.iter().filter(|origin| *origin != "*") {
+            if !is_origin(origin) {
+                problems.push(format!(
+                    "http.cors_origins: “{origin}” is no origin, like https://app.example.com: scheme, host and port, without a path; or \"*\""
+                ));
+            }
+        }
+        problems.extend(self.auth.problems());
         if !self.database.url.is_empty() && !self.database.url.starts_with("postgres://") && !self.database.url.starts_with("postgresql://")
         {
             problems.push("database.url: write postgres://user:password@host/database, or leave it empty for SQLite".to_owned());
@@ -491,6 +520,9 @@ impl Config {
         }
         if !shown.secrets.master_key.is_empty() {
             "(set)".clone_into(&mut shown.secrets.master_key);
+        }
+        if !shown.auth.jwt.secret.is_empty() {
+            "(set)".clone_into(&mut shown.auth.jwt.secret);
         }
         if !shown.blobs.secret_access_key.is_empty() {
             "(set)".clone_into(&mut shown.blobs.secret_access_key);
@@ -724,14 +756,26 @@ mod tests {
         let config = load(
             "[database]\nurl = \"postgres://me:hunter2@db/patchbay\"\n[secrets]\nmaster_key = \"abcdef\"\n\
              [blobs]\naccess_key_id = \"me\"\nsecret_access_key = \"s3cret\"\n\
+             [auth.jwt]\nsecret = \"zxcvbn-zxcvbn-zxcvbn-zxcvbn-zxcvbn\"\n\
              [nats]\nurl = \"nats://hunter2@bus\"\n[otlp.headers]\nauthorization = \"Bearer qwerty\"\n",
         )
         .unwrap();
         let shown = config.redacted();
-        assert!(
-            !shown.contains("hunter2") && !shown.contains("abcdef") && !shown.contains("s3cret") && !shown.contains("qwerty"),
-            "{shown}"
-        );
+        assert!(["hunter2", "abcdef", "s3cret", "qwerty", "zxcvbn"].iter().all(|secret| !shown.contains(secret)), "{shown}");
+    }
+
+    #[test]
+    fn what_tokens_are_believed_for_has_to_be_sound() {
+        let jwt = "[auth.jwt]\nsecret = \"short\"\nsecret_file = \"x\"\njwks_url = \"keys\"\norganization_claims = [\"user_metadata.org\"]\n\
+                   role_claims = []\noperator_roles = [\"anon\"]\n";
+        let text = load(&format!("[http]\ncors_origins = [\"https://app.example.com/\", \"*\"]\n{jwt}")).unwrap_err().join("\n");
+        for name in
+            ["not both", "jwt.secret:", "jwks_url", "organization_claims: user_metadata", "role_claims", "operator_roles", "cors_origins"]
+        {
+            assert!(text.contains(name), "{name} in {text}");
+        }
+        let config = load("[http]\ncors_origins = [\"https://app.example.com\"]\n[auth.jwt.roles]\nagent = \"send\"\n").unwrap();
+        assert_eq!((config.auth.jwt.roles["agent"], config.auth.jwt.roles["anon"]), (Rights::Send, Rights::None));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod log;
 pub mod media;
 pub mod message;
 pub mod node;
+pub mod organization;
 pub mod payload;
 pub mod people;
 pub mod plugin;

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod app;
 pub mod apps;
 pub mod audit;
+pub mod auth;
 pub mod blobs;
 pub mod boot;
 pub mod browser;

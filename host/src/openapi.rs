@@ -139,6 +139,7 @@ fn complete(mut api: OpenApi, public_url: &str) -> Value {
     all.extend(rows::schemas(&all));
     document["components"]["schemas"] = Value::Object(all);
     document["components"]["responses"] = answers::shared();
+    document["components"]["headers"] = answers::headers();
     for operation in operations(&mut document) {
         rows::complete(&operation.path, operation.method, operation.fields);
         parameters::complete(&operation.path, operation.method, operation.fields);

@@ -1,6 +1,7 @@
 //! The door for REST clients: `/rest/v1` and `/admin/v1`. A handler extracts, authorises, calls one verb and renders.
 
 mod account_logs;
+mod api_keys;
 mod apps;
 mod asked;
 mod audit;
@@ -8,6 +9,7 @@ mod auth;
 mod channel_account_stats;
 mod channel_accounts;
 mod channel_types;
+mod cors;
 mod dead_letters;
 mod endpoints;
 mod event_types;
@@ -37,13 +39,11 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{self, Next},
     response::Response,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-pub use auth::{hash_key, new_key};
 
 use crate::{
     app::App,
@@ -51,9 +51,12 @@ use crate::{
     openapi::{Document, page},
 };
 
+const REST: &str = "/rest/v1";
+const ADMIN: &str = "/admin/v1";
+
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     const KIB: usize = 1024;
-    let rest = OpenApiRouter::new()
+    let (rest, of_rest) = OpenApiRouter::new()
         .merge(account_logs::router())
         .merge(channel_accounts::router())
         .merge(pairing::router())
@@ -69,26 +72,38 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(webhook_deliveries::router())
         // Uploads are streamed: they bound themselves.
         .merge(media::router())
+        .merge(api_keys::router())
+        .merge(audit::own_router())
+        .split_for_parts();
+    let rest = rest
+        // Here, so that the layers reach it: a preflight comes by a method that no route takes.
+        .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
-        .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)));
+        .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
+        .layer(cors::layer(&app.config.http.cors_origins));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
-    let admin = plugins
+    let (admin, of_admin) = plugins
         .merge(plugin_versions::router())
         .merge(plugin_calls::router())
         .merge(plugin_rollouts::router())
         .merge(plugin_keys::router())
         .merge(audit::router())
         .merge(nodes::router())
-        .merge(apps::router());
-    let (routes, api) = OpenApiRouter::new()
-        .nest("/rest/v1", rest)
-        .nest("/admin/v1", admin)
-        .merge(media::signed_router())
-        .merge(status::router())
-        .routes(routes!(describe))
+        .merge(apps::router())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::operate))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
         .split_for_parts();
+    let (open, of_open) =
+        OpenApiRouter::new().merge(media::signed_router()).merge(status::router()).routes(routes!(describe)).split_for_parts();
+    let api = of_open.nest(REST, of_rest).nest(ADMIN, of_admin);
     let document = Arc::new(Document::new(api, &app.public_url));
-    routes.layer(Extension(document)).merge(page::router()).fallback(unknown).method_not_allowed_fallback(wrong_method)
+    open.layer(Extension(document))
+        .nest(REST, rest)
+        .nest(ADMIN, admin)
+        .merge(page::router())
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
 }
 
 /// The description of the API
@@ -129,17 +144,14 @@ where
     app.tasks.finish(work(Arc::clone(app))).await.unwrap_or_else(|| Err(ApiError::internal(&"a verb panicked")))
 }
 
-async fn wrong_method(request: Request) -> ApiError {
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        format!("{} doesn't take {}.", request.uri().path(), request.method()),
-    )
+async fn wrong_method(uri: Uri, method: Method) -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("…{} doesn't take {method}.", uri.path()))
+        .hint("The header allow names what it takes.")
 }
 
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints.")
+        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints, api_keys, audit_log.")
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

@@ -34,7 +34,7 @@ pub async fn run(app: Arc<App>) {
 /// How far behind an endpoint may be that events are kept for.
 const NEEDED: Duration = Duration::from_secs(7 * 86_400);
 
-/// What grows with the traffic.
+/// What grows with the traffic, and with what people do.
 #[derive(Clone, Copy)]
 enum Kind {
     Webhooks,
@@ -42,6 +42,8 @@ enum Kind {
     Attempts,
     Events,
     Replays,
+    Audit,
+    PluginMoves,
 }
 
 /// Answers how many rows went.
@@ -54,6 +56,8 @@ async fn prune(app: &App, now: At) -> store::Result<u64> {
         (Kind::Attempts, kept.attempts()),
         (Kind::Events, kept.events()),
         (Kind::Replays, kept.webhooks_unprocessed()),
+        (Kind::Audit, kept.audit()),
+        (Kind::PluginMoves, kept.plugin_moves()),
     ] {
         gone += drain(app, kind, now.minus(span)).await?;
     }
@@ -74,6 +78,8 @@ async fn drain(app: &App, kind: Kind, before: At) -> store::Result<u64> {
                 retention::prune_events(&mut tx, before, needed_from, BATCH).await?
             }
             Kind::Replays => retention::prune_replays(&mut tx, before, BATCH).await?,
+            Kind::Audit => retention::prune_audit(&mut tx, before, BATCH).await?,
+            Kind::PluginMoves => retention::prune_plugin_moves(&mut tx, before, BATCH).await?,
         };
         tx.commit().await?;
         gone += went;

@@ -3,9 +3,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde_json::json;
+
 use crate::{
     app::App,
-    domain::subscription::{Endpoint, Subscriber},
+    audit::{self, Deed},
+    domain::{
+        actor::Actor,
+        subscription::{Endpoint, Subscriber},
+    },
     ledger::{About, Ledger, Wanted},
     secrets::{DataKey, Keyring, Secret, SecretError},
     store::{self, StoreError, Tx, people::Owner},
@@ -53,7 +59,7 @@ pub async fn put(tx: &mut Tx, keyring: &Keyring, subscribers: &[(&Subscriber, &E
 }
 
 /// Forgets a subscriber, and tells of it.
-pub async fn forget(app: &App, subscriber: &Subscriber) -> store::Result<()> {
+pub async fn forget(app: &App, subscriber: &Subscriber, actor: &Actor) -> store::Result<()> {
     let owner = Owner { organization_id: &subscriber.organization_id, account_id: &subscriber.channel_account_id };
     let mut tx = app.db.begin_ordered().await?;
     let mut wanted = Wanted::default();
@@ -64,6 +70,10 @@ pub async fn forget(app: &App, subscriber: &Subscriber) -> store::Result<()> {
     let forgotten = page.unsubscribe(&subscriber.id);
     page.tell_subscription(&forgotten, None, &About::default());
     ledger.save(&mut tx, &app.keyring).await?;
+    let (organization_id, detail) =
+        (Some(subscriber.organization_id.as_str()), json!({"channel_account_id": subscriber.channel_account_id}));
+    let deed = Deed { action: "subscription.delete", subject_kind: "subscription", subject_id: &subscriber.id, organization_id, detail };
+    audit::record(app, &mut tx, actor, deed).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Events);
     Ok(())

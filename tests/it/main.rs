@@ -40,4 +40,5 @@ mod way_in;
 mod web_push;
 mod whatsapp;
 mod whatsapp_lite;
+mod who_may;
 mod zoo;

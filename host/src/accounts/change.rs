@@ -14,9 +14,11 @@ use super::{
 use crate::{
     app::App,
     apps,
+    audit::{self, Deed},
     clock::At,
     domain::{
         account::{Account, Connection, Standing, WebhookToken},
+        actor::Actor,
         failure::{Failure, FailureClass},
     },
     error::ApiError,
@@ -62,6 +64,15 @@ pub struct AccountChange {
     pub is_active: Option<bool>,
 }
 
+impl AccountChange {
+    /// The names of what is to be changed: of each setting, never its value.
+    fn fields(&self) -> Vec<String> {
+        let given = [("name", self.name.is_some()), ("app_id", self.app_id.is_some()), ("is_active", self.is_active.is_some())];
+        let settings = self.settings.iter().flat_map(Map::keys).map(|name| format!("settings.{name}"));
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_owned()).chain(settings).collect()
+    }
+}
+
 /// Tells null from nothing at all.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -71,8 +82,9 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 ///
 /// # Errors
 /// 422 names each bad field; nothing is stored then.
-pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
+pub async fn create(app: &App, new: NewAccount, actor: &Actor) -> Result<Account, ApiError> {
     check_name(&new.name)?;
+    let given_settings: Vec<String> = new.settings.keys().map(|name| format!("settings.{name}")).collect();
     let version = running(app, &new.channel_type)?;
     let split = settings::split(&version.manifest, &new.settings)?;
     let provider_app = apps::serving(&app.db, &new.channel_type, new.app_id.as_deref()).await?;
@@ -120,6 +132,8 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
     store::accounts::insert(&mut tx, &account).await?;
     vault::seal(app, &mut tx, &account, &split.given, now).await?;
     generate_secrets(app, &mut tx, &version.manifest, &account, &split.given, now).await?;
+    let detail = json!({"name": account.name, "type": account.channel_type, "is_active": account.is_active, "fields": given_settings});
+    audit::record(app, &mut tx, actor, deed("channel_account.create", &account, detail)).await?;
     commit(app, tx, &account.id).await?;
     Ok(account)
 }
@@ -128,10 +142,11 @@ pub async fn create(app: &App, new: NewAccount) -> Result<Account, ApiError> {
 ///
 /// # Errors
 /// 422 names each bad field; nothing is changed then.
-pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> Result<Account, ApiError> {
+pub async fn update(app: &Arc<App>, account: Account, change: AccountChange, actor: &Actor) -> Result<Account, ApiError> {
     if let Some(name) = &change.name {
         check_name(name)?;
     }
+    let changed_fields = change.fields();
     let now = app.clock.now();
     let mut updated = account.clone();
     let renamed = change.name.is_some();
@@ -218,6 +233,7 @@ pub async fn update(app: &Arc<App>, account: Account, change: AccountChange) -> 
         stand(app, &mut tx, owner, &updated.standing, now).await?;
         store::jobs::schedule(&mut tx, &account.id, RECONNECT, now).await?;
     }
+    audit::record(app, &mut tx, actor, deed("channel_account.update", &account, json!({"fields": changed_fields}))).await?;
     commit(app, tx, &account.id).await?;
     Ok(updated)
 }
@@ -251,7 +267,7 @@ async fn forget_grant(app: &App, tx: &mut Tx, account: &mut Account, now: At) ->
 
 /// Deletes an account: the provider is told, its queue is cancelled, its secrets are erased; its history stays. Answers what the
 /// provider said against it, if anything: the account is gone all the same.
-pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>, ApiError> {
+pub async fn delete(app: &Arc<App>, account: &Account, actor: &Actor) -> Result<Option<Failure>, ApiError> {
     let objection = match connect::tell_provider_goodbye(app, account).await {
         Ok(objection) => objection,
         Err(error) => Some(Failure::new(FailureClass::Unavailable, error.body.code, error.body.message)),
@@ -268,8 +284,16 @@ pub async fn delete(app: &Arc<App>, account: &Account) -> Result<Option<Failure>
     store::oauth::settle_all(&mut tx, &account.id, "account_deleted", now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     store::accounts::delete(&mut tx, &account.id, now).await?;
+    let detail = json!({"name": account.name, "type": account.channel_type});
+    audit::record(app, &mut tx, actor, deed("channel_account.delete", account, detail)).await?;
     commit(app, tx, &account.id).await?;
     Ok(objection)
+}
+
+/// What the audit log is told of an account.
+pub(super) fn deed<'a>(action: &'a str, account: &'a Account, detail: Value) -> Deed<'a> {
+    let organization_id = Some(account.organization_id.as_str());
+    Deed { action, subject_kind: "channel_account", subject_id: &account.id, organization_id, detail }
 }
 
 /// The plugin that runs for the account.

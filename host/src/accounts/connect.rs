@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CONNECT, OAUTH_EXPIRE, RECONNECT, RELEASE,
-    change::running_for,
+    change::{deed, running_for},
     pairing,
     settings::under_settings,
     standing::{commit, stand},
@@ -21,9 +21,12 @@ use super::{
 };
 use crate::{
     app::App,
+    audit,
+    auth::Identity,
     clock::At,
     domain::{
         account::{Account, Connection, Standing},
+        actor::Actor,
         failure::{Failure, FailureClass},
         webhook::Named,
     },
@@ -61,6 +64,16 @@ pub enum ConnectStep {
 
 impl ConnectStep {
     pub const START: ConnectStep = ConnectStep::Start { reauthorize: false };
+
+    /// Its name, as a client writes it.
+    fn word(&self) -> &'static str {
+        match self {
+            ConnectStep::Start { .. } => "start",
+            ConnectStep::Answers { .. } => "answers",
+            ConnectStep::Tick => "tick",
+            ConnectStep::Refresh => "refresh",
+        }
+    }
 }
 
 /// On whose behalf a step is taken.
@@ -112,19 +125,23 @@ impl From<StoreError> for StepError {
 }
 
 /// Takes one step of connecting. Where the account is authorised by OAuth and has no token, or is to get another, the answer is
-/// a page to open: the account goes on from there. `key_id` is the caller's: whoever begins a pairing is shown its code.
+/// a page to open: the account goes on from there. Whoever begins a pairing is shown its code.
 ///
 /// # Errors
 /// What the plugin or the provider said against it; the account's standing says the same.
-pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep, key_id: &str) -> Result<Account, ApiError> {
+pub async fn connect(app: &Arc<App>, account: &Account, step: ConnectStep, caller: &Identity) -> Result<Account, ApiError> {
+    // A look changes nothing of who began, and since when.
+    let is_look = matches!(step, ConnectStep::Tick);
+    if !is_look {
+        // Before the provider is asked: what comes of it is told by the account's own log.
+        audit::note(app, &caller.actor, deed("channel_account.connect", account, json!({"step": step.word()}))).await?;
+    }
     if let ConnectStep::Start { reauthorize } = step
         && let Some(authorizing) = oauth::begin(app, account, reauthorize).await?
     {
         return Ok(authorizing);
     }
-    // A look changes nothing of who began, and since when.
-    let is_look = matches!(step, ConnectStep::Tick);
-    let taker = Taker { key: Some(key_id).filter(|_| !is_look), starts: matches!(step, ConnectStep::Start { .. }), job: None };
+    let taker = Taker { key: Some(caller.id.as_str()).filter(|_| !is_look), starts: matches!(step, ConnectStep::Start { .. }), job: None };
     outcome_of(app, account, take_step(app, account, step, &taker).await).await
 }
 
@@ -205,7 +222,7 @@ pub(super) async fn tell_provider_goodbye(app: &Arc<App>, account: &Account) -> 
 ///
 /// # Errors
 /// What the provider said against it, unless the credential is dead anyway.
-pub async fn disconnect(app: &Arc<App>, account: &Account) -> Result<Account, ApiError> {
+pub async fn disconnect(app: &Arc<App>, account: &Account, actor: &Actor) -> Result<Account, ApiError> {
     if let Some(failure) = tell_provider_goodbye(app, account).await?
         && failure.class != FailureClass::Unauthorized
     {
@@ -225,6 +242,7 @@ pub async fn disconnect(app: &Arc<App>, account: &Account) -> Result<Account, Ap
     store::accounts::set_unlinked(&mut tx, &account.id, now).await?;
     store::jobs::cancel_all(&mut tx, &account.id).await?;
     stand(app, &mut tx, owner(account), &standing, now).await?;
+    audit::record(app, &mut tx, actor, deed("channel_account.disconnect", account, json!({}))).await?;
     commit(app, tx, &account.id).await?;
     store::accounts::find(&app.db, &account.id).await?.ok_or_else(|| ApiError::not_found("channel account", &account.id))
 }

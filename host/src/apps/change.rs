@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::vault::{self, CLIENT_SECRET, VERIFY_TOKEN, WEBHOOK_SECRET};
 use crate::{
     app::App,
+    audit::{self, Deed},
     domain::{
+        actor::Actor,
         failure::FieldProblem,
         provider_app::{ProviderApp, as_text},
     },
@@ -66,6 +68,23 @@ pub struct AppChange {
     pub settings: Option<Map<String, Value>>,
     /// Merged into what stands: null takes a secret away.
     pub secrets: Option<BTreeMap<String, Value>>,
+}
+
+impl AppChange {
+    /// The names of what is to be changed: of settings and secrets too, never a value.
+    fn fields(&self) -> Vec<String> {
+        let given = [
+            ("name", self.name.is_some()),
+            ("types", self.types.is_some()),
+            ("client_id", self.client_id.is_some()),
+            (CLIENT_SECRET, self.client_secret.is_some()),
+            (WEBHOOK_SECRET, self.webhook_secret.is_some()),
+            (VERIFY_TOKEN, self.verify_token.is_some()),
+        ];
+        let settings = self.settings.iter().flat_map(Map::keys).map(|name| format!("settings.{name}"));
+        let secrets = self.secrets.iter().flat_map(BTreeMap::keys).map(|name| format!("secrets.{name}"));
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_owned()).chain(settings).chain(secrets).collect()
+    }
 }
 
 /// Tells null from nothing at all.
@@ -139,7 +158,7 @@ fn secret(text: &str) -> Secret {
 ///
 /// # Errors
 /// 422 names each bad field; nothing is stored then.
-pub async fn create(app: &App, new: NewApp) -> Result<ProviderApp, ApiError> {
+pub async fn create(app: &App, new: NewApp, actor: &Actor) -> Result<ProviderApp, ApiError> {
     let mut problems = Problems::default();
     problems.name(&new.name);
     problems.types(app, &new.types);
@@ -182,6 +201,8 @@ pub async fn create(app: &App, new: NewApp) -> Result<ProviderApp, ApiError> {
     let mut tx = app.db.begin().await?;
     store::apps::insert(&mut tx, &provider_app).await?;
     vault::seal(app, &mut tx, &provider_app, &secrets, now).await?;
+    let detail = json!({"name": provider_app.name, "types": provider_app.types});
+    audit::record(app, &mut tx, actor, deed("app.create", &provider_app.id, detail)).await?;
     tx.commit().await?;
     Ok(provider_app)
 }
@@ -190,8 +211,9 @@ pub async fn create(app: &App, new: NewApp) -> Result<ProviderApp, ApiError> {
 ///
 /// # Errors
 /// 422 names each bad field, 409 a type that accounts still use; nothing is changed then.
-pub async fn update(app: &App, id: &str, change: AppChange) -> Result<ProviderApp, ApiError> {
+pub async fn update(app: &App, id: &str, change: AppChange, actor: &Actor) -> Result<ProviderApp, ApiError> {
     let now = app.clock.now();
+    let fields = change.fields();
     let mut tx = app.db.begin().await?;
     let mut updated = store::apps::find(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app", id))?;
     let mut problems = Problems::default();
@@ -251,6 +273,7 @@ pub async fn update(app: &App, id: &str, change: AppChange) -> Result<ProviderAp
     for name in &removed {
         store::apps::remove_secret(&mut tx, id, name).await?;
     }
+    audit::record(app, &mut tx, actor, deed("app.update", id, json!({"fields": fields}))).await?;
     tx.commit().await?;
     // Every node remembers accounts with what their app gave them.
     app.wake.all_accounts_changed();
@@ -261,18 +284,24 @@ pub async fn update(app: &App, id: &str, change: AppChange) -> Result<ProviderAp
 ///
 /// # Errors
 /// 409 tells how many accounts use it.
-pub async fn delete(app: &App, id: &str) -> Result<(), ApiError> {
+pub async fn delete(app: &App, id: &str, actor: &Actor) -> Result<(), ApiError> {
     let mut tx = app.db.begin().await?;
-    store::apps::find(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app", id))?;
+    let found = store::apps::find(&mut tx, id).await?.ok_or_else(|| ApiError::not_found("app", id))?;
     let using: i64 = store::apps::accounts_by_type(&mut tx, id).await?.iter().map(|(_, accounts)| accounts).sum();
     if using > 0 {
         return Err(ApiError::conflict("app_in_use", format!("The app is used by {}.", counted(using)))
             .hint("Delete them, or move them to another app: PATCH /rest/v1/channel_accounts/{id} with app_id."));
     }
     store::apps::delete(&mut tx, id, app.clock.now()).await?;
+    audit::record(app, &mut tx, actor, deed("app.delete", id, json!({"name": found.name}))).await?;
     tx.commit().await?;
     app.wake.all_accounts_changed();
     Ok(())
+}
+
+/// What the audit log is told of an app: it is the operator's.
+fn deed<'a>(action: &'a str, id: &'a str, detail: Value) -> Deed<'a> {
+    Deed { action, subject_kind: "app", subject_id: id, organization_id: None, detail }
 }
 
 fn counted(accounts: i64) -> String {

@@ -42,18 +42,23 @@ impl Calls {
     /// # Errors
     /// 429 where there were too many.
     pub(super) fn take(&self, caller: Option<IpAddr>) -> Result<(), ApiError> {
+        self.check(caller).map_err(|wait_s| {
+            let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_calls", "Too many calls came from this address.")
+                .hint("http.browser_calls_per_min is the bound; behind a proxy, http.client_ip_header has to name its header.");
+            error.headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            error
+        })
+    }
+
+    /// Counts a call.
+    ///
+    /// # Errors
+    /// Where there were too many: in so many seconds there may be another.
+    pub fn check(&self, caller: Option<IpAddr>) -> Result<(), u64> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         // The hash's last bits are as good as any.
         let place = self.hasher.hash_one(caller.map(person)) as Place;
-        limiter.check_key(&place).map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now()).as_secs_f64().ceil().max(1.0);
-            let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_calls", "Too many calls came from this address.")
-                .hint("http.browser_calls_per_min is the bound; behind a proxy, http.client_ip_header has to name its header.");
-            if let Ok(wait) = HeaderValue::try_from(wait.to_string()) {
-                error.headers.insert(header::RETRY_AFTER, wait);
-            }
-            error
-        })
+        limiter.check_key(&place).map_err(|until| until.wait_time_from(DefaultClock::default().now()).as_secs_f64().ceil().max(1.0) as u64)
     }
 }
 
@@ -67,7 +72,7 @@ fn person(address: IpAddr) -> IpAddr {
 
 /// Who calls: what the operator's proxy notes in its header, else the peer. Of several addresses in a list the last is the proxy's
 /// own note: the others are what it was told.
-pub(super) fn caller(header: &str, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+pub fn caller(header: &str, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     if header.is_empty() {
         return peer;

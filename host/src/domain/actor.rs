@@ -9,6 +9,10 @@ words! {
     pub enum ActorKind {
         /// Whoever holds an API key.
         Key = "key",
+        /// Whoever holds a token of the identity provider's.
+        Token = "token",
+        /// Whoever has a shell on the gateway's machine.
+        CommandLine = "command_line",
         /// Whoever may write to the plugin folder; the name is the file's.
         Folder = "folder",
         /// Whoever may push to a registry; the name is the reference.
@@ -23,7 +27,7 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Actor {
     pub kind: ActorKind,
-    /// Of a key.
+    /// Of a key; of a token, its subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// What people know it by.
@@ -33,6 +37,14 @@ pub struct Actor {
 impl Actor {
     pub fn key(id: &str, name: &str) -> Actor {
         Actor { kind: ActorKind::Key, id: Some(id.to_owned()), name: name.to_owned() }
+    }
+
+    pub fn token(subject: &str, name: &str) -> Actor {
+        Actor { kind: ActorKind::Token, id: Some(subject.to_owned()), name: name.to_owned() }
+    }
+
+    pub fn command_line() -> Actor {
+        Actor { kind: ActorKind::CommandLine, id: None, name: "command line".to_owned() }
     }
 
     pub fn folder(file: &str) -> Actor {

@@ -40,4 +40,36 @@ pub struct ApiKey {
     pub created_at: At,
     pub expires_at: Option<At>,
     pub revoked_at: Option<At>,
+    /// Within a minute.
+    pub last_used_at: Option<At>,
+    /// When its text was last replaced.
+    pub rotated_at: Option<At>,
+    /// The text before, which may still work.
+    pub previous: Option<Previous>,
+}
+
+/// A text that a key had before it was rotated.
+#[derive(Debug, Clone)]
+pub struct Previous {
+    pub prefix: String,
+    /// It works until then.
+    pub until: At,
+}
+
+words! {
+    /// Whether a key opens something.
+    pub enum KeyState {
+        Valid = "valid",
+        Expired = "expired",
+        Revoked = "revoked",
+    }
+}
+
+impl ApiKey {
+    pub fn state(&self, now: At) -> KeyState {
+        if self.revoked_at.is_some() {
+            return KeyState::Revoked;
+        }
+        if self.expires_at.is_some_and(|expires| expires <= now) { KeyState::Expired } else { KeyState::Valid }
+    }
 }

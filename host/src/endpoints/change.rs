@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 use url::Url;
 
 use super::keys;
 use crate::{
     app::App,
+    audit::{self, Deed},
     clock::At,
     domain::{
+        actor::Actor,
         endpoint::{Endpoint, EndpointKind, Health, Target, Webhook},
         event::EventType,
         event_types::Selection,
@@ -76,6 +79,20 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
     Option::deserialize(deserializer).map(Some)
 }
 
+impl EndpointChange {
+    /// The names of what is to be changed.
+    fn fields(&self) -> Vec<&'static str> {
+        let given = [
+            ("url", self.url.is_some()),
+            ("description", self.description.is_some()),
+            ("event_types", self.event_types.is_some()),
+            ("channel_account_id", self.channel_account_id.is_some()),
+            ("is_active", self.is_active.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+}
+
 pub struct Created {
     pub endpoint: Endpoint,
     /// Told once. None of NATS, which signs nothing.
@@ -86,7 +103,7 @@ pub struct Created {
 ///
 /// # Errors
 /// 422 names the bad field; 409 where the organisation has as many as it may.
-pub async fn create(app: &App, new: NewEndpoint) -> Result<Created, ApiError> {
+pub async fn create(app: &App, new: NewEndpoint, actor: &Actor) -> Result<Created, ApiError> {
     check_description(&new.description)?;
     let event_types = select(new.event_types)?;
     let now = app.clock.now();
@@ -135,6 +152,8 @@ pub async fn create(app: &App, new: NewEndpoint) -> Result<Created, ApiError> {
         updated_at: now,
     };
     store::endpoints::insert(&mut tx, &endpoint).await?;
+    let detail = json!({"kind": endpoint.target.kind(), "event_types": endpoint.event_types, "is_active": endpoint.is_active});
+    audit::record(app, &mut tx, actor, deed("endpoint.create", &endpoint, detail)).await?;
     tx.commit().await?;
     Ok(Created { endpoint, secret })
 }
@@ -143,7 +162,8 @@ pub async fn create(app: &App, new: NewEndpoint) -> Result<Created, ApiError> {
 ///
 /// # Errors
 /// 422 names the bad field; nothing is changed then.
-pub async fn update(app: &App, endpoint: &Endpoint, change: EndpointChange) -> Result<Endpoint, ApiError> {
+pub async fn update(app: &App, endpoint: &Endpoint, change: EndpointChange, actor: &Actor) -> Result<Endpoint, ApiError> {
+    let fields = change.fields();
     let url = match (&change.url, &endpoint.target) {
         (Some(url), Target::Webhook(_)) => Some(check_url(app, url).await?),
         (Some(_), Target::Nats) => return Err(ApiError::invalid_field("/url", "isn't the endpoint's own where its kind is nats")),
@@ -187,6 +207,7 @@ pub async fn update(app: &App, endpoint: &Endpoint, change: EndpointChange) -> R
             store::endpoints::update(&mut tx, &changed).await?;
         }
     }
+    audit::record(app, &mut tx, actor, deed("endpoint.update", &changed, json!({"fields": fields}))).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Events);
     Ok(changed)
@@ -211,7 +232,7 @@ pub struct Rotated {
 ///
 /// # Errors
 /// 409 for a kind that signs nothing.
-pub async fn rotate(app: &App, endpoint: &Endpoint) -> Result<Rotated, ApiError> {
+pub async fn rotate(app: &App, endpoint: &Endpoint, actor: &Actor) -> Result<Rotated, ApiError> {
     let Target::Webhook(webhook) = &endpoint.target else {
         return Err(ApiError::conflict("no_secret", "An endpoint of the kind nats signs nothing: the NATS server knows who publishes."));
     };
@@ -221,16 +242,23 @@ pub async fn rotate(app: &App, endpoint: &Endpoint) -> Result<Rotated, ApiError>
         keys::replace(&app.keyring, &app.ids, &endpoint.id, &webhook.keys, previous_until).map_err(|error| ApiError::internal(&error))?;
     let mut tx = app.db.begin().await?;
     store::endpoints::set_keys(&mut tx, &endpoint.id, &keys, now).await?;
+    audit::record(app, &mut tx, actor, deed("endpoint.rotate_secret", endpoint, json!({"previous_until": previous_until}))).await?;
     tx.commit().await?;
     Ok(Rotated { secret, previous_until })
 }
 
 /// Deletes it with its secrets, its history and what it was still owed.
-pub async fn delete(app: &App, endpoint: &Endpoint) -> store::Result<()> {
+pub async fn delete(app: &App, endpoint: &Endpoint, actor: &Actor) -> store::Result<()> {
     let mut tx = app.db.begin().await?;
     store::endpoints::lock(&mut tx, &endpoint.id).await?;
     store::endpoints::delete(&mut tx, &endpoint.id).await?;
+    audit::record(app, &mut tx, actor, deed("endpoint.delete", endpoint, json!({"description": endpoint.description}))).await?;
     tx.commit().await
+}
+
+/// What the audit log is told of an endpoint.
+pub(super) fn deed<'a>(action: &'a str, endpoint: &'a Endpoint, detail: Value) -> Deed<'a> {
+    Deed { action, subject_kind: "endpoint", subject_id: &endpoint.id, organization_id: endpoint.organization_id.as_deref(), detail }
 }
 
 /// The URL as it is kept.

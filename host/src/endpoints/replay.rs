@@ -2,11 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::change::deed;
 use crate::{
     app::App,
+    audit,
     clock::At,
-    domain::endpoint::{Endpoint, Target},
+    domain::{
+        actor::Actor,
+        endpoint::{Endpoint, Target},
+    },
     error::ApiError,
     store,
     wake::Topic,
@@ -35,7 +41,7 @@ pub struct Replayed {
 ///
 /// # Errors
 /// 409 while the endpoint is inactive.
-pub async fn replay(app: &App, endpoint: &Endpoint, replay: &Replay) -> Result<Replayed, ApiError> {
+pub async fn replay(app: &App, endpoint: &Endpoint, replay: &Replay, actor: &Actor) -> Result<Replayed, ApiError> {
     if !endpoint.is_active {
         return Err(ApiError::conflict("inactive", "The endpoint is inactive: nothing is delivered to it.")
             .hint("Activate it first: PATCH {\"is_active\": true}."));
@@ -57,6 +63,8 @@ pub async fn replay(app: &App, endpoint: &Endpoint, replay: &Replay) -> Result<R
         store::endpoints::rewind(&mut tx, &endpoint.id, first - 1).await?;
         store::events::count_from(&mut tx, endpoint.organization_id.as_deref(), first).await?
     };
+    let detail = json!({"since": replay.since, "failed": replay.failed});
+    audit::record(app, &mut tx, actor, deed("endpoint.replay", endpoint, detail)).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Events);
     Ok(Replayed { events })

@@ -2,13 +2,17 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use serde_json::json;
+
 use super::{Cause, Ingest, Parsed, Source, Unparsed, parse};
 use crate::{
     accounts::{self, REPLAY},
     app::App,
+    audit::{self, Deed},
     clock::At,
     domain::{
         account::Account,
+        actor::Actor,
         event::Fact,
         webhook::{Webhook, WebhookState},
     },
@@ -96,7 +100,7 @@ async fn running(app: &App, account: &Account) -> store::Result<Option<String>> 
 }
 
 /// Notes a replay of the account's webhooks that the filter means; a job does it. Answers how many there are.
-pub async fn ask_replay(app: &App, account: &Account, filter: Filter) -> store::Result<i64> {
+pub async fn ask_replay(app: &App, account: &Account, filter: Filter, actor: &Actor) -> store::Result<i64> {
     let now = app.clock.now();
     let until = filter.until.map_or(now, |until| until.min(now));
     let filter = Filter { account_id: Some(account.id.clone()), until: Some(until), ..filter };
@@ -105,6 +109,14 @@ pub async fn ask_replay(app: &App, account: &Account, filter: Filter) -> store::
         let mut tx = app.db.begin().await?;
         store::webhooks::insert_replay(&mut tx, &app.ids.next(now), &account.id, &filter, until).await?;
         store::jobs::schedule(&mut tx, &account.id, REPLAY, now).await?;
+        let deed = Deed {
+            action: "webhook_deliveries.replay",
+            subject_kind: "channel_account",
+            subject_id: &account.id,
+            organization_id: Some(&account.organization_id),
+            detail: json!({"state": filter.state, "since": filter.since, "until": filter.until, "found": found}),
+        };
+        audit::record(app, &mut tx, actor, deed).await?;
         tx.commit().await?;
         app.wake.tell(Topic::Jobs);
     }

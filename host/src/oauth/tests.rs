@@ -18,6 +18,7 @@ use crate::{
     config::{Config, Overrides},
     domain::{
         account::{Connection, Standing},
+        actor::Actor,
         failure::{Failure, FailureClass},
     },
     manifest::Manifest,
@@ -104,7 +105,7 @@ pub(crate) async fn world_with(more: &Value) -> World {
         settings: Map::new(),
         secrets: BTreeMap::new(),
     };
-    let provider_app = apps::create(&app, new).await.unwrap();
+    let provider_app = apps::create(&app, new, &Actor::system()).await.unwrap();
     let now = app.clock.now();
     let (data_key, _) = app.keyring.new_data_key("account").unwrap();
     let account = Account {
@@ -314,19 +315,20 @@ async fn an_app_is_changed_field_by_field_and_stays_while_accounts_use_it() {
     let change = |value: Value| serde_json::from_value::<apps::AppChange>(value).unwrap();
     let wrong =
         json!({"name": " ", "types": ["TEST", "GONE"], "client_secret": null, "settings": {"a": []}, "secrets": {"client_secret": "x"}});
-    let refused = apps::update(app, id, change(wrong)).await.unwrap_err();
+    let refused = apps::update(app, id, change(wrong), &Actor::system()).await.unwrap_err();
     let pointers: Vec<&str> = refused.body.errors.iter().map(|problem| problem.pointer.as_str()).collect();
     assert_eq!(pointers, ["/name", "/types/1", "/settings/a", "/secrets/client_secret", "/client_secret"]);
 
     let right = json!({"client_secret": {"set": true, "last4": "ter2"}, "webhook_secret": "signs", "settings": {"v": 1}, "secrets": {"extra": "e"}});
-    apps::update(app, id, change(right)).await.unwrap();
-    let updated = apps::update(app, id, change(json!({"webhook_secret": null, "secrets": {"extra": null}}))).await.unwrap();
+    apps::update(app, id, change(right), &Actor::system()).await.unwrap();
+    let updated =
+        apps::update(app, id, change(json!({"webhook_secret": null, "secrets": {"extra": null}})), &Actor::system()).await.unwrap();
     let secrets = apps::open_secrets(app, &updated).await.unwrap();
     assert_eq!(secrets.keys().collect::<Vec<_>>(), ["client_secret", "verify_token"]);
     assert_eq!((secrets["client_secret"].expose(), updated.value("v").as_deref()), ("hunter2-hunter2", Some("1")));
 
     world.has(&[], &Standing::plain(Connection::Unconfigured)).await;
-    let in_use = apps::delete(app, id).await.unwrap_err();
+    let in_use = apps::delete(app, id, &Actor::system()).await.unwrap_err();
     assert_eq!((in_use.status, in_use.body.message.as_str()), (StatusCode::CONFLICT, "The app is used by 1 account."));
     let serving = async |asked: Option<&str>| apps::serving(&app.db, "TEST", asked).await;
     assert_eq!(serving(None).await.unwrap().unwrap().id, *id, "one alone is taken by itself");

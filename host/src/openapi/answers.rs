@@ -72,9 +72,9 @@ const TOO_MANY: Shared = Shared {
     name: "TooManyRequests",
     status: "429",
     when: "The key's rate is used up; `Retry-After` says for how long.",
-    code: "rate_limited",
-    message: "Too many requests with this key.",
-    hint: "Wait as many seconds as Retry-After says.",
+    code: "too_many_requests",
+    message: "More than 600 requests a minute came with this key or token.",
+    hint: "Ask again in 12 s. The operator's setting auth.requests_per_min is the bound.",
 };
 const UNAVAILABLE: Shared = Shared {
     name: "Unavailable",
@@ -120,6 +120,20 @@ impl Shared {
     }
 }
 
+/// How a key stands with its limit: headers of every answer to it.
+fn limits() -> [(String, Value); 2] {
+    ["RateLimit", "RateLimit-Policy"].map(|name| (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")})))
+}
+
+/// The headers that answers share.
+pub(super) fn headers() -> Value {
+    let header = |description: &str, example: &str| json!({"description": description, "schema": {"type": "string"}, "example": example});
+    json!({
+        "RateLimit": header("What is left of the key's limit, and the seconds until it is whole again.", "\"default\";r=599;t=1"),
+        "RateLimit-Policy": header("The limit: requests, and in how many seconds.", "\"default\";q=600;w=60"),
+    })
+}
+
 /// The answers that operations share.
 pub(super) fn shared() -> Value {
     ALL.iter().map(|shared| (shared.name.to_owned(), shared.describe())).collect::<Map<_, _>>().into()
@@ -150,6 +164,13 @@ pub(super) fn complete(path: &str, operation: &mut Map<String, Value>) {
     let Some(own) = operation.entry("responses").or_insert_with(|| json!({})).as_object_mut() else { return };
     for error in errors {
         own.entry(error.status).or_insert_with(|| json!({"$ref": format!("#/components/responses/{}", error.name)}));
+    }
+    if takes_key {
+        for answer in own.values_mut().filter_map(Value::as_object_mut).filter(|answer| !answer.contains_key("$ref")) {
+            if let Some(headers) = answer.entry("headers").or_insert_with(|| json!({})).as_object_mut() {
+                headers.extend(limits());
+            }
+        }
     }
     // An error that an operation describes itself has the body of all errors.
     for (status, answer) in own.iter_mut() {

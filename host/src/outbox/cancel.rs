@@ -1,10 +1,15 @@
 //! Messages taken back before they are sent.
 
+use serde_json::json;
+
+use super::dead_letters::deed;
 use crate::{
     app::App,
+    audit,
     clock::At,
     domain::{
         account::Account,
+        actor::Actor,
         event::EventType,
         failure::{Failure, FailureClass},
         message::{Message, MessageState},
@@ -19,7 +24,7 @@ use crate::{
 ///
 /// # Errors
 /// 409 once it is too late.
-pub async fn cancel(app: &App, message: Message) -> Result<Message, ApiError> {
+pub async fn cancel(app: &App, message: Message, actor: &Actor) -> Result<Message, ApiError> {
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     if !store::outbox::cancel(&mut tx, &message.id).await? {
@@ -29,6 +34,7 @@ pub async fn cancel(app: &App, message: Message) -> Result<Message, ApiError> {
     let failure = Failure::new(FailureClass::Cancelled, "cancelled", "It was cancelled before it was sent.");
     let owner = Owner { organization_id: &message.organization_id, account_id: &message.channel_account_id };
     let cancelled = set_cancelled(app, &mut tx, owner, std::slice::from_ref(&message.id), &failure, now).await?.pop();
+    audit::record(app, &mut tx, actor, deed("message.cancel", &message, json!({}))).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Outbox);
     app.wake.tell(Topic::Events);

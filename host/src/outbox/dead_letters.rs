@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     enqueue::{check_active, files_until, use_media},
@@ -14,9 +14,11 @@ use super::{
 };
 use crate::{
     app::App,
+    audit::{self, Deed},
     clock::At,
     domain::{
         account::Account,
+        actor::Actor,
         event::EventType,
         failure::{Failure, FailureClass},
         message::{Direction, Message, MessageState, Priority},
@@ -56,7 +58,7 @@ pub struct Replayed {
 ///
 /// # Errors
 /// 409 says why it can't be sent again, or not without `force`; 422 where the plugin refuses it by now.
-pub async fn replay(app: &App, message: &Message, force: bool) -> Result<Message, ApiError> {
+pub async fn replay(app: &App, message: &Message, force: bool, actor: &Actor) -> Result<Message, ApiError> {
     let account = store::accounts::find(&app.db, &message.channel_account_id).await?;
     let account =
         account.ok_or_else(|| ApiError::conflict("account_deleted", "The message's account was deleted: it can't be sent again."))?;
@@ -69,6 +71,7 @@ pub async fn replay(app: &App, message: &Message, force: bool) -> Result<Message
     let message = store::messages::find(&mut tx, &message.id).await?.ok_or_else(|| ApiError::not_found("message", &message.id))?;
     check_replayable(&message, force)?;
     let message = requeue(app, &mut tx, &account, Message { facts, ..message }, Priority::Normal, now).await?;
+    audit::record(app, &mut tx, actor, deed("message.replay", &message, json!({"force": force}))).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Outbox);
     app.wake.tell(Topic::Events);
@@ -135,7 +138,20 @@ async fn load(app: &App, tx: &mut Tx, message: &Message, now: At) -> store::Resu
 
 /// Queues all failed and expired messages again that the filter fits, oldest first, behind what is normal. Uncertain ones aren't
 /// among them: each needs a person.
-pub async fn replay_all(app: &App, filter: &Filter) -> Result<Replayed, ApiError> {
+pub async fn replay_all(app: &App, filter: &Filter, actor: &Actor) -> Result<Replayed, ApiError> {
+    let organization_id = match (&filter.organization_id, &filter.account_id) {
+        (None, Some(account_id)) => store::accounts::find(&app.db, account_id).await?.map(|account| account.organization_id),
+        (organization_id, _) => organization_id.clone(),
+    };
+    // Before the first: each page has a transaction of its own.
+    let deed = Deed {
+        action: "dead_letters.replay",
+        subject_kind: if filter.account_id.is_some() { "channel_account" } else { "organization" },
+        subject_id: filter.account_id.as_ref().or(filter.organization_id.as_ref()).map(String::as_str).unwrap_or_default(),
+        organization_id: organization_id.as_deref(),
+        detail: json!({"class": filter.class, "since": filter.since, "until": filter.until}),
+    };
+    audit::note(app, actor, deed).await?;
     let mut done = Replayed::default();
     let mut after = String::new();
     // What fails again meanwhile isn't taken up again.
@@ -198,7 +214,7 @@ async fn revive(app: &App, tx: &mut Tx, id: &str, facts: Map<String, Value>, now
 ///
 /// # Errors
 /// 409 where the message isn't uncertain.
-pub async fn resolve(app: &App, message: &Message, verdict: Verdict) -> Result<Message, ApiError> {
+pub async fn resolve(app: &App, message: &Message, verdict: Verdict, actor: &Actor) -> Result<Message, ApiError> {
     let now = app.clock.now();
     let mut tx = app.db.begin_ordered().await?;
     let mut message = store::messages::find(&mut tx, &message.id).await?.ok_or_else(|| ApiError::not_found("message", &message.id))?;
@@ -232,9 +248,16 @@ pub async fn resolve(app: &App, message: &Message, verdict: Verdict) -> Result<M
     page.save(message.clone());
     page.tell_message(event, &message, None, &About::default(), None);
     ledger.save(&mut tx, &app.keyring).await?;
+    audit::record(app, &mut tx, actor, deed("message.resolve", &message, json!({"outcome": message.state}))).await?;
     tx.commit().await?;
     app.wake.tell(Topic::Events);
     Ok(message)
+}
+
+/// What the audit log is told of a message.
+pub(super) fn deed<'a>(action: &'a str, message: &'a Message, detail: Value) -> Deed<'a> {
+    let organization_id = Some(message.organization_id.as_str());
+    Deed { action, subject_kind: "message", subject_id: &message.id, organization_id, detail }
 }
 
 /// Whether the account's conversations belong in an inbox of people.

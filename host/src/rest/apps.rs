@@ -52,7 +52,7 @@ requests!(NewApp, AppChange);
 )]
 async fn create(State(app): State<Arc<App>>, caller: Caller, Json(new): Json<NewApp>) -> Result<Response, ApiError> {
     caller.operates()?;
-    let created = apps::create(&app, new).await?;
+    let created = apps::create(&app, new, &caller.actor()).await?;
     let place = format!("/admin/v1/apps/{}", created.id);
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(render(&app, created).await?)).into_response())
 }
@@ -108,7 +108,7 @@ async fn update(
     Json(change): Json<AppChange>,
 ) -> Result<axum::Json<ShownApp>, ApiError> {
     caller.operates()?;
-    let updated = apps::update(&app, &id, change).await?;
+    let updated = apps::update(&app, &id, change, &caller.actor()).await?;
     Ok(axum::Json(render(&app, updated).await?))
 }
 
@@ -122,7 +122,7 @@ async fn update(
 )]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     caller.operates()?;
-    apps::delete(&app, &id).await?;
+    apps::delete(&app, &id, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

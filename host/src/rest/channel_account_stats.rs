@@ -5,11 +5,13 @@ use std::{str::FromStr, sync::Arc};
 use axum::{extract::State, response::Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{asked::Asked, auth::Caller, extract::Json, lists};
 use crate::{
     app::App,
+    audit::{self, Deed},
     domain::key::Scope,
     error::ApiError,
     openapi::schemas::{answers, requests},
@@ -118,6 +120,16 @@ async fn recompute(
     let filter = Filter { account_id: Some(request.channel_account_id), organization_id: caller.narrow(None)?, channel_type: None };
     let account = stats::named(&app, &filter).await?;
     let stretch = Span::unbounded(&Stretch { from: request.from, to: request.to, time_zone: request.time_zone })?;
+    if request.mend {
+        let deed = Deed {
+            action: "channel_account_stats.mend",
+            subject_kind: "channel_account",
+            subject_id: &account.id,
+            organization_id: Some(&account.organization_id),
+            detail: json!({"from": stretch.0, "to": stretch.1}),
+        };
+        audit::note(&app, &caller.actor(), deed).await?;
+    }
     Ok(axum::Json(stats::recompute(&app.db, &account.id, stretch, request.mend).await?))
 }
 

@@ -28,6 +28,7 @@ use crate::{
         content::{Content, Text, TextFormat},
         key::Scope,
         message::Message,
+        organization,
         sending::Sending,
     },
     error::ApiError,
@@ -35,8 +36,6 @@ use crate::{
     outbox::{self, SendRequest},
     store,
 };
-
-const ORGANIZATION_ID_MAX: usize = 64;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -74,7 +73,7 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(new): Json<New
     caller.may(Scope::Manage)?;
     check_organization_id(&new.organization_id)?;
     caller.narrow(Some(new.organization_id.clone()))?;
-    let account = accounts::create(&app, new).await?;
+    let account = accounts::create(&app, new, &caller.actor()).await?;
     let place = format!("/rest/v1/channel_accounts/{}", account.id);
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown(&app, account).await?)).into_response())
 }
@@ -126,7 +125,7 @@ async fn update(
     Json(change): Json<AccountChange>,
 ) -> Result<axum::Json<ShownAccount>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    let account = to_the_end(&app, |app| async move { accounts::update(&app, account, change).await }).await?;
+    let account = to_the_end(&app, |app| async move { accounts::update(&app, account, change, &caller.actor()).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
@@ -142,7 +141,7 @@ async fn update(
 )]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    if let Some(objection) = to_the_end(&app, |app| async move { accounts::delete(&app, &account).await }).await? {
+    if let Some(objection) = to_the_end(&app, |app| async move { accounts::delete(&app, &account, &caller.actor()).await }).await? {
         tracing::warn!(account.id = %id, reason = %objection.message, "the provider wasn't told of a deleted account");
     }
     Ok(StatusCode::NO_CONTENT)
@@ -179,8 +178,7 @@ async fn connect(
     let step: ConnectStep = serde_json::from_value(step).map_err(|error| {
         ApiError::invalid_field("/step", error.to_string()).hint("Write {\"step\": \"start\"}, answers, tick or refresh.")
     })?;
-    let key_id = caller.key_id().to_owned();
-    let account = to_the_end(&app, |app| async move { accounts::connect(&app, &account, step, &key_id).await }).await?;
+    let account = to_the_end(&app, |app| async move { accounts::connect(&app, &account, step, caller.identity()).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
@@ -199,7 +197,7 @@ async fn connect(
 )]
 async fn disconnect(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<ShownAccount>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    let account = to_the_end(&app, |app| async move { accounts::disconnect(&app, &account).await }).await?;
+    let account = to_the_end(&app, |app| async move { accounts::disconnect(&app, &account, &caller.actor()).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
@@ -335,8 +333,7 @@ pub(super) async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> 
 }
 
 pub(super) fn check_organization_id(id: &str) -> Result<(), ApiError> {
-    let fits = !id.is_empty() && id.len() <= ORGANIZATION_ID_MAX && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if fits { Ok(()) } else { Err(ApiError::invalid_field("/organization_id", "must be a UUID, or letters, digits, - and _, 64 at most")) }
+    if organization::is_id(id) { Ok(()) } else { Err(ApiError::invalid_field("/organization_id", organization::ID_RULE)) }
 }
 
 async fn shown(app: &App, account: Account) -> Result<ShownAccount, ApiError> {

@@ -149,5 +149,5 @@ async fn replay(
     if filter.organization_id.is_none() && filter.account_id.is_none() {
         return Err(ApiError::invalid_field("/channel_account_id", "is required, or organization_id: not everybody's messages at once"));
     }
-    Ok(Json(to_the_end(&app, |app| async move { outbox::replay_all(&app, &filter).await }).await?))
+    Ok(Json(to_the_end(&app, |app| async move { outbox::replay_all(&app, &filter, &caller.actor()).await }).await?))
 }

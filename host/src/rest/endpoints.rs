@@ -9,6 +9,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
     auth::Caller,
     channel_accounts::check_organization_id,
     extract::{Json, ListQuery},
+    idempotency::told_once,
     lists, resources, to_the_end,
 };
 use crate::{
@@ -72,11 +74,11 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
     if let Some(id) = &new.organization_id {
         check_organization_id(id)?;
     }
-    let created = endpoints::create(&app, new).await?;
+    let created = endpoints::create(&app, new, &caller.actor()).await?;
     let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
-    let secret = created.secret.map(|secret| secret.expose().to_owned());
-    let shown = CreatedEndpoint { endpoint: render(&created.endpoint), secret };
-    Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response())
+    let shown = CreatedEndpoint { endpoint: render(&created.endpoint), secret: created.secret.map(|secret| secret.expose().to_owned()) };
+    let kept = json!(shown.endpoint);
+    Ok(told_once((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response(), &kept))
 }
 
 /// List endpoints
@@ -122,7 +124,7 @@ async fn update(
     Json(change): Json<EndpointChange>,
 ) -> Result<axum::Json<ShownEndpoint>, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
-    Ok(axum::Json(render(&endpoints::update(&app, &endpoint, change).await?)))
+    Ok(axum::Json(render(&endpoints::update(&app, &endpoint, change, &caller.actor()).await?)))
 }
 
 /// Delete an endpoint
@@ -135,7 +137,7 @@ async fn update(
 )]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
-    endpoints::delete(&app, &endpoint).await?;
+    endpoints::delete(&app, &endpoint, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -152,11 +154,13 @@ async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Stri
         (status = 409, description = "The endpoint signs nothing."),
     ),
 )]
-async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<RotatedSecret>, ApiError> {
+async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Response, ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
     // A client that hangs up must not leave a secret that nobody knows.
-    let rotated = to_the_end(&app, |app| async move { endpoints::rotate(&app, &endpoint).await }).await?;
-    Ok(axum::Json(RotatedSecret { secret: rotated.secret.expose().to_owned(), previous_secret_until: rotated.previous_until }))
+    let rotated = to_the_end(&app, |app| async move { endpoints::rotate(&app, &endpoint, &caller.actor()).await }).await?;
+    let told = |secret| RotatedSecret { secret, previous_secret_until: rotated.previous_until };
+    let kept = json!(told(None));
+    Ok(told_once(axum::Json(told(Some(rotated.secret.expose().to_owned()))).into_response(), &kept))
 }
 
 /// List what was delivered to an endpoint
@@ -206,7 +210,7 @@ async fn replay(
     Json(replay): Json<Replay>,
 ) -> Result<(StatusCode, axum::Json<Replayed>), ApiError> {
     let endpoint = find(&app, &caller, &id, Scope::Manage).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(endpoints::replay(&app, &endpoint, &replay).await?)))
+    Ok((StatusCode::ACCEPTED, axum::Json(endpoints::replay(&app, &endpoint, &replay, &caller.actor()).await?)))
 }
 
 /// Test an endpoint
@@ -277,8 +281,8 @@ struct CreatedEndpoint {
 /// A new secret.
 #[derive(Serialize, JsonSchema)]
 struct RotatedSecret {
-    /// Told this once.
-    secret: String,
+    /// Told this once: null where the same request is answered again.
+    secret: Option<String>,
     /// Until then the one before signs along.
     previous_secret_until: At,
 }

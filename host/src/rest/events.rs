@@ -15,12 +15,10 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::json;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    auth::{Caller, given_key},
-    extract::ListQuery,
-};
+use super::{auth::Caller, extract::ListQuery};
 use crate::{
     app::App,
+    auth::Credentials,
     clock::At,
     domain::{
         event::{Event, EventType},
@@ -73,12 +71,11 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 )]
 async fn listen(
     State(app): State<Arc<App>>,
+    caller: Caller,
     headers: HeaderMap,
     mut query: ListQuery,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, ApiError> {
-    let in_query = query.take("apikey");
-    let key = given_key(&headers).or(in_query);
-    let caller = Caller::of(&app, key.clone()).await?;
+    let key = Credentials::of(&headers).or(query.take("apikey"));
     caller.may(Scope::Read)?;
     let filter = Filter {
         organization_id: caller.narrow(query.take("organization_id"))?,
@@ -148,7 +145,7 @@ fn select(names: &str) -> Result<Option<Vec<&'static str>>, ApiError> {
 
 struct Listener {
     app: Arc<App>,
-    key: Option<String>,
+    key: Credentials,
     filter: Filter,
     after: i64,
     /// Told before any event.
@@ -199,7 +196,7 @@ async fn is_welcome(listener: &mut Listener) -> bool {
         return true;
     }
     listener.checked_at = now;
-    match Caller::of(&listener.app, listener.key.clone()).await {
+    match Caller::of(&listener.app, &listener.key).await {
         Ok(caller) => caller.may(Scope::Read).is_ok(),
         Err(error) => error.status.is_server_error(),
     }

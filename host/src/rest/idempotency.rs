@@ -53,6 +53,16 @@ pub(super) struct Reserved {
     pub(super) fingerprint: Vec<u8>,
 }
 
+/// What is kept of an answer that holds a secret.
+#[derive(Clone)]
+struct KeptInstead(Vec<u8>);
+
+/// An answer that tells a secret once: asked again, `kept` is answered, which is without.
+pub(super) fn told_once(mut response: Response, kept: &impl Serialize) -> Response {
+    response.extensions_mut().insert(KeptInstead(serde_json::to_vec(kept).unwrap_or_default()));
+    response
+}
+
 /// The middleware.
 pub(super) async fn keep_answers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(KEY) {
@@ -180,7 +190,8 @@ async fn split(response: Response) -> Result<(Kept, Response), ApiError> {
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), Value::String(parts.headers.get(*name)?.to_str().ok()?.to_owned()))))
         .collect();
-    let kept = Kept { status: u32::from(parts.status.as_u16()), headers: Value::Object(headers), body: body.to_vec() };
+    let kept_body = parts.extensions.get::<KeptInstead>().map_or_else(|| body.to_vec(), |KeptInstead(instead)| instead.clone());
+    let kept = Kept { status: u32::from(parts.status.as_u16()), headers: Value::Object(headers), body: kept_body };
     Ok((kept, Response::from_parts(parts, Body::from(body))))
 }
 
@@ -307,6 +318,14 @@ mod tests {
             assert_eq!(key_of(&request(&bad)).unwrap_err().status, StatusCode::BAD_REQUEST, "{bad:?}");
         }
         assert_eq!(key_of(&request(&[&"k".repeat(256)])).unwrap_err().status, StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_answered_and_not_kept() {
+        let response = told_once(Response::new(Body::from("{\"key\":\"pb_1\"}")), &serde_json::json!({"key": null}));
+        let (kept, response) = split(response).await.unwrap();
+        assert_eq!(kept.body, b"{\"key\":null}");
+        assert_eq!(to_bytes(response.into_body(), 100).await.unwrap(), "{\"key\":\"pb_1\"}");
     }
 
     #[test]

@@ -169,7 +169,7 @@ async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String
 )]
 async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Shown>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Send).await?;
-    let message = outbox::cancel(&app, message).await?;
+    let message = outbox::cancel(&app, message, &caller.actor()).await?;
     Ok(axum::Json(shown(&app, message).await?))
 }
 
@@ -204,7 +204,7 @@ async fn replay(
     Json(request): Json<ReplayRequest>,
 ) -> Result<(StatusCode, axum::Json<Shown>), ApiError> {
     let message = find(&app, &caller, &id, Scope::Send).await?;
-    let message = outbox::replay(&app, &message, request.force).await?;
+    let message = outbox::replay(&app, &message, request.force, &caller.actor()).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(shown(&app, message).await?)))
 }
 
@@ -235,7 +235,7 @@ async fn resolve(
     Json(request): Json<ResolveRequest>,
 ) -> Result<axum::Json<Shown>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Send).await?;
-    let message = outbox::resolve(&app, &message, request.outcome).await?;
+    let message = outbox::resolve(&app, &message, request.outcome, &caller.actor()).await?;
     Ok(axum::Json(shown(&app, message).await?))
 }
 

@@ -76,7 +76,7 @@ async fn answer(app: &App, caller: &Caller, id: &str, headers: &HeaderMap) -> Re
         ApiError::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", "The code can't be had in that form.")
             .hint("Accept: application/json, text/plain or image/svg+xml.")
     })?;
-    let code = accounts::shown_code(app, &account, caller.key_id()).await?;
+    let code = accounts::shown_code(app, &account, caller.id()).await?;
     form.write(&code)
 }
 

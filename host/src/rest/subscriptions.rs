@@ -73,7 +73,7 @@ async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String
 async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<StatusCode, ApiError> {
     caller.may(Scope::Manage)?;
     let subscriber = find(&app, &caller, id, query).await?;
-    to_the_end(&app, |app| async move { Ok(subscriptions::forget(&app, &subscriber).await?) }).await?;
+    to_the_end(&app, |app| async move { Ok(subscriptions::forget(&app, &subscriber, &caller.actor()).await?) }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

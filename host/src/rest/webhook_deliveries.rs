@@ -16,10 +16,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{asked::Asked, auth::Caller, channel_accounts, extract::Json, lists, resources, to_the_end};
 use crate::{
     app::App,
+    audit::{self, Deed},
     browser,
     clock::At,
     domain::{
         account::Account,
+        actor::Actor,
         key::Scope,
         webhook::{AppWebhook, Delivery, Fields, Webhook, WebhookState},
     },
@@ -176,7 +178,8 @@ async fn replay(
         }
     };
     check_active(&account)?;
-    let replayed = to_the_end(&app, |app| async move { replay_into(&app, &account, kept).await }).await?;
+    let actor = caller.actor();
+    let replayed = to_the_end(&app, |app| async move { replay_into(&app, &account, kept, &actor).await }).await?;
     after_replay(&app, &caller, &id, replayed).await
 }
 
@@ -192,7 +195,12 @@ async fn replay_of_app(app: &Arc<App>, caller: &Caller, app_id: String, kept: Ke
         verified_by: delivery.verified_by,
         request,
     };
-    let replayed = to_the_end(app, |app| async move { Ok(inbox::replay_for_app(&app, &webhook).await?) }).await?;
+    let actor = caller.actor();
+    let replayed = to_the_end(app, |app| async move {
+        audit::note(&app, &actor, deed(&webhook.id, None)).await?;
+        Ok(inbox::replay_for_app(&app, &webhook).await?)
+    })
+    .await?;
     after_replay(app, caller, &id, replayed).await
 }
 
@@ -205,7 +213,14 @@ async fn after_replay(app: &App, caller: &Caller, id: &str, replayed: Replayed) 
     Ok(axum::Json(AfterReplay { delivery, replay }))
 }
 
-async fn replay_into(app: &App, account: &Account, Kept { delivery, request }: Kept) -> Result<Replayed, ApiError> {
+/// What the audit log is told of a delivery that is replayed.
+fn deed<'a>(id: &'a str, organization_id: Option<&'a str>) -> Deed<'a> {
+    let (action, subject_kind) = ("webhook_delivery.replay", "webhook_delivery");
+    Deed { action, subject_kind, subject_id: id, organization_id, detail: json!({}) }
+}
+
+async fn replay_into(app: &App, account: &Account, Kept { delivery, request }: Kept, actor: &Actor) -> Result<Replayed, ApiError> {
+    audit::note(app, actor, deed(&delivery.id, Some(&account.organization_id))).await?;
     if delivery.channel_account_id.is_none() {
         let mut tx = app.db.begin().await?;
         if !store::webhooks::adopt(&mut tx, &delivery.id, &account.id, &account.organization_id).await? {
@@ -270,7 +285,7 @@ async fn replay_many(
         since: asked.since,
         until: asked.until,
     };
-    let found = inbox::ask_replay(&app, &account, filter).await?;
+    let found = inbox::ask_replay(&app, &account, filter, &caller.actor()).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(Found { found })))
 }
 

@@ -16,6 +16,7 @@ const GROUP_MAX: usize = 64;
 const WAITING_MAX: usize = 1024;
 
 /// The way to a shared transaction.
+#[derive(Clone)]
 pub struct Group {
     queue: mpsc::Sender<Box<dyn Unit>>,
     closing: CancellationToken,

@@ -60,6 +60,22 @@ pub async fn prune_replays(tx: &mut Tx, before: At, limit: u32) -> Result<u64> {
     tx.run(statement).await
 }
 
+/// Who did what.
+pub async fn prune_audit(tx: &mut Tx, before: At, limit: u32) -> Result<u64> {
+    let statement = sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2 {lock})")
+        .bind(lowest_at(before))
+        .bind(limit);
+    tx.run(statement).await
+}
+
+/// What became of versions of plugins.
+pub async fn prune_plugin_moves(tx: &mut Tx, before: At, limit: u32) -> Result<u64> {
+    let statement = sql("DELETE FROM plugin_moves WHERE id IN (SELECT id FROM plugin_moves WHERE id < $1 ORDER BY id LIMIT $2 {lock})")
+        .bind(lowest_at(before))
+        .bind(limit);
+    tx.run(statement).await
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -264,6 +280,34 @@ mod tests {
         assert_eq!(store.kept().await, [first.clone(), other, processed]);
         let kept = webhooks::find(&store.db, &first).await.unwrap().unwrap().delivery;
         assert_eq!((kept.deliveries, kept.repeated_at, kept.state), (3, Some(days_ago(1)), WebhookState::Held));
+    }
+
+    #[tokio::test]
+    async fn what_people_did_goes_by_its_age() {
+        let store = store().await;
+        let mut tx = store.db.begin().await.unwrap();
+        for days in [400, 399, 1] {
+            let (id, at) = (id_at(days_ago(days)), days_ago(days));
+            tx.run(
+                sql("INSERT INTO audit_log (id, at, actor_kind, actor_name, action, subject_kind, subject_id, detail)
+                     VALUES ($1, $2, 'system', 'patchbay', 'x.do', 'x', 'x', '{}')")
+                .bind(&id)
+                .bind(at),
+            )
+            .await
+            .unwrap();
+            tx.run(
+                sql("INSERT INTO plugin_moves (id, at, digest, to_state, reason, actor, detail) VALUES ($1, $2, 'd', 'ready', 'r', '{}', '{}')")
+                    .bind(&id)
+                    .bind(at),
+            )
+            .await
+            .unwrap();
+        }
+        assert_eq!(prune_audit(&mut tx, days_ago(365), 1).await.unwrap(), 1);
+        assert_eq!(prune_audit(&mut tx, days_ago(365), MANY).await.unwrap(), 1);
+        assert_eq!(prune_plugin_moves(&mut tx, days_ago(365), MANY).await.unwrap(), 2);
+        assert_eq!(prune_plugin_moves(&mut tx, days_ago(365), MANY).await.unwrap(), 0);
     }
 
     #[tokio::test]

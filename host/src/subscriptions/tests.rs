@@ -183,7 +183,7 @@ async fn a_device_that_is_gone_is_forgotten_and_told_of_with_whose_it_was() {
     world.happen("unknown", None, 3, Happening::Subscription(device("nobodys", false))).await;
     assert_eq!(world.told("contact.subscription").await[4]["contact"], Value::Null);
     world.subscribe("phone", None, 4).await;
-    accounts::delete(&world.app, &world.account().await).await.unwrap();
+    accounts::delete(&world.app, &world.account().await, &Actor::system()).await.unwrap();
     assert!(world.all().await.is_empty(), "it goes with its account");
 }
 

@@ -5,6 +5,7 @@ use crate::{
     accounts::{connect::progress, keep_captured, open_secrets},
     boot::Gateway,
     config::{Config, Overrides},
+    domain::actor::Actor,
     manifest::Manifest,
     plugins::Captured,
     store::{Page, Run as _},
@@ -196,7 +197,7 @@ async fn deactivating_ends_it() {
     let world = world().await;
     world.scans("code", 20.0, &starts("key-1")).await;
     let change = crate::accounts::AccountChange { is_active: Some(false), ..crate::accounts::AccountChange::default() };
-    let updated = crate::accounts::update(&world.app, world.account().await, change).await.unwrap();
+    let updated = crate::accounts::update(&world.app, world.account().await, change, &Actor::system()).await.unwrap();
     assert!(updated.connect_prompt.is_none());
     assert_eq!(world.stood().await, (Connection::Unconfigured, Some("pairing_stopped".to_owned())));
     assert!(store::pairings::find(&world.app.db, "account").await.unwrap().is_none());
