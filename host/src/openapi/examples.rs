@@ -15,11 +15,18 @@ struct Example {
 
 static EXAMPLES: LazyLock<BTreeMap<String, Example>> = LazyLock::new(|| {
     let files = [
-        include_str!("examples/plugins.json"),
-        include_str!("examples/operations.json"),
+        include_str!("examples/api_keys.json"),
         include_str!("examples/apps.json"),
-        include_str!("examples/media.json"),
         include_str!("examples/channel_accounts.json"),
+        include_str!("examples/channel_types.json"),
+        include_str!("examples/events.json"),
+        include_str!("examples/media.json"),
+        include_str!("examples/messages.json"),
+        include_str!("examples/operations.json"),
+        include_str!("examples/people.json"),
+        include_str!("examples/plugins.json"),
+        include_str!("examples/statistics.json"),
+        include_str!("examples/webhooks.json"),
     ];
     let mut all = BTreeMap::new();
     for file in files {
