@@ -10,5 +10,5 @@ cargo bench --locked -p patchbay-sandbox --bench calls
 cargo bench --locked -p patchbay-tests --bench telegram
 cargo bench --locked -p patchbay-tests --bench plugins
 cargo bench --locked -p patchbay-tests --bench guests
-# Runs by name: start, webhooks, sends, storm, swaps, zoo; databases too: sqlite, postgres.
+# Runs by name: start, webhooks, sends, storm, swaps, zoo, lists; databases too: sqlite, postgres.
 cargo bench --locked -p patchbay-tests --bench load -- "$@"

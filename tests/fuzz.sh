@@ -1,12 +1,19 @@
 #!/bin/bash
-# Throws mutated fixtures at a plugin's parse_inbound, natively: tests/fuzz.sh PLUGIN [SECONDS]. Ends with an error at the first
-# panic, and leaves what caused it in target/fuzz/PLUGIN. libFuzzer's coverage comes from rustc's own pass, so that a stable
+# Throws mutated fixtures at a plugin's parse_inbound, natively: tests/fuzz.sh PLUGIN [SECONDS]; or mutated query strings at the REST
+# API's reading of them: tests/fuzz.sh rest-query [SECONDS]. Ends with an error at the first panic, and leaves what caused it in target/fuzz/PLUGIN. libFuzzer's coverage comes from rustc's own pass, so that a stable
 # compiler will do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 plugin="$1" seconds="${2:-60}"
 found="target/fuzz/$plugin"
 mkdir -p "$found/corpus" "$found/seeds"
+shopt -s nullglob
+if [[ "$plugin" == rest-query ]]; then
+  number=0
+  while read -r line; do
+    base64 -d <<<"$line" >"$found/seeds/$((number += 1))"
+  done <tests/fuzz/corpus/rest-query.txt
+fi
 for fixture in plugins/"$plugin"/fixtures/*.json; do
   # A fixture of ours may hold the webhook in a field beside what is expected of it.
   python3 - "$fixture" "$found/seeds/$(basename "$fixture")" <<'PYTHON'

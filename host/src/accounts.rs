@@ -11,7 +11,7 @@ mod standing;
 mod templates;
 mod vault;
 
-pub use change::{AccountChange, NewAccount, create, delete, running, update};
+pub use change::{AccountChange, NewAccount, create, create_all, delete, running, update};
 pub use connect::{ConnectStep, StepError, connect, disconnect, go_on, try_step};
 pub use health::check;
 pub use known::Known;

@@ -33,6 +33,7 @@ mod resources;
 mod status;
 mod subscriptions;
 mod webhook_deliveries;
+mod writes;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
+use patchbay_postgrest::Error;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -50,9 +52,6 @@ use crate::{
     error::ApiError,
     openapi::{Document, page},
 };
-
-const REST: &str = "/rest/v1";
-const ADMIN: &str = "/admin/v1";
 
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     const KIB: usize = 1024;
@@ -76,8 +75,9 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(audit::own_router())
         .split_for_parts();
     let rest = rest
+        .fallback(unknown_table)
         // Here, so that the layers reach it: a preflight comes by a method that no route takes.
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(wrong_method_of_table)
         .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::keep_answers))
         .layer(DefaultBodyLimit::max(app.config.http.max_body_kb.saturating_mul(KIB)))
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
@@ -96,11 +96,11 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .split_for_parts();
     let (open, of_open) =
         OpenApiRouter::new().merge(media::signed_router()).merge(status::router()).routes(routes!(describe)).split_for_parts();
-    let api = of_open.nest(REST, of_rest).nest(ADMIN, of_admin);
+    let api = of_open.nest("/rest/v1", of_rest).nest("/admin/v1", of_admin);
     let document = Arc::new(Document::new(api, &app.public_url));
     open.layer(Extension(document))
-        .nest(REST, rest)
-        .nest(ADMIN, admin)
+        .nest("/rest/v1", rest)
+        .nest("/admin/v1", admin)
         .merge(page::router())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
@@ -149,9 +149,25 @@ async fn wrong_method(uri: Uri, method: Method) -> ApiError {
         .hint("The header allow names what it takes.")
 }
 
+async fn wrong_method_of_table(request: Request) -> ApiError {
+    let error = Error::new(405, "PGRST117", format!("Unsupported HTTP method: {}", request.method()));
+    error.details(format!("/rest/v1{} doesn't take it.", request.uri().path())).into()
+}
+
+/// Under `/rest/v1` every word is a table, as PostgREST has it.
+async fn unknown_table(request: Request) -> ApiError {
+    let path = request.uri().path().trim_matches('/');
+    if path.is_empty() || path.contains('/') {
+        return Error::new(404, "PGRST125", "Invalid path specified in request URL")
+            .hint(format!("There are: {}.", resources::NAMES))
+            .into();
+    }
+    Error::no_table(path, resources::NAMES).into()
+}
+
 async fn unknown(request: Request) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("There is no {} {}.", request.method(), request.uri().path()))
-        .hint("The API is under /rest/v1: channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, conversations, contacts, subscriptions, media, events, event_types, endpoints, api_keys, audit_log.")
+        .hint(format!("The API is under /rest/v1: {}.", resources::NAMES))
 }
 
 /// A handler that panics is a defect; its client gets an answer all the same.

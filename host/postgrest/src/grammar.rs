@@ -220,8 +220,9 @@ pub(crate) fn test(text: &str) -> Option<TestText> {
 
 /// What stands between brackets or braces, with commas between: `a`, `"b,c"`.
 fn list_item(input: &mut &str) -> ModalResult<String> {
-    let bare = take_while(0.., |character: char| !matches!(character, ',' | ')' | '"')).map(str::to_owned);
-    alt((quoted, bare)).parse_next(input)
+    let bare = take_while(0.., |character: char| !matches!(character, ',' | ')')).map(str::to_owned);
+    // What only begins like quotes is as it stands.
+    alt((terminated(quoted, peek(alt((',', ')')))), bare)).parse_next(input)
 }
 
 /// `(a,"b,c")`

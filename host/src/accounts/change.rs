@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     OAUTH_REFRESH, RECONNECT, RELEASE, connect, pairing, settings,
-    standing::{commit, stand},
+    standing::{announce, commit, stand},
     vault,
 };
 use crate::{
@@ -83,14 +83,53 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 /// # Errors
 /// 422 names each bad field; nothing is stored then.
 pub async fn create(app: &App, new: NewAccount, actor: &Actor) -> Result<Account, ApiError> {
+    let made = create_all(app, vec![new], actor).await?.pop();
+    made.ok_or_else(|| ApiError::internal(&"no account was made"))
+}
+
+/// Makes accounts, all of them or none; answers them in their order.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn create_all(app: &App, new: Vec<NewAccount>, actor: &Actor) -> Result<Vec<Account>, ApiError> {
+    let now = app.clock.now();
+    let mut candidates = Vec::new();
+    for new in new {
+        candidates.push(candidate(app, new, now).await?);
+    }
+    let mut tx = app.db.begin().await?;
+    for Candidate { account, version, split, given } in &candidates {
+        store::organizations::ensure(&mut tx, &account.organization_id, now).await?;
+        store::accounts::insert(&mut tx, account).await?;
+        vault::seal(app, &mut tx, account, &split.given, now).await?;
+        generate_secrets(app, &mut tx, &version.manifest, account, &split.given, now).await?;
+        let detail = json!({"name": account.name, "type": account.channel_type, "is_active": account.is_active, "fields": given});
+        audit::record(app, &mut tx, actor, deed("channel_account.create", account, detail)).await?;
+    }
+    tx.commit().await?;
+    for candidate in &candidates {
+        announce(app, &candidate.account.id);
+    }
+    Ok(candidates.into_iter().map(|candidate| candidate.account).collect())
+}
+
+/// An account that nothing speaks against, before it is stored.
+struct Candidate {
+    account: Account,
+    version: Arc<Version>,
+    split: settings::Split,
+    /// Names of the settings that came, for the audit log.
+    given: Vec<String>,
+}
+
+async fn candidate(app: &App, new: NewAccount, now: At) -> Result<Candidate, ApiError> {
     check_name(&new.name)?;
-    let given_settings: Vec<String> = new.settings.keys().map(|name| format!("settings.{name}")).collect();
+    let given: Vec<String> = new.settings.keys().map(|name| format!("settings.{name}")).collect();
     let version = running(app, &new.channel_type)?;
     let split = settings::split(&version.manifest, &new.settings)?;
     let provider_app = apps::serving(&app.db, &new.channel_type, new.app_id.as_deref()).await?;
     settings::refuse_bases(&version.manifest, &new.settings, provider_app.as_ref())?;
     let plain = settings::judge(app, &version, &split, &[]).await?;
-    let now = app.clock.now();
     let id = app.ids.next(now);
     let (data_key, _) = app.keyring.new_data_key(&id).map_err(|error| ApiError::internal(&error))?;
     let webhook_token = generate(WEBHOOK_TOKEN_LEN).map_err(|error| ApiError::internal(&error))?.expose().to_owned();
@@ -127,15 +166,7 @@ pub async fn create(app: &App, new: NewAccount, actor: &Actor) -> Result<Account
         oauth_renewed_at: None,
         webhook_token: Some(WebhookToken(webhook_token)),
     };
-    let mut tx = app.db.begin().await?;
-    store::organizations::ensure(&mut tx, &account.organization_id, now).await?;
-    store::accounts::insert(&mut tx, &account).await?;
-    vault::seal(app, &mut tx, &account, &split.given, now).await?;
-    generate_secrets(app, &mut tx, &version.manifest, &account, &split.given, now).await?;
-    let detail = json!({"name": account.name, "type": account.channel_type, "is_active": account.is_active, "fields": given_settings});
-    audit::record(app, &mut tx, actor, deed("channel_account.create", &account, detail)).await?;
-    commit(app, tx, &account.id).await?;
-    Ok(account)
+    Ok(Candidate { account, version, split, given })
 }
 
 /// Changes an account. Deactivated, it sends nothing and holds what comes in; activated, it processes what was held.

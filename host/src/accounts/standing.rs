@@ -143,11 +143,16 @@ pub async fn is_renewed(app: &App, account: &Account, failure: &Failure) -> stor
 /// a node remembers of the account is valid until it hears.
 pub async fn commit(app: &App, tx: Tx, account_id: &str) -> store::Result<()> {
     tx.commit().await?;
+    announce(app, account_id);
+    Ok(())
+}
+
+/// Wakes whoever has to look at the account, after its change was stored.
+pub(super) fn announce(app: &App, account_id: &str) {
     app.wake.account_changed(account_id);
     for topic in [Topic::Events, Topic::Outbox, Topic::Jobs] {
         app.wake.tell(topic);
     }
-    Ok(())
 }
 
 #[cfg(test)]

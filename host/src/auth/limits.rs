@@ -85,7 +85,7 @@ impl Requests {
     }
 
     fn count(&self, caller: &str) -> Standing {
-        if self.counted.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == 0 {
+        if self.counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
             self.sweep(KEPT_MAX);
         }
         let (remaining, retry_s) = match self.limiter.check_key(&self.place(caller)) {

@@ -32,12 +32,99 @@ static LISTS: &[Listed] = &[
     Listed { table: &tables::CHANNEL_ACCOUNT_STATS, row: "AccountStats" },
 ];
 
-/// Completes the operation where it is a list: its parameters, headers and answers.
+/// Completes the operation where it reads or writes rows: its parameters, headers, body and answers.
 pub(super) fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
-    let Some(listed) = LISTS.iter().find(|listed| method == "get" && path.strip_prefix(REST) == Some(listed.table.name)) else { return };
+    let Some(listed) = LISTS.iter().find(|listed| path.strip_prefix(REST) == Some(listed.table.name)) else { return };
+    match method {
+        "get" => list(listed, operation),
+        "post" => insert(listed.table, operation),
+        _ => change(listed.table, method, operation),
+    }
+}
+
+/// Rows that are made: one as the operation says it itself, or several.
+fn insert(table: &Table, operation: &mut Map<String, Value>) {
+    let Some(one) = operation.get("requestBody").and_then(|body| body.pointer("/content/application~1json/schema")).cloned() else {
+        return;
+    };
+    // A file isn't made as a row.
+    if operation
+        .get("requestBody")
+        .and_then(|body| body.pointer("/content"))
+        .and_then(Value::as_object)
+        .is_some_and(|kinds| kinds.len() > 1)
+    {
+        return;
+    }
+    let several = json!({"anyOf": [one, {"type": "array", "items": one}]});
+    if let Some(schema) = operation.get_mut("requestBody").and_then(|body| body.pointer_mut("/content/application~1json/schema")) {
+        *schema = several;
+    }
+    add_parameters(
+        operation,
+        vec![preferences(
+            "return=representation",
+            "`return=minimal`, `headers-only` or `representation`: then it answers as PostgREST does.",
+        )],
+    );
+    let row = json!({"$ref": format!("{SCHEMAS}{}", row_name(table))});
+    let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let made = answers.entry("201").or_insert_with(|| json!({"description": "They are made, in PostgREST's way."}));
+    let own = made.pointer("/content/application~1json/schema").cloned();
+    let mut ways: Vec<Value> = own.into_iter().collect();
+    ways.push(json!({"type": "array", "items": row}));
+    made["content"]["application/json"]["schema"] = json!({"anyOf": ways});
+}
+
+/// Rows that filters choose, changed or deleted; or one that its key names, put.
+fn change(table: &Table, method: &str, operation: &mut Map<String, Value>) {
+    let mut added: Vec<Value> = table.columns.iter().filter(|column| column.source != Source::Computed).map(filter).collect();
+    added.push(preferences(
+        "return=representation",
+        "`return=minimal`, `headers-only` or `representation`; `max-affected=…`; `count=exact`.",
+    ));
+    add_parameters(operation, added);
+    let row = json!({"$ref": format!("{SCHEMAS}{}", row_name(table))});
+    if method != "delete" {
+        let columns: Map<String, Value> = table
+            .columns
+            .iter()
+            .filter(|column| column.source != Source::Computed)
+            .map(|column| (column.name.to_owned(), json!({})))
+            .collect();
+        let body = json!({"type": "object", "description": "Columns of the row.", "properties": columns});
+        operation.insert("requestBody".to_owned(), json!({"required": true, "content": {"application/json": {"schema": body}}}));
+    }
+    let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let rows = json!({"application/json": {"schema": {"type": "array", "items": row}}});
+    answers.insert("200".to_owned(), json!({"description": "The rows, with `Prefer: return=representation`.", "content": rows}));
+    answers.insert(
+        "204".to_owned(),
+        json!({"description": "It is done, without `Prefer: return=representation`.", "headers": {"Content-Range": range()}}),
+    );
+    if method == "put" {
+        answers.insert("201".to_owned(), json!({"description": "It is made.", "content": rows}));
+    }
+    answers.insert("406".to_owned(), json!({"description": "There isn't exactly one row where one object was asked for."}));
+    answers.insert("409".to_owned(), json!({"description": "It can't be done as things stand."}));
+}
+
+fn add_parameters(operation: &mut Map<String, Value>, added: Vec<Value>) {
     let Some(own) = operation.entry("parameters").or_insert_with(|| json!([])).as_array_mut() else { return };
     let known: Vec<Value> = own.iter().map(|parameter| parameter["name"].clone()).collect();
-    own.extend(parameters(listed.table).into_iter().filter(|parameter| !known.contains(&parameter["name"])));
+    own.extend(added.into_iter().filter(|parameter| !known.contains(&parameter["name"])));
+}
+
+fn preferences(example: &str, description: &str) -> Value {
+    json!({"name": "Prefer", "in": "header", "description": description, "schema": {"type": "string"}, "example": example})
+}
+
+fn range() -> Value {
+    json!({"description": "Which rows, and how many there are where that was asked for.", "schema": {"type": "string"}})
+}
+
+fn list(listed: &Listed, operation: &mut Map<String, Value>) {
+    add_parameters(operation, parameters(listed.table));
     let what = operation.get("responses").and_then(|answers| answers.pointer("/200/description")).cloned();
     let what = what.as_ref().and_then(Value::as_str).unwrap_or("The rows.").to_owned();
     if let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) {
@@ -96,7 +183,7 @@ fn answer(table: &Table, description: &str) -> Value {
     json!({
         "description": description,
         "headers": {
-            "Content-Range": {"description": "Which rows, and how many there are where that was asked for.", "schema": {"type": "string"}},
+            "Content-Range": range(),
             "Preference-Applied": {"description": "What of `Prefer` was heeded.", "schema": {"type": "string"}},
             "Link": {"description": "Where the list goes on behind its last row.", "schema": {"type": "string"}},
         },
@@ -114,7 +201,7 @@ fn parameters(table: &Table) -> Vec<Value> {
         "Which columns, with commas between: `name`, `other:name` under another name, `settings->>key` out of JSON, `column::text`."
             .to_owned();
     if !relations.is_empty() {
-        select.push_str(&format!(" Related rows as `{}(*)`; there are: {}.", relations[0], relations.join(", ")));
+        select.push_str(&format!(" Related rows as `relation(*)`; there are: {}.", relations.join(", ")));
     }
     let first = table.columns.first().map_or("id", |column| column.name);
     let query = |name: &str, description: &str, example: Value| json!({"name": name, "in": "query", "description": description, "schema": {"type": "string"}, "example": example});
@@ -134,7 +221,7 @@ fn parameters(table: &Table) -> Vec<Value> {
     all.push(json!({"name": "limit", "in": "query"}));
     all.push(json!({"name": "offset", "in": "query"}));
     all.push(header("Range", "Which rows, in place of `limit` and `offset`.", "0-24"));
-    all.push(header("Prefer", "`count=exact` counts the rows; `handling=strict` refuses preferences that aren't known.", "count=exact"));
+    all.push(preferences("count=exact", "`count=exact` counts the rows; `handling=strict` refuses preferences that aren't known."));
     all
 }
 

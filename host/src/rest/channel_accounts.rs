@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use async_trait::async_trait;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -15,8 +16,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     asked::Asked,
     auth::Caller,
-    extract::{Json, ListQuery},
-    lists, resources, to_the_end,
+    extract::{Json, ListQuery, Payload, read_row},
+    lists,
+    resources::{self, Resource},
+    to_the_end,
+    writes::{self, Deletable, Made, Writable},
 };
 use crate::{
     accounts::{self, AccountChange, ConnectStep, NewAccount, TemplateList},
@@ -39,7 +43,7 @@ use crate::{
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(list, create))
+        .routes(routes!(list, create, update_many, delete_many, put))
         .routes(routes!(show, update, delete))
         .routes(routes!(connect))
         .routes(routes!(disconnect))
@@ -69,13 +73,94 @@ requests!(NewAccount, AccountChange, ConnectStep, TestRequest);
         ),
     ),
 )]
-async fn create(State(app): State<Arc<App>>, caller: Caller, Json(new): Json<NewAccount>) -> Result<Response, ApiError> {
+async fn create(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
-    check_organization_id(&new.organization_id)?;
-    caller.narrow(Some(new.organization_id.clone()))?;
+    if writes::is_postgrest(&asked, &payload) {
+        return writes::insert(&app, &caller, &Rows, &asked, &payload).await;
+    }
+    let new: NewAccount = payload.json()?;
+    check_new(&caller, &new)?;
     let account = accounts::create(&app, new, &caller.actor()).await?;
     let place = format!("/rest/v1/channel_accounts/{}", account.id);
     Ok((StatusCode::CREATED, [("location", place)], axum::Json(shown(&app, account).await?)).into_response())
+}
+
+fn check_new(caller: &Caller, new: &NewAccount) -> Result<(), ApiError> {
+    check_organization_id(&new.organization_id)?;
+    caller.narrow(Some(new.organization_id.clone()))?;
+    Ok(())
+}
+
+/// Change accounts
+///
+/// All that the filters choose: what is absent stays. Without a filter nothing is changed.
+#[utoipa::path(patch, path = "/channel_accounts", tag = "channel_accounts", operation_id = "update_channel_accounts", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn update_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::update(&app, &caller, &Rows, &asked, &payload).await
+}
+
+/// Delete accounts
+///
+/// All that the filters choose. Without a filter nothing is deleted.
+#[utoipa::path(delete, path = "/channel_accounts", tag = "channel_accounts", operation_id = "delete_channel_accounts", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn delete_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::delete(&app, &caller, &Rows, &asked).await
+}
+
+/// Put account
+///
+/// Makes or changes the one that `?id=eq.…` names.
+#[utoipa::path(put, path = "/channel_accounts", tag = "channel_accounts", operation_id = "put_channel_account", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn put(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked, payload: Payload) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::put(&app, &caller, &Rows, &mut asked, &payload).await
+}
+
+/// Accounts as rows that are written.
+struct Rows;
+
+#[async_trait]
+impl Deletable for Rows {
+    fn resource(&self) -> &'static Resource {
+        &resources::CHANNEL_ACCOUNTS
+    }
+
+    async fn delete(&self, app: &Arc<App>, caller: &Caller, row: &Value) -> Result<(), ApiError> {
+        let account = find(app, caller, writes::id_of(row), Scope::Manage).await?;
+        remove(app, caller, account).await
+    }
+}
+
+#[async_trait]
+impl Writable for Rows {
+    fn columns(&self) -> &'static [&'static str] {
+        &["organization_id", "name", "type", "settings", "app_id", "is_active"]
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["organization_id", "type"]
+    }
+
+    async fn insert(&self, app: &Arc<App>, caller: &Caller, rows: Vec<Map<String, Value>>) -> Result<Vec<Made>, ApiError> {
+        let new = rows.into_iter().map(|row| {
+            let new: NewAccount = read_row(row)?;
+            check_new(caller, &new)?;
+            Ok(new)
+        });
+        let new = new.collect::<Result<Vec<_>, ApiError>>()?;
+        let made = accounts::create_all(app, new, &caller.actor()).await?;
+        Ok(made.into_iter().map(|account| Made::new(account.id)).collect())
+    }
+
+    async fn update(&self, app: &Arc<App>, caller: &Caller, row: &Value, change: Map<String, Value>) -> Result<(), ApiError> {
+        let change: AccountChange = read_row(change)?;
+        let account = find(app, caller, writes::id_of(row), Scope::Manage).await?;
+        let actor = caller.actor();
+        to_the_end(app, |app| async move { accounts::update(&app, account, change, &actor).await }).await?;
+        Ok(())
+    }
 }
 
 /// List accounts
@@ -141,10 +226,16 @@ async fn update(
 )]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
-    if let Some(objection) = to_the_end(&app, |app| async move { accounts::delete(&app, &account, &caller.actor()).await }).await? {
+    remove(&app, &caller, account).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(app: &Arc<App>, caller: &Caller, account: Account) -> Result<(), ApiError> {
+    let (id, actor) = (account.id.clone(), caller.actor());
+    if let Some(objection) = to_the_end(app, |app| async move { accounts::delete(&app, &account, &actor).await }).await? {
         tracing::warn!(account.id = %id, reason = %objection.message, "the provider wasn't told of a deleted account");
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 /// Connect an account

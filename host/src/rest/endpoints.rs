@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -9,16 +10,19 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     asked::Asked,
     auth::Caller,
     channel_accounts::check_organization_id,
-    extract::{Json, ListQuery},
+    extract::{Json, ListQuery, Payload, read_row},
     idempotency::told_once,
-    lists, resources, to_the_end,
+    lists,
+    resources::{self, Resource},
+    to_the_end,
+    writes::{self, Deletable, Made, Writable},
 };
 use crate::{
     app::App,
@@ -35,7 +39,7 @@ use crate::{
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(list, create))
+        .routes(routes!(list, create, update_many, delete_many, put))
         .routes(routes!(show, update, delete))
         .routes(routes!(rotate))
         .routes(routes!(deliveries))
@@ -65,8 +69,20 @@ requests!(NewEndpoint, EndpointChange, Replay);
         (status = 409, description = "The organisation has as many as it may."),
     ),
 )]
-async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json<NewEndpoint>) -> Result<Response, ApiError> {
+async fn create(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
+    if writes::is_postgrest(&asked, &payload) {
+        return writes::insert(&app, &caller, &Rows, &asked, &payload).await;
+    }
+    let created = endpoints::create(&app, checked(&caller, payload.json()?)?, &caller.actor()).await?;
+    let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
+    let shown = CreatedEndpoint { endpoint: render(&created.endpoint), secret: created.secret.map(|secret| secret.expose().to_owned()) };
+    let kept = json!(shown.endpoint);
+    Ok(told_once((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response(), &kept))
+}
+
+/// What the caller may make, with its organisation.
+fn checked(caller: &Caller, mut new: NewEndpoint) -> Result<NewEndpoint, ApiError> {
     if new.kind == EndpointKind::Nats {
         caller.operates()?;
     }
@@ -74,11 +90,82 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, Json(mut new): Json
     if let Some(id) = &new.organization_id {
         check_organization_id(id)?;
     }
-    let created = endpoints::create(&app, new, &caller.actor()).await?;
-    let place = format!("/rest/v1/endpoints/{}", created.endpoint.id);
-    let shown = CreatedEndpoint { endpoint: render(&created.endpoint), secret: created.secret.map(|secret| secret.expose().to_owned()) };
-    let kept = json!(shown.endpoint);
-    Ok(told_once((StatusCode::CREATED, [("location", place)], axum::Json(shown)).into_response(), &kept))
+    Ok(new)
+}
+
+/// Change endpoints
+///
+/// All that the filters choose: what is absent stays. Without a filter nothing is changed.
+#[utoipa::path(patch, path = "/endpoints", tag = "endpoints", operation_id = "update_endpoints", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn update_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::update(&app, &caller, &Rows, &asked, &payload).await
+}
+
+/// Delete endpoints
+///
+/// All that the filters choose. Without a filter nothing is deleted.
+#[utoipa::path(delete, path = "/endpoints", tag = "endpoints", operation_id = "delete_endpoints", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn delete_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::delete(&app, &caller, &Rows, &asked).await
+}
+
+/// Put endpoint
+///
+/// Makes or changes the one that `?id=eq.…` names.
+#[utoipa::path(put, path = "/endpoints", tag = "endpoints", operation_id = "put_endpoint", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn put(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked, payload: Payload) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::put(&app, &caller, &Rows, &mut asked, &payload).await
+}
+
+/// Endpoints as rows that are written.
+struct Rows;
+
+#[async_trait]
+impl Deletable for Rows {
+    fn resource(&self) -> &'static Resource {
+        &resources::ENDPOINTS
+    }
+
+    async fn delete(&self, app: &Arc<App>, caller: &Caller, row: &Value) -> Result<(), ApiError> {
+        let endpoint = find(app, caller, writes::id_of(row), Scope::Manage).await?;
+        Ok(endpoints::delete(app, &endpoint, &caller.actor()).await?)
+    }
+}
+
+#[async_trait]
+impl Writable for Rows {
+    fn columns(&self) -> &'static [&'static str] {
+        &["organization_id", "kind", "url", "description", "event_types", "channel_account_id", "is_active"]
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["organization_id", "kind"]
+    }
+
+    /// Each is made by itself: those before one that is refused stay.
+    async fn insert(&self, app: &Arc<App>, caller: &Caller, rows: Vec<Map<String, Value>>) -> Result<Vec<Made>, ApiError> {
+        let new = rows.into_iter().map(|row| checked(caller, read_row(row)?)).collect::<Result<Vec<_>, ApiError>>()?;
+        let mut made = Vec::new();
+        for new in new {
+            let created = endpoints::create(app, new, &caller.actor()).await?;
+            let mut told_once = Map::new();
+            if let Some(secret) = created.secret {
+                told_once.insert("secret".to_owned(), json!(secret.expose()));
+            }
+            made.push(Made { id: created.endpoint.id, told_once });
+        }
+        Ok(made)
+    }
+
+    async fn update(&self, app: &Arc<App>, caller: &Caller, row: &Value, change: Map<String, Value>) -> Result<(), ApiError> {
+        let change: EndpointChange = read_row(change)?;
+        let endpoint = find(app, caller, writes::id_of(row), Scope::Manage).await?;
+        endpoints::update(app, &endpoint, change, &caller.actor()).await?;
+        Ok(())
+    }
 }
 
 /// List endpoints

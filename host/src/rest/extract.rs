@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, str::FromStr};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::{clock::At, error::ApiError, store::Page};
 
@@ -18,6 +19,43 @@ const LIMIT_MAX: u32 = 1000;
 /// A JSON body.
 pub(super) struct Json<T>(pub T);
 
+/// A body that isn't read yet, with its type.
+pub(super) struct Payload {
+    pub(super) bytes: Bytes,
+    pub(super) content_type: String,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Payload {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Payload, ApiError> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        Ok(Payload { bytes, content_type })
+    }
+}
+
+impl Payload {
+    /// Reads the body as JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        read_json(&self.bytes)
+    }
+}
+
+/// Reads a row of a body.
+pub(super) fn read_row<T: DeserializeOwned>(row: Map<String, Value>) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(Value::Object(row)).map_err(|error| misfit(&error))
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // Nothing at all is an object with nothing in it: `POST …/connect` needs no body.
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| misfit(&error))?;
+    json.end().map_err(|error| ApiError::bad_request("not_json", format!("The body has something after its JSON: {error}.")))?;
+    Ok(value)
+}
+
 impl<S, T> FromRequest<S> for Json<T>
 where
     S: Send + Sync,
@@ -27,12 +65,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Json<T>, ApiError> {
         let body = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        // Nothing at all is an object with nothing in it: `POST …/connect` needs no body.
-        let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| misfit(&error))?;
-        json.end().map_err(|error| ApiError::bad_request("not_json", format!("The body has something after its JSON: {error}.")))?;
-        Ok(Json(value))
+        read_json(&body).map(Json)
     }
 }
 
@@ -110,18 +143,9 @@ impl ListQuery {
         self.filters.remove(name)
     }
 
-    pub(super) fn take_bool(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
-        match self.take(name).as_deref() {
-            None => Ok(None),
-            Some("true" | "is.true") => Ok(Some(true)),
-            Some("false" | "is.false") => Ok(Some(false)),
-            Some(other) => Err(ApiError::bad_request("bad_query", format!("{name}: “{other}” is neither true nor false."))),
-        }
-    }
-
     pub(super) fn take_time(&mut self, name: &str) -> Result<Option<At>, ApiError> {
         let Some(text) = self.take(name) else { return Ok(None) };
-        let time = serde_json::from_value(serde_json::Value::String(text));
+        let time = serde_json::from_value(Value::String(text));
         time.map(Some).map_err(|error| ApiError::bad_request("bad_query", format!("{name}: {error}.")))
     }
 

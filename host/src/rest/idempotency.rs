@@ -11,7 +11,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -40,7 +40,7 @@ const LOCKED_FOR: Duration = Duration::from_secs(300);
 /// Bytes of an answer: more than any POST's.
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// Headers that are part of an answer.
-const HEADERS: [&str; 2] = ["content-type", "location"];
+const HEADERS: [&str; 4] = ["content-type", "location", "content-range", "preference-applied"];
 /// The route that stores its answer with what it does.
 const SENDS: &str = "/messages";
 /// The route whose bodies are too large to be held: they are hashed as they come in.
@@ -89,8 +89,10 @@ async fn answer(app: &Arc<App>, request: Request, next: Next) -> Result<Response
     })?;
     hash.update(&bytes);
     let reserved = Reserved { slot, fingerprint: hash.finish().as_ref().to_vec() };
+    let is_single = path == SENDS && !is_of_rows(&parts, &bytes);
     let mut request = Request::from_parts(parts, Body::from(bytes));
-    if path == SENDS {
+    // One message alone: rows in PostgREST's way are answered when all of them are stored.
+    if is_single {
         if let Some(known) = look(app, &reserved.slot).await? {
             return answer_of(&known, &reserved.fingerprint);
         }
@@ -103,6 +105,14 @@ async fn answer(app: &Arc<App>, request: Request, next: Next) -> Result<Response
         return answer_of(&known, &reserved.fingerprint);
     }
     run(app, reserved.slot, holder, request, next, move || Some(reserved.fingerprint)).await
+}
+
+/// Whether a send is answered in PostgREST's way: it may be of several messages.
+fn is_of_rows(parts: &Parts, bytes: &Bytes) -> bool {
+    let headers = ["prefer", "content-profile", "accept-profile"];
+    headers.into_iter().any(|name| parts.headers.contains_key(name))
+        || parts.uri.query().is_some_and(|query| !query.is_empty())
+        || bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 fn key_of(request: &Request) -> Result<String, ApiError> {

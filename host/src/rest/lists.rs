@@ -13,8 +13,8 @@ use axum::{
 };
 use futures::{Stream, future::BoxFuture, stream};
 use patchbay_postgrest::{
-    Condition, Error, Filter, Format, Kind, Listing, Operand, Position, Query, Table, Test, Window, csv, cursor_of, memory, position_of,
-    project,
+    Accept, Condition, Error, Filter, Format, Kind, Listing, Operand, Position, Query, Table, Test, Window, csv, cursor_of, memory,
+    position_of, project,
 };
 use serde_json::Value;
 use url::form_urlencoded;
@@ -36,8 +36,8 @@ const USUAL: u64 = 100;
 const PAGE: u64 = 1000;
 const PAGE_WITH_OTHERS: u64 = 100;
 
-const CONTENT_RANGE: HeaderName = header::CONTENT_RANGE;
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(super) const CONTENT_RANGE: HeaderName = header::CONTENT_RANGE;
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// What a caller sees.
 ///
@@ -63,7 +63,7 @@ pub(super) async fn list_where(
 ) -> Result<Response, ApiError> {
     let seen = seen(caller, asked)?;
     let mut query = asked.query(resource.table)?;
-    check_types(app, &query).await?;
+    check_types(app, asked, &query).await?;
     query.filter = query.filter.and(besides);
     let most = app.config.rest.max_rows;
     let window = Window::of(&query, asked.range.as_deref(), if asked.is_postgrest { most } else { USUAL }, most)?;
@@ -154,6 +154,25 @@ fn finish(asked: &Asked, listing: Listing, link: Option<HeaderValue>, body: Body
         headers.insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// Rows of a write in the form that was asked for: an object under the object `Accept`, or where one object came and nobody said more.
+pub(super) fn written(asked: &Asked, query: &Query, mut rows: Vec<Value>, as_object: bool) -> Response {
+    let Accept { format, strips_nulls, .. } = asked.accept;
+    let is_one = rows.len() == 1 && (as_object || format == Format::Object);
+    let one = if is_one { rows.pop() } else { None };
+    let body = match one {
+        Some(mut row) => {
+            if strips_nulls {
+                project::strip_nulls(&mut row);
+            }
+            row.to_string()
+        }
+        None => Writing { format, strips_nulls, names: project::names(query) }.whole(rows),
+    };
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(asked.accept.content_type()));
+    response
 }
 
 /// Where the list goes on behind its last row.
@@ -324,11 +343,15 @@ pub(super) fn shown<'a>(app: &'a App, query: &'a Query, seen: &'a Seen, rows: Ve
     })
 }
 
-/// A channel type that there is none of is a typing error: plugins say which there are.
-async fn check_types(app: &App, query: &Query) -> Result<(), ApiError> {
-    let mut asked = Vec::new();
-    collect_types(&query.filter, &mut asked);
-    for name in asked {
+/// A channel type that there is none of is a typing error, as a word that isn't in an enum: plugins say which there are. Plainly asked,
+/// `type=EMAIL`, it is a type that no account has.
+async fn check_types(app: &App, asked: &Asked, query: &Query) -> Result<(), ApiError> {
+    if asked.pairs.iter().any(|(key, value)| key == "type" && !value.contains('.')) {
+        return Ok(());
+    }
+    let mut named = Vec::new();
+    collect_types(&query.filter, &mut named);
+    for name in named {
         let known = app.plugins.type_names();
         if !known.iter().any(|known| known == name) && !lists::has_type(&app.db, name).await? {
             let known: Vec<&str> = known.iter().map(|known| &**known).collect();

@@ -20,13 +20,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     asked::Asked,
     auth::Caller,
-    extract::Json,
+    extract::{Json, Payload, read_row},
     idempotency::{self, Reserved},
     lists, media, resources,
+    writes::{self, Made},
 };
 use crate::{
     app::App,
     domain::{
+        account::Account,
         attempt::Attempt,
         content::Source,
         key::Scope,
@@ -36,8 +38,8 @@ use crate::{
     error::ApiError,
     openapi::schemas::{answers, requests},
     outbox,
-    outbox::{KeptAnswer, SendRequest, Verdict},
-    store::{self, tables::MESSAGES},
+    outbox::{KeptAnswer, Prepared, SendRequest, Verdict},
+    store::{self, lists::Seen, tables::MESSAGES},
 };
 
 /// Messages that one id of a provider's may be of.
@@ -79,18 +81,16 @@ requests!(SendRequest, ReplayRequest, ResolveRequest);
 async fn send(
     State(app): State<Arc<App>>,
     caller: Caller,
+    mut asked: Asked,
     reserved: Option<Extension<Reserved>>,
-    Json(request): Json<SendRequest>,
+    payload: Payload,
 ) -> Result<Response, ApiError> {
     caller.may(Scope::Send)?;
-    let account =
-        store::accounts::find(&app.db, &request.channel_account_id).await?.filter(|account| caller.sees(&account.organization_id));
-    let Some(account) = account else {
-        return Err(ApiError::invalid_field(
-            "/channel_account_id",
-            format!("there is no channel account “{}”", request.channel_account_id),
-        ));
-    };
+    if writes::is_postgrest(&asked, &payload) {
+        return send_rows(&app, &caller, &mut asked, &payload).await;
+    }
+    let request: SendRequest = payload.json()?;
+    let account = account_of(&app, &caller, &request).await?;
     let dry_run = request.dry_run;
     let prepared = outbox::prepare(&app, &account, request).await?;
     if dry_run {
@@ -113,9 +113,49 @@ async fn send(
     idempotency::known_answer(&app, &reserved).await
 }
 
+async fn account_of(app: &App, caller: &Caller, request: &SendRequest) -> Result<Account, ApiError> {
+    let account = store::accounts::find(&app.db, &request.channel_account_id).await?;
+    account.filter(|account| caller.sees(&account.organization_id)).ok_or_else(|| {
+        ApiError::invalid_field("/channel_account_id", format!("there is no channel account “{}”", request.channel_account_id))
+    })
+}
+
+/// Messages as rows: each goes the way of a single one. All are checked before the first is stored.
+async fn send_rows(app: &Arc<App>, caller: &Caller, asked: &mut Asked, payload: &Payload) -> Result<Response, ApiError> {
+    // What a message is asked with has other names than its row.
+    asked.take("columns");
+    let query = asked.query(&MESSAGES)?;
+    let body = writes::rows_of(payload)?;
+    let shape = writes::Shape::of(asked, &body);
+    writes::check_rows(asked, shape, body.rows.len() as u64)?;
+    asked.prefer.check_affected(body.rows.len() as u64)?;
+    let mut prepared = Vec::new();
+    for row in body.rows {
+        prepared.push(prepare_row(app, caller, row).await.map_err(|error| writes::as_postgrest(error, &MESSAGES))?);
+    }
+    let mut made = Vec::new();
+    for prepared in prepared {
+        let id = prepared.message.id.clone();
+        outbox::store_prepared(app, prepared, None).await.map_err(|error| writes::as_postgrest(error, &MESSAGES))?;
+        made.push(Made::new(id));
+    }
+    let seen = Seen { organization_id: caller.narrow(None)? };
+    writes::answer_made(app, &seen, &resources::MESSAGES, asked, query, shape, StatusCode::CREATED, made).await
+}
+
+async fn prepare_row(app: &App, caller: &Caller, row: Map<String, Value>) -> Result<Prepared, ApiError> {
+    let request: SendRequest = read_row(row)?;
+    if request.dry_run {
+        return Err(ApiError::invalid_field("/dry_run", "is for a single message, without Prefer: return=…"));
+    }
+    let account = account_of(app, caller, &request).await?;
+    outbox::prepare(app, &account, request).await
+}
+
 /// List messages
 ///
-/// What was asked besides messages (reactions, edits, follow-ups) is there for who asks for its `kind`.
+/// What was asked besides messages (reactions, edits, follow-ups) is there for who asks for its `kind`, and for clients of PostgREST,
+/// which know of no filters but their own.
 #[utoipa::path(
     get,
     path = "/messages",

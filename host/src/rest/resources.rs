@@ -98,7 +98,7 @@ static ALL: [&Resource; 10] = [
 
 /// Names of the tables under `/rest/v1`.
 pub(super) const NAMES: &str = "channel_accounts, channel_account_stats, account_logs, webhook_deliveries, channel_types, messages, dead_letters, \
-     conversations, contacts, subscriptions, media, events, event_types, endpoints";
+     conversations, contacts, subscriptions, media, events, event_types, endpoints, api_keys, audit_log";
 
 /// What shows the rows of a table.
 pub(super) fn of(table: &Table) -> Option<&'static Resource> {

@@ -2,15 +2,25 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
 };
+use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{asked::Asked, auth::Caller, extract::ListQuery, lists, resources, to_the_end};
+use super::{
+    asked::Asked,
+    auth::Caller,
+    extract::ListQuery,
+    lists,
+    resources::{self, Resource},
+    to_the_end,
+    writes::{self, Deletable},
+};
 use crate::{
     app::App,
     domain::{key::Scope, subscription::Subscriber},
@@ -21,7 +31,7 @@ use crate::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, remove))
+    OpenApiRouter::new().routes(routes!(list, remove_many)).routes(routes!(show, remove))
 }
 
 answers!(Subscriber);
@@ -75,6 +85,36 @@ async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Stri
     let subscriber = find(&app, &caller, id, query).await?;
     to_the_end(&app, |app| async move { Ok(subscriptions::forget(&app, &subscriber, &caller.actor()).await?) }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove subscriptions
+///
+/// All that the filters choose. Without a filter nothing is removed.
+#[utoipa::path(delete, path = "/subscriptions", tag = "subscriptions", operation_id = "remove_subscriptions", responses((status = 200, description = "The rows, where they are asked for.")))]
+async fn remove_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
+    caller.may(Scope::Manage)?;
+    writes::delete(&app, &caller, &Rows, &asked).await
+}
+
+/// Subscriptions as rows that are taken out.
+struct Rows;
+
+#[async_trait]
+impl Deletable for Rows {
+    fn resource(&self) -> &'static Resource {
+        &resources::SUBSCRIPTIONS
+    }
+
+    async fn delete(&self, app: &Arc<App>, caller: &Caller, row: &Value) -> Result<(), ApiError> {
+        let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+        let filter =
+            Filter { organization_id: text("organization_id"), account_id: text("channel_account_id"), contact_id: None, id: text("id") };
+        for subscriber in store::subscriptions::list(&app.db, &filter, &Page { limit: 1, offset: 0 }).await? {
+            let actor = caller.actor();
+            to_the_end(app, |app| async move { Ok(subscriptions::forget(&app, &subscriber, &actor).await?) }).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The plugin makes the ids, so that two accounts may have the same one: then the query has to name the account.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
     domain::account::{Account, HealthReport, Standing, WebhookToken},
@@ -48,14 +48,6 @@ impl Record for Account {
     }
 }
 
-/// Which accounts a list shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    pub organization_id: Option<String>,
-    pub channel_type: Option<String>,
-    pub is_active: Option<bool>,
-}
-
 pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     let statement = sql("INSERT INTO channel_accounts
                (id, organization_id, type, name, settings, is_active, connection, reason_code, reason, user_action,
@@ -89,21 +81,6 @@ pub async fn last_of_type(mut db: impl Run + Send, channel_type: &str, limit: u3
     let statement = sql("SELECT * FROM channel_accounts WHERE type = $1 AND deleted_at IS NULL ORDER BY id DESC LIMIT $2")
         .bind(channel_type)
         .bind(limit);
-    db.all(statement).await
-}
-
-pub async fn list(mut db: impl Run + Send, filter: &Filter, page: &Page) -> Result<Vec<Account>> {
-    let statement = sql("SELECT * FROM channel_accounts
-             WHERE deleted_at IS NULL
-               AND ($1 IS NULL OR organization_id = $1)
-               AND ($2 IS NULL OR type = $2)
-               AND ($3 IS NULL OR is_active = $3)
-             ORDER BY id DESC LIMIT $4 OFFSET $5")
-    .bind(filter.organization_id.clone())
-    .bind(filter.channel_type.clone())
-    .bind(filter.is_active)
-    .bind(page.limit)
-    .bind(page.offset);
     db.all(statement).await
 }
 

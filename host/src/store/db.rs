@@ -595,6 +595,7 @@ const SQLITE_MIGRATIONS: &[(i64, &str, &str)] = &[
     (19, "rollouts", include_str!("../../../migrations/sqlite/0019_rollouts.sql")),
     (20, "plugin calls", include_str!("../../../migrations/sqlite/0020_plugin_calls.sql")),
     (21, "api keys", include_str!("../../../migrations/sqlite/0021_api_keys.sql")),
+    (22, "lists", include_str!("../../../migrations/sqlite/0022_lists.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "main job", include_str!("../../../migrations/postgres/0001_main_job.sql")),
@@ -618,4 +619,5 @@ const POSTGRES_MIGRATIONS: &[(i64, &str, &str)] = &[
     (19, "rollouts", include_str!("../../../migrations/postgres/0019_rollouts.sql")),
     (20, "plugin calls", include_str!("../../../migrations/postgres/0020_plugin_calls.sql")),
     (21, "api keys", include_str!("../../../migrations/postgres/0021_api_keys.sql")),
+    (22, "lists", include_str!("../../../migrations/postgres/0022_lists.sql")),
 ];

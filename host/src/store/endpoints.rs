@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
     domain::endpoint::{Disabled, Endpoint, EndpointKind, Health, SealedKeys, Target, Webhook},
@@ -74,15 +74,6 @@ pub async fn insert(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
 
 pub async fn find(mut db: impl Run + Send, id: &str) -> Result<Option<Endpoint>> {
     db.optional(sql("SELECT * FROM endpoints WHERE id = $1").bind(id)).await
-}
-
-/// Newest first; of all organisations where none is given.
-pub async fn list(mut db: impl Run + Send, organization_id: Option<&str>, page: &Page) -> Result<Vec<Endpoint>> {
-    let statement = sql("SELECT * FROM endpoints WHERE ($1 IS NULL OR organization_id = $1) ORDER BY id DESC LIMIT $2 OFFSET $3")
-        .bind(organization_id)
-        .bind(page.limit)
-        .bind(page.offset);
-    db.all(statement).await
 }
 
 /// How many the organisation has.

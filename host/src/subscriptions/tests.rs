@@ -10,6 +10,7 @@ use crate::{
     config::{Config, Overrides},
     domain::{
         account::Account,
+        actor::Actor,
         content::{Content, Extras, Text, TextFormat},
         event::{Fact, Happening, Interaction, InteractionKind, Subscription},
         people::{Identity, Party},
@@ -176,7 +177,7 @@ async fn a_device_that_is_gone_is_forgotten_and_told_of_with_whose_it_was() {
     let told = world.told("contact.subscription").await.pop().unwrap();
     assert_eq!((&told["subscription"]["active"], told["contact"]["id"].is_string()), (&json!(false), true), "{told}");
     let laptop = world.all().await.pop().unwrap();
-    forget(&world.app, &laptop).await.unwrap();
+    forget(&world.app, &laptop, &Actor::system()).await.unwrap();
     assert!(world.all().await.is_empty());
     let told = world.told("contact.subscription").await;
     assert_eq!((told.len(), &told[3]["subscription"]["id"], &told[3]["contact"]["id"]), (4, &json!("laptop"), &json!(laptop.contact_id)));

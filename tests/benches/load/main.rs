@@ -1,10 +1,11 @@
 //! Load runs against a real gateway process, each beside a baseline that does the least that could be called the same:
 //! `cargo bench -p patchbay-tests --bench load`, after `make plugins` and a release build of the gateway. Names of runs
-//! select some of them, `-- webhooks sends start storm swaps zoo`, and so do those of databases, `sqlite` and `postgres`.
+//! select some of them, `-- webhooks sends start storm swaps zoo lists`, and so do those of databases, `sqlite` and `postgres`.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark's way to fail")]
 
 mod baseline;
 mod figures;
+mod lists;
 mod process;
 mod sends;
 mod start;
@@ -32,7 +33,7 @@ async fn main() {
     }
     WAITS_FOR_DISK.store(true, std::sync::atomic::Ordering::SeqCst);
     let named = |name: &str| words.iter().any(|word| word == name);
-    let runs = ["start", "webhooks", "sends", "storm", "swaps", "zoo"];
+    let runs = ["start", "webhooks", "sends", "storm", "swaps", "zoo", "lists"];
     let all_runs = !runs.iter().any(|run| named(run));
     let databases = [("sqlite", Database::Sqlite), ("postgres", Database::Postgres)];
     let both = !databases.iter().any(|(name, _)| named(name));
@@ -57,6 +58,9 @@ async fn main() {
         }
         if all_runs || named("zoo") {
             zoo::run(database).await;
+        }
+        if all_runs || named("lists") {
+            lists::run(database).await;
         }
     }
 }

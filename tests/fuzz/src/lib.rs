@@ -1,4 +1,7 @@
-//! What every target does: the bytes are a webhook's body, and whatever they are, the plugin answers.
+//! What every target of a plugin does: the bytes are a webhook's body, and whatever they are, the plugin answers. [`rest`] is the
+//! gateway's own.
+
+pub mod rest;
 
 use patchbay_plugin::Channel;
 use patchbay_plugin::hooks::Webhook;

@@ -194,6 +194,11 @@ impl Gateway {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
+    /// The same without a key.
+    pub(crate) fn bare_request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
     }

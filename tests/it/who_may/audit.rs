@@ -1,10 +1,11 @@
 //! The audit log: every change over REST, by whom, and never a secret.
 
+use jiff::Timestamp;
 use patchbay_providers::Telegram;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Told, ask, theirs, token};
+use super::{Told, ask, now_s, theirs, token};
 use crate::harness::{Database, Gateway, TOKEN, both};
 
 async fn deeds(gateway: &Gateway, key: &str, query: &str) -> Vec<Value> {
@@ -33,7 +34,8 @@ async fn every_change_is_noted_with_who_made_it(database: Database) {
     does(Method::POST, &format!("{endpoint}/rotate_secret"), json!({}), 200).await;
     does(Method::DELETE, &endpoint, json!({}), 204).await;
     does(Method::POST, "/rest/v1/dead_letters/replay", json!({}), 200).await;
-    let send = json!({"channel_account_id": account.rsplit('/').next(), "to": "1", "content": [{"type": "text", "text": "x"}], "send_at": "2099-01-01T00:00:00Z"});
+    let tomorrow = Timestamp::from_second(now_s() + 86_400).unwrap().to_string();
+    let send = json!({"channel_account_id": account.rsplit('/').next(), "to": "1", "content": [{"type": "text", "text": "x"}], "send_at": tomorrow});
     let message = does(Method::POST, "/rest/v1/messages", send, 202).await;
     does(Method::POST, &format!("/rest/v1/messages/{}/cancel", message["id"].as_str().unwrap()), json!({}), 200).await;
     does(Method::POST, &format!("{account}/disconnect"), json!({}), 200).await;

@@ -44,6 +44,7 @@ fn filters_become_sql_with_every_value_bound() {
         ("name=like.T*_", "t.name GLOB $1", "t.name LIKE $1 ESCAPE '\\'", vec![]),
         ("name=ilike.T%25", "t.name LIKE $1 ESCAPE '\\'", "t.name ILIKE $1 ESCAPE '\\'", vec![text("T%")]),
         ("name=in.(a,\"b,c\",\"d\\\"e\")", "t.name IN ($1, $2, $3)", "t.name IN ($1, $2, $3)", vec![text("a"), text("b,c"), text("d\"e")]),
+        ("name=in.(c\"d,\"e)", "t.name IN ($1, $2)", "t.name IN ($1, $2)", vec![text("c\"d"), text("\"e")]),
         ("name=in.()", "1 = 0", "1 = 0", vec![]),
         ("name=eq(any).{a,b}", "(t.name = $1) OR (t.name = $2)", "(t.name = $1) OR (t.name = $2)", vec![text("a"), text("b")]),
         ("legs=gt(all).{1,2}", "(t.legs > $1) AND (t.legs > $2)", "(t.legs > $1) AND (t.legs > $2)", vec![Bind::Int(1), Bind::Int(2)]),
