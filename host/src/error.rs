@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{domain::failure::FieldProblem, store::StoreError};
@@ -18,14 +19,19 @@ pub struct ApiError {
     pub headers: HeaderMap,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// Why a request wasn't done.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
 pub struct ErrorBody {
     /// A word for programs.
     pub code: &'static str,
+    /// What is wrong, for people.
     pub message: String,
+    /// More about it.
     pub details: Option<String>,
     /// The way out.
     pub hint: Option<String>,
+    /// Each field that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
 }

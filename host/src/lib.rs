@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod nodes;
 pub mod oauth;
 pub mod oci;
+mod openapi;
 pub mod outbox;
 pub mod plugins;
 pub mod replay;

@@ -38,20 +38,24 @@ mod writes;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{Method, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{self, Next},
     response::Response,
 };
-
 use patchbay_postgrest::Error;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    error::ApiError,
+    openapi::{Document, page},
+};
 
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     const KIB: usize = 1024;
-    let rest = Router::new()
+    let (rest, of_rest) = OpenApiRouter::new()
         .merge(account_logs::router())
         .merge(channel_accounts::router())
         .merge(pairing::router())
@@ -69,6 +73,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(media::router())
         .merge(api_keys::router())
         .merge(audit::own_router())
+        .split_for_parts();
+    let rest = rest
         .fallback(unknown_table)
         // Here, so that the layers reach it: a preflight comes by a method that no route takes.
         .method_not_allowed_fallback(wrong_method_of_table)
@@ -77,7 +83,7 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
         .layer(cors::layer(&app.config.http.cors_origins));
     let plugins = plugins::router().layer(DefaultBodyLimit::max(app.config.plugins.max_size_mb.saturating_mul(KIB * KIB)));
-    let admin = plugins
+    let (admin, of_admin) = plugins
         .merge(plugin_versions::router())
         .merge(plugin_calls::router())
         .merge(plugin_rollouts::router())
@@ -86,19 +92,42 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(nodes::router())
         .merge(apps::router())
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::operate))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit));
-    Router::new()
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), auth::admit))
+        .split_for_parts();
+    let (open, of_open) =
+        OpenApiRouter::new().merge(media::signed_router()).merge(status::router()).routes(routes!(describe)).split_for_parts();
+    let api = of_open.nest("/rest/v1", of_rest).nest("/admin/v1", of_admin);
+    let document = Arc::new(Document::new(api, &app.public_url));
+    open.layer(Extension(document))
         .nest("/rest/v1", rest)
         .nest("/admin/v1", admin)
-        .merge(media::signed_router())
-        .merge(status::router())
+        .merge(page::router())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
 }
 
+/// The description of the API
+///
+/// OpenAPI 3.1, with the settings of each channel type whose plugin runs.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operations",
+    operation_id = "describe_api",
+    security(()),
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has.", example = "\"5d41\"")),
+    responses(
+        (status = 200, description = "This document.", body = Value, headers(("ETag" = String, description = "It changes when the document does."))),
+        (status = 304, description = "The client has it."),
+    ),
+)]
+async fn describe(State(app): State<Arc<App>>, Extension(document): Extension<Arc<Document>>, headers: HeaderMap) -> Response {
+    document.answer(&app, &headers)
+}
+
 /// What a node without the role `web` answers: whether it is well, and nothing else.
 pub fn status_router() -> Router<Arc<App>> {
-    Router::new().merge(status::router()).fallback(not_web)
+    Router::from(status::router()).fallback(not_web)
 }
 
 async fn not_web(State(app): State<Arc<App>>) -> ApiError {

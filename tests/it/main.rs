@@ -21,6 +21,7 @@ mod messenger;
 mod nodes;
 mod oauth;
 mod old_contract;
+mod openapi;
 mod outbound;
 mod outbox;
 mod plugins;

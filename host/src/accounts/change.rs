@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
@@ -33,7 +34,7 @@ const NAME_MAX: usize = 200;
 const WEBHOOK_TOKEN_LEN: usize = 32;
 
 /// What a client gives to make an account.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     pub organization_id: String,
@@ -51,7 +52,7 @@ pub struct NewAccount {
 }
 
 /// What a client may change; what is absent stays.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountChange {
     pub name: Option<String>,

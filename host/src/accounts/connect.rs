@@ -7,6 +7,7 @@ use patchbay_sandbox::{
     Fault,
     contract::{channel as wit, types},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -45,7 +46,7 @@ const ROUTE_MAX: usize = 200;
 const RENEWAL: Duration = Duration::from_secs(5);
 
 /// The step that a client takes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ConnectStep {
     Start {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// A template as the provider has it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProviderTemplate {
     pub id: Option<String>,
     pub name: String,
@@ -33,7 +34,7 @@ pub struct ProviderTemplate {
 }
 
 /// Some of them, and where the next are.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TemplateList {
     pub templates: Vec<ProviderTemplate>,
     /// For the next page; none at the end.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
@@ -27,7 +28,7 @@ const VERIFY_TOKEN_LEN: usize = 32;
 const OWN_FIELDS: &[&str] = &[CLIENT_SECRET, WEBHOOK_SECRET, VERIFY_TOKEN];
 
 /// What the operator gives to make an app.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewApp {
     pub name: String,
@@ -50,7 +51,7 @@ pub struct NewApp {
 }
 
 /// What the operator may change; what is absent stays.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppChange {
     pub name: Option<String>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use ring::digest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
@@ -56,8 +57,9 @@ pub fn hash(text: &str) -> Vec<u8> {
 }
 
 /// What a client gives to make a key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewApiKey")]
 pub struct NewKey {
     pub name: String,
     pub scope: Scope,
@@ -70,8 +72,9 @@ pub struct NewKey {
 }
 
 /// What a client may change; what is absent stays.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ApiKeyChange")]
 pub struct KeyChange {
     pub name: Option<String>,
     /// Null: for ever.

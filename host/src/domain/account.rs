@@ -129,7 +129,7 @@ impl fmt::Debug for WebhookToken {
 }
 
 /// What the last look at the account found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthReport {
     pub ok: bool,
     pub checks: Vec<HealthCheck>,
@@ -146,14 +146,14 @@ impl HealthReport {
 }
 
 /// What a look at the account found, as its history keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HealthRecord {
     pub at: At,
     pub ok: bool,
     pub checks: Vec<HealthCheck>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthCheck {
     pub name: String,
     pub ok: bool,
@@ -162,7 +162,7 @@ pub struct HealthCheck {
 }
 
 /// What may be told of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SecretHint {
     pub set: bool,
     pub last4: String,

@@ -1,5 +1,6 @@
 //! Who did something.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -23,7 +24,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Actor {
     pub kind: ActorKind,
     /// Of a key; of a token, its subject.

@@ -1,11 +1,12 @@
 //! One try at sending a message, as it is kept and shown.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::failure::Failure;
 use crate::clock::At;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Attempt {
     #[serde(skip)]
     pub message_id: String,

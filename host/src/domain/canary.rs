@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use ring::digest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::At;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Canary {
     pub digest: String,
     /// Percent of the accounts; none where it runs for chosen ones.

@@ -1,5 +1,6 @@
 //! Endpoints: who gets our events, and what became of each.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{event::EventType, event_types::Selection, words};
@@ -100,7 +101,8 @@ pub struct Health {
 }
 
 /// One event's way to one endpoint.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "EventDelivery")]
 pub struct Delivery {
     pub event_id: String,
     #[serde(rename = "type")]

@@ -1,5 +1,6 @@
 //! An account's log: what happened to it, in plain words, for the people who look after it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -39,7 +40,7 @@ impl LogLevel {
 }
 
 /// What is to be logged. It never holds a credential, the text of a message, or a person's name or number.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Note {
     pub organization_id: String,
     #[serde(rename = "channel_account_id")]
@@ -111,7 +112,7 @@ impl Note {
 }
 
 /// A note as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LogEntry {
     pub id: String,
     pub at: At,

@@ -1,5 +1,6 @@
 //! Nodes: the processes that share a database.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -16,7 +17,7 @@ words! {
 }
 
 /// A node as it tells of itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Node {
     /// New with every start.
     pub id: String,
@@ -36,7 +37,8 @@ impl Node {
 }
 
 /// What a node runs for a channel type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RunningPlugin")]
 pub struct Running {
     #[serde(rename = "type")]
     pub channel_type: String,
@@ -51,7 +53,7 @@ pub struct Running {
 }
 
 /// A node as the others see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SeenNode {
     #[serde(flatten)]
     pub node: Node,

@@ -46,7 +46,7 @@ pub struct Party {
     pub name: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Conversation {
     pub id: String,
     pub organization_id: String,
@@ -59,7 +59,7 @@ pub struct Conversation {
     pub created_at: At,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Contact {
     pub id: String,
     pub organization_id: String,

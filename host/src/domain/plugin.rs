@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -109,7 +110,8 @@ words! {
 }
 
 /// What whoever brought a component asked to be done with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PluginRollout")]
 pub struct Rollout {
     pub kind: RolloutKind,
     /// Of a canary: percent of the accounts.
@@ -127,7 +129,8 @@ impl Rollout {
 }
 
 /// A signature that a component carries, and what it was worth when it was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PluginSignature")]
 pub struct SeenSignature {
     pub key_id: String,
     /// What the operator calls the key; none where it isn't known here.
@@ -141,7 +144,8 @@ pub struct SeenSignature {
 }
 
 /// Somebody's word on what a version asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PluginJudgement")]
 pub struct Judgement {
     pub approved: bool,
     pub by: Actor,
@@ -150,7 +154,8 @@ pub struct Judgement {
 }
 
 /// One change of state of a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PluginMove")]
 pub struct Move {
     pub id: String,
     pub at: At,

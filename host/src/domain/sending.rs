@@ -1,5 +1,6 @@
 //! How sending goes for an account.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::words;
@@ -20,7 +21,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sending {
     pub state: SendingState,
     /// When it goes on by itself.

@@ -8,7 +8,8 @@ use super::content::Extras;
 use crate::clock::At;
 
 /// Without the endpoint and its keys: whoever has them can push.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Subscription")]
 pub struct Subscriber {
     /// The plugin's, the same for the same endpoint.
     pub id: String,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{account::Account, words};
@@ -100,7 +101,8 @@ pub struct Named {
 }
 
 /// What is told of a kept request, but for what it holds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookDelivery")]
 pub struct Delivery {
     pub id: String,
     /// None in quarantine, and where it is an app's.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use url::Url;
@@ -31,7 +32,7 @@ const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 const OWED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a client gives to make an endpoint.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEndpoint {
     /// The key's own where it is absent.
@@ -61,7 +62,7 @@ fn active() -> bool {
 }
 
 /// What a client may change; what is absent stays.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointChange {
     pub url: Option<String>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -83,7 +84,8 @@ fn judge(answer: Result<Pushed, String>) -> Posted {
 }
 
 /// What a test came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EndpointTest")]
 pub struct TestResult {
     pub delivered: bool,
     pub event_id: String,

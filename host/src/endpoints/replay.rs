@@ -1,5 +1,6 @@
 //! Events told again to an endpoint.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,7 +18,9 @@ use crate::{
     wake::Topic,
 };
 
-#[derive(Debug, Clone, Deserialize)]
+/// Which events to tell again.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplayEvents")]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
     pub since: At,
@@ -26,7 +29,9 @@ pub struct Replay {
     pub failed: bool,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What is told again.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "EventsReplayed")]
 pub struct Replayed {
     /// How many events there are to tell again, before the endpoint's own filters; or how many failed deliveries.
     pub events: i64,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -21,7 +22,7 @@ pub enum LinkError {
     Expired,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Link {
     pub url: String,
     #[serde(rename = "url_expires_at")]

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +34,7 @@ const PAGE: u32 = 100;
 const REPLAY_MAX: u64 = 10_000;
 
 /// What a person found out about an uncertain message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Sent,
@@ -41,7 +42,8 @@ pub enum Verdict {
 }
 
 /// What became of a replay of many.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, JsonSchema)]
+#[schemars(rename = "MessagesReplayed")]
 pub struct Replayed {
     /// Queued again.
     pub replayed: u64,

@@ -1,7 +1,8 @@
 //! From a client's request to a row in the queue.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ const ALSO: &str = "also";
 const SEND_AT_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 /// What a client asks to send: to a recipient or a conversation, exactly one of `content` and what else can be asked.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendRequest {
     pub channel_account_id: String,
@@ -106,6 +107,17 @@ impl SendRequest {
 /// A message of one part may be written without the list.
 #[derive(Debug, Clone)]
 pub struct Parts(Vec<Content>);
+
+impl JsonSchema for Parts {
+    fn schema_name() -> Cow<'static, str> {
+        "MessageParts".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (one, several) = (generator.subschema_for::<Content>(), generator.subschema_for::<Vec<Content>>());
+        json_schema!({"description": "One part, or several in their order.", "anyOf": [one, several]})
+    }
+}
 
 impl<'de> Deserialize<'de> for Parts {
     /// By hand: serde's untagged enums say of a mistake only that nothing matched.

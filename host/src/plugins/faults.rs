@@ -8,6 +8,7 @@ use std::{
 };
 
 use patchbay_sandbox::{Fault, contract::types::Failure};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::convert;
@@ -149,7 +150,7 @@ pub fn hour_of(at: At) -> At {
 }
 
 /// Calls of a version, and how many of them were its fault.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tally {
     pub calls: i64,
     pub faults: i64,

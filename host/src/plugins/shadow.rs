@@ -7,6 +7,7 @@ use std::{
 };
 
 use patchbay_sandbox::Fault;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -37,7 +38,8 @@ const VALUE_MAX: usize = 200;
 const EVENT_MAX: usize = 2_000;
 
 /// How a version's events differ from those of the version that runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ShadowReport")]
 pub struct Report {
     /// The version that it was compared with.
     pub former: String,
@@ -52,7 +54,9 @@ pub struct Report {
     pub differing: Vec<Difference>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A webhook of which the version makes something else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ShadowDifference")]
 pub struct Difference {
     pub webhook_id: String,
     pub channel_account_id: String,
@@ -60,7 +64,9 @@ pub struct Difference {
     pub changes: Vec<Change>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What is otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ShadowChange")]
 pub struct Change {
     /// Of the event; none where the webhook as a whole is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,7 +83,8 @@ pub struct Change {
     pub is: Option<Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ShadowChangeKind")]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// It isn't there any more.

@@ -2,33 +2,80 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, extract::ListQuery};
 use crate::{
     app::App,
     domain::{actor::ActorKind, key::Scope},
     error::ApiError,
+    openapi::schemas::answers,
     store::{
         self,
         audit::{Entry, Filter},
     },
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/audit", get(list_all))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list_all))
 }
 
-pub(super) fn own_router() -> Router<Arc<App>> {
-    Router::new().route("/audit_log", get(list))
+pub(super) fn own_router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
+answers!(Entry);
+
+/// List who changed what
+///
+/// Newest first; `before` is the id of the last one of the page before. For the operator.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    tag = "operations",
+    operation_id = "list_audit",
+    params(
+        ("organization_id" = Option<String>, Query),
+        ("actor_kind" = Option<String>, Query, description = "Who: `key`, `folder`, `registry`, `configuration` or `system`.", example = "key"),
+        ("actor_id" = Option<String>, Query, description = "The key's id.", example = "01a0c0de-0000-7000-8000-000000000002"),
+        ("action" = Option<String>, Query, description = "What was done; with a dot at its end, all of that kind.", example = "plugin."),
+        ("subject_kind" = Option<String>, Query, description = "To what kind of thing.", example = "plugin_version"),
+        ("subject_id" = Option<String>, Query, description = "To which one.", example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        ("since" = Option<String>, Query),
+        ("until" = Option<String>, Query),
+        ("before" = Option<String>, Query),
+        ("limit" = Option<u32>, Query),
+    ),
+    responses((status = 200, description = "The changes.", body = Vec<Entry>)),
+)]
 async fn list_all(state: State<Arc<App>>, caller: Caller, query: ListQuery) -> Result<Json<Vec<Entry>>, ApiError> {
     caller.operates()?;
     list(state, caller, query).await
 }
 
-/// Newest first; `before` is the id of the last one of the page before. `action=plugin.` is all of that kind.
+/// List who changed what
+///
+/// Of the key's organisation, newest first; `before` is the id of the last one of the page before.
+#[utoipa::path(
+    get,
+    path = "/audit_log",
+    tag = "operations",
+    operation_id = "list_own_audit",
+    params(
+        ("organization_id" = Option<String>, Query),
+        ("actor_kind" = Option<String>, Query, description = "Who: `key`, `folder`, `registry`, `configuration` or `system`.", example = "key"),
+        ("actor_id" = Option<String>, Query, description = "The key's id.", example = "01a0c0de-0000-7000-8000-000000000002"),
+        ("action" = Option<String>, Query, description = "What was done; with a dot at its end, all of that kind.", example = "plugin."),
+        ("subject_kind" = Option<String>, Query, description = "To what kind of thing.", example = "plugin_version"),
+        ("subject_id" = Option<String>, Query, description = "To which one.", example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        ("since" = Option<String>, Query),
+        ("until" = Option<String>, Query),
+        ("before" = Option<String>, Query),
+        ("limit" = Option<u32>, Query),
+    ),
+    responses((status = 200, description = "The changes.", body = Vec<Entry>)),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Entry>>, ApiError> {
     caller.may(Scope::Admin)?;
     let actor_kind: Option<ActorKind> = query.take_word("actor_kind", ActorKind::WORDS)?;

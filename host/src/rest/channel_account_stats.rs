@@ -2,14 +2,11 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use axum::{
-    Router,
-    extract::State,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{extract::State, response::Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{asked::Asked, auth::Caller, extract::Json, lists};
 use crate::{
@@ -17,17 +14,34 @@ use crate::{
     audit::{self, Deed},
     domain::key::Scope,
     error::ApiError,
+    openapi::schemas::{answers, requests},
     stats::{self, Asked as Stretch, By, Granularity, Recomputation, Report, Span},
     store::{stats::Filter, tables::CHANNEL_ACCOUNT_STATS},
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/channel_account_stats", get(list))
-        .route("/channel_account_stats/summary", get(summary))
-        .route("/channel_account_stats/recompute", post(recompute))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(summary)).routes(routes!(recompute))
 }
 
+answers!(Report, Recomputation);
+requests!(RecomputeRequest);
+
+/// List statistics
+///
+/// A row for each account and hour, day, week or month.
+#[utoipa::path(
+    get,
+    path = "/channel_account_stats",
+    tag = "channel_account_stats",
+    operation_id = "list_channel_account_stats",
+    params(
+        ("granularity" = Option<String>, Query, description = "`hour`, `day`, `week` or `month`.", example = "day"),
+        ("from" = Option<String>, Query, description = "The beginning: RFC 3339 or a date, in the time zone.", example = "2026-11-01"),
+        ("to" = Option<String>, Query, description = "The end, excluded: RFC 3339 or a date.", example = "2026-11-08"),
+        ("time_zone" = Option<String>, Query, description = "An IANA name; UTC without.", example = "Europe/Berlin"),
+    ),
+    responses((status = 200, description = "The rows, by time.")),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     let filter = filter(&caller, &mut asked)?;
@@ -38,6 +52,25 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> 
     answer(&asked, &stats::list(&app, &filter, &span).await?)
 }
 
+/// Summarise statistics
+///
+/// A row for each account, or for each version of its plugin.
+#[utoipa::path(
+    get,
+    path = "/channel_account_stats/summary",
+    tag = "channel_account_stats",
+    operation_id = "summarise_channel_account_stats",
+    params(
+        ("channel_account_id" = Option<String>, Query),
+        ("organization_id" = Option<String>, Query),
+        ("type" = Option<String>, Query),
+        ("by" = Option<String>, Query, description = "`account`, or `plugin_version`.", example = "account"),
+        ("from" = Option<String>, Query, description = "The beginning: RFC 3339 or a date, in the time zone.", example = "2026-11-01"),
+        ("to" = Option<String>, Query, description = "The end, excluded: RFC 3339 or a date.", example = "2026-11-08"),
+        ("time_zone" = Option<String>, Query, description = "An IANA name; UTC without.", example = "Europe/Berlin"),
+    ),
+    responses((status = 200, description = "The rows.", body = Vec<Report>)),
+)]
 async fn summary(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     let filter = filter(&caller, &mut asked)?;
@@ -52,8 +85,10 @@ fn answer(asked: &Asked, reports: &[Report]) -> Result<Response, ApiError> {
     lists::held(asked, &CHANNEL_ACCOUNT_STATS, rows.collect::<Result<_, _>>()?)
 }
 
-#[derive(Deserialize)]
+/// Whose counters, and of when.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RecomputeStats")]
 struct RecomputeRequest {
     channel_account_id: String,
     /// RFC 3339 or a date; all time without.
@@ -65,6 +100,17 @@ struct RecomputeRequest {
     mend: bool,
 }
 
+/// Recompute statistics
+///
+/// Tells an account's counters anew from its messages and compares; with `mend`, writes them where they differ.
+#[utoipa::path(
+    post,
+    path = "/channel_account_stats/recompute",
+    tag = "channel_account_stats",
+    operation_id = "recompute_channel_account_stats",
+    request_body = RecomputeRequest,
+    responses((status = 200, description = "What was found.", body = Recomputation)),
+)]
 async fn recompute(
     State(app): State<Arc<App>>,
     caller: Caller,

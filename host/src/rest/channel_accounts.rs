@@ -4,14 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use axum::{
-    Router,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     asked::Asked,
@@ -26,29 +26,53 @@ use crate::{
     accounts::{self, AccountChange, ConnectStep, NewAccount, TemplateList},
     app::App,
     browser,
+    clock::At,
     domain::{
-        account::{Account, HealthReport, SecretHint},
+        account::{Account, Connection, HealthCheck, HealthReport, SecretHint, Standing},
         content::{Content, Text, TextFormat},
         key::Scope,
+        message::Message,
         organization,
         sending::Sending,
     },
     error::ApiError,
+    openapi::schemas::{answers, requests},
     outbox::{self, SendRequest},
     store,
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/channel_accounts", get(list).post(create).patch(update_many).delete(delete_many).put(put))
-        .route("/channel_accounts/{id}", get(show).patch(update).delete(delete))
-        .route("/channel_accounts/{id}/connect", post(connect))
-        .route("/channel_accounts/{id}/disconnect", post(disconnect))
-        .route("/channel_accounts/{id}/health", get(last_health).post(check_health))
-        .route("/channel_accounts/{id}/templates", get(templates))
-        .route("/channel_accounts/{id}/test", post(test))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create, update_many, delete_many, put))
+        .routes(routes!(show, update, delete))
+        .routes(routes!(connect))
+        .routes(routes!(disconnect))
+        .routes(routes!(last_health, check_health))
+        .routes(routes!(templates))
+        .routes(routes!(test))
 }
 
+answers!(ShownAccount, LastHealth, HealthReport, TemplateList, AccountTest);
+requests!(NewAccount, AccountChange, ConnectStep, TestRequest);
+
+/// Create an account
+///
+/// Its settings are its type's to say. It is inactive unless asked otherwise, and not connected yet.
+#[utoipa::path(
+    post,
+    path = "/channel_accounts",
+    tag = "channel_accounts",
+    operation_id = "create_channel_account",
+    request_body = NewAccount,
+    responses(
+        (
+            status = 201,
+            description = "The account.",
+            body = ShownAccount,
+            headers(("Location" = String, description = "Where it is.")),
+        ),
+    ),
+)]
 async fn create(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
     if writes::is_postgrest(&asked, &payload) {
@@ -67,16 +91,28 @@ fn check_new(caller: &Caller, new: &NewAccount) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Change accounts
+///
+/// All that the filters choose: what is absent stays. Without a filter nothing is changed.
+#[utoipa::path(patch, path = "/channel_accounts", tag = "channel_accounts", operation_id = "update_channel_accounts", responses((status = 200, description = "The rows, where they are asked for.")))]
 async fn update_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked, payload: Payload) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
     writes::update(&app, &caller, &Rows, &asked, &payload).await
 }
 
+/// Delete accounts
+///
+/// All that the filters choose. Without a filter nothing is deleted.
+#[utoipa::path(delete, path = "/channel_accounts", tag = "channel_accounts", operation_id = "delete_channel_accounts", responses((status = 200, description = "The rows, where they are asked for.")))]
 async fn delete_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
     writes::delete(&app, &caller, &Rows, &asked).await
 }
 
+/// Put account
+///
+/// Makes or changes the one that `?id=eq.…` names.
+#[utoipa::path(put, path = "/channel_accounts", tag = "channel_accounts", operation_id = "put_channel_account", responses((status = 200, description = "The rows, where they are asked for.")))]
 async fn put(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked, payload: Payload) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
     writes::put(&app, &caller, &Rows, &mut asked, &payload).await
@@ -127,27 +163,67 @@ impl Writable for Rows {
     }
 }
 
+/// List accounts
+#[utoipa::path(
+    get,
+    path = "/channel_accounts",
+    tag = "channel_accounts",
+    operation_id = "list_channel_accounts",
+    responses((status = 200, description = "The accounts, newest first.")),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     lists::list(&app, &caller, &resources::CHANNEL_ACCOUNTS, &asked).await
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+/// Show an account
+#[utoipa::path(
+    get,
+    path = "/channel_accounts/{id}",
+    tag = "channel_accounts",
+    operation_id = "show_channel_account",
+    responses((status = 200, description = "The account.", body = ShownAccount)),
+)]
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<ShownAccount>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Read).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
+/// Change an account
+///
+/// What is absent stays; `settings` are merged into what stands, and a secret that comes back as it was shown is kept.
+#[utoipa::path(
+    patch,
+    path = "/channel_accounts/{id}",
+    tag = "channel_accounts",
+    operation_id = "update_channel_account",
+    request_body = AccountChange,
+    responses(
+        (status = 200, description = "The account as it is now.", body = ShownAccount),
+        (status = 409, description = "Somebody changed it meanwhile, or its plugin doesn't run."),
+    ),
+)]
 async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     Json(change): Json<AccountChange>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<ShownAccount>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     let account = to_the_end(&app, |app| async move { accounts::update(&app, account, change, &caller.actor()).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
+/// Delete an account
+///
+/// Its queue is cancelled, the provider is told, its secrets are erased; its history stays.
+#[utoipa::path(
+    delete,
+    path = "/channel_accounts/{id}",
+    tag = "channel_accounts",
+    operation_id = "delete_channel_account",
+    responses((status = 204, description = "It is gone.")),
+)]
 async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     remove(&app, &caller, account).await?;
@@ -162,12 +238,26 @@ async fn remove(app: &Arc<App>, caller: &Caller, account: Account) -> Result<(),
     Ok(())
 }
 
+/// Connect an account
+///
+/// One step of a dialogue: `start`; then what the account's `prompt` asks for, until it is connected.
+#[utoipa::path(
+    post,
+    path = "/channel_accounts/{id}/connect",
+    tag = "channel_accounts",
+    operation_id = "connect_channel_account",
+    request_body = ConnectStep,
+    responses(
+        (status = 200, description = "The account: `connection` says how far it is, `prompt` what to do.", body = ShownAccount),
+        (status = 502, description = "The provider doesn't answer."),
+    ),
+)]
 async fn connect(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     Json(step): Json<Value>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<ShownAccount>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     let step = match step {
         Value::Object(mut fields) if !fields.contains_key("step") => {
@@ -183,23 +273,77 @@ async fn connect(
     Ok(axum::Json(shown(&app, account).await?))
 }
 
-async fn disconnect(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
+/// Disconnect an account
+///
+/// The provider is told; its messages wait until it is connected again.
+#[utoipa::path(
+    post,
+    path = "/channel_accounts/{id}/disconnect",
+    tag = "channel_accounts",
+    operation_id = "disconnect_channel_account",
+    responses(
+        (status = 200, description = "The account.", body = ShownAccount),
+        (status = 502, description = "The provider doesn't answer."),
+    ),
+)]
+async fn disconnect(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<ShownAccount>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     let account = to_the_end(&app, |app| async move { accounts::disconnect(&app, &account, &caller.actor()).await }).await?;
     Ok(axum::Json(shown(&app, account).await?))
 }
 
-async fn last_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Value>, ApiError> {
-    let account = find(&app, &caller, &id, Scope::Read).await?;
-    Ok(axum::Json(json!({"standing": account.standing, "health": account.health, "health_at": account.health_at})))
+/// How an account stands, and what the last look at it found.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AccountHealth")]
+struct LastHealth {
+    standing: Standing,
+    health: Option<HealthReport>,
+    health_at: Option<At>,
 }
 
+/// Show what the last look at an account found
+#[utoipa::path(
+    get,
+    path = "/channel_accounts/{id}/health",
+    tag = "channel_accounts",
+    operation_id = "show_channel_account_health",
+    responses((status = 200, description = "How it stands.", body = LastHealth)),
+)]
+async fn last_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<LastHealth>, ApiError> {
+    let account = find(&app, &caller, &id, Scope::Read).await?;
+    Ok(axum::Json(LastHealth { standing: account.standing, health: account.health, health_at: account.health_at }))
+}
+
+/// Look at an account now
+///
+/// Its plugin asks the provider whether credentials, webhook and permissions are right.
+#[utoipa::path(
+    post,
+    path = "/channel_accounts/{id}/health",
+    tag = "channel_accounts",
+    operation_id = "check_channel_account",
+    responses((status = 200, description = "What was found.", body = HealthReport)),
+)]
 async fn check_health(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<HealthReport>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     Ok(axum::Json(accounts::check(&app, &account).await?))
 }
 
-/// The provider's templates with their state; `cursor` goes on where a list ended.
+/// List an account's templates
+///
+/// The provider's, with their state; `cursor` goes on where a list ended.
+#[utoipa::path(
+    get,
+    path = "/channel_accounts/{id}/templates",
+    tag = "channel_accounts",
+    operation_id = "list_channel_account_templates",
+    params(("cursor" = Option<String>, Query, description = "Where the list before ended.", example = "QVFIUkZ")),
+    responses(
+        (status = 200, description = "Some of them, and where the next are.", body = TemplateList),
+        (status = 422, description = "The channel type has none."),
+        (status = 502, description = "The provider doesn't answer."),
+    ),
+)]
 async fn templates(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -212,21 +356,51 @@ async fn templates(
     Ok(axum::Json(accounts::list_templates(&app, &account, cursor.as_deref()).await?))
 }
 
-#[derive(Default, Deserialize)]
+/// Whether a message is to be sent.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AccountTestRequest")]
 struct TestRequest {
     /// Where a test message goes; none is sent without.
     to: Option<String>,
     text: Option<String>,
 }
 
+/// What a test of an account came to.
+#[derive(Serialize, JsonSchema)]
+struct AccountTest {
+    ok: bool,
+    checks: Vec<HealthCheck>,
+    webhook: WebhookTest,
+    /// The message that was queued.
+    message: Option<Message>,
+}
+
+/// How the account's webhook goes.
+#[derive(Serialize, JsonSchema)]
+struct WebhookTest {
+    url: String,
+    /// Requests that proved no sender.
+    refusals: i64,
+}
+
+/// Test an account
+///
 /// Credentials and webhook by the plugin's checks; with `to`, a message that goes the way of all messages.
+#[utoipa::path(
+    post,
+    path = "/channel_accounts/{id}/test",
+    tag = "channel_accounts",
+    operation_id = "test_channel_account",
+    request_body = TestRequest,
+    responses((status = 200, description = "What was found.", body = AccountTest)),
+)]
 async fn test(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     Json(request): Json<TestRequest>,
-) -> Result<axum::Json<Value>, ApiError> {
+) -> Result<axum::Json<AccountTest>, ApiError> {
     let account = find(&app, &caller, &id, Scope::Manage).await?;
     let health = accounts::check(&app, &account).await?;
     let message = match request.to {
@@ -238,8 +412,8 @@ async fn test(
         }
         None => None,
     };
-    let webhook = json!({"url": app.webhook_url(&account), "refusals": account.webhook_refusals});
-    Ok(axum::Json(json!({"ok": health.ok, "checks": health.checks, "webhook": webhook, "message": message})))
+    let webhook = WebhookTest { url: app.webhook_url(&account), refusals: account.webhook_refusals };
+    Ok(axum::Json(AccountTest { ok: health.ok, checks: health.checks, webhook, message }))
 }
 
 /// The account, where the caller may do that with it. Another organisation's is not found.
@@ -253,12 +427,13 @@ pub(super) fn check_organization_id(id: &str) -> Result<(), ApiError> {
     if organization::is_id(id) { Ok(()) } else { Err(ApiError::invalid_field("/organization_id", organization::ID_RULE)) }
 }
 
-async fn shown(app: &App, account: Account) -> Result<Value, ApiError> {
-    Ok(all_shown(app, vec![account]).await?.pop().unwrap_or_default())
+async fn shown(app: &App, account: Account) -> Result<ShownAccount, ApiError> {
+    let shown = all_shown(app, vec![account]).await?.pop();
+    shown.ok_or_else(|| ApiError::internal(&"an account was not shown"))
 }
 
 /// Accounts as clients see them: a secret stands among the settings as `{"set": true, "last4": "…"}`.
-pub(super) async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<Value>, ApiError> {
+pub(super) async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<ShownAccount>, ApiError> {
     let ids: Vec<String> = accounts.iter().map(|account| account.id.clone()).collect();
     let mut hints: HashMap<String, Vec<(String, SecretHint)>> = HashMap::new();
     for (account_id, name, last4) in store::secrets::hints(&app.db, &ids).await? {
@@ -271,45 +446,93 @@ pub(super) async fn all_shown(app: &App, accounts: Vec<Account>) -> Result<Vec<V
         .into_iter()
         .map(|account| {
             let sending = outbox::sending(&account, &holds, now);
-            render(app, &account, hints.remove(&account.id).unwrap_or_default(), &sending)
+            render(app, &account, hints.remove(&account.id).unwrap_or_default(), sending)
         })
         .collect())
 }
 
-fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>, sending: &Sending) -> Value {
+/// A channel account as clients see it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChannelAccount")]
+pub(super) struct ShownAccount {
+    id: String,
+    organization_id: String,
+    name: String,
+    #[serde(rename = "type")]
+    channel_type: String,
+    /// A secret stands among them as `{"set": true, "last4": "…"}`.
+    settings: Map<String, Value>,
+    /// What the operator wants.
+    is_active: bool,
+    is_connected: bool,
+    /// How far the connection is.
+    connection: Connection,
+    reason_code: Option<String>,
+    /// Why it stands so.
+    reason: Option<String>,
+    /// What somebody has to do about it.
+    user_action: Option<String>,
+    /// How sending goes.
+    sending: Sending,
+    /// What the provider calls it.
+    external_id: Option<String>,
+    display_name: Option<String>,
+    /// What the channel tells of it.
+    facts: Value,
+    /// The app that it goes through.
+    app_id: Option<String>,
+    oauth_expires_at: Option<At>,
+    oauth_refresh_expires_at: Option<At>,
+    /// Where the provider sends what comes in.
+    webhook_url: String,
+    /// Where pages in browsers find the account; null where its type has nothing for them.
+    browser_url: Option<String>,
+    /// Requests that proved no sender.
+    webhook_refusals: i64,
+    last_refused_at: Option<At>,
+    /// What `connect` asks for.
+    prompt: Option<Value>,
+    /// What the last look at it found.
+    health: Option<HealthReport>,
+    health_at: Option<At>,
+    connected_at: Option<At>,
+    created_at: At,
+    updated_at: At,
+}
+
+fn render(app: &App, account: &Account, hints: Vec<(String, SecretHint)>, sending: Sending) -> ShownAccount {
     let mut settings = account.settings.clone();
     for (name, hint) in hints {
         settings.insert(name, json!(hint));
     }
-    json!({
-        "id": account.id,
-        "organization_id": account.organization_id,
-        "name": account.name,
-        "type": account.channel_type,
-        "settings": settings,
-        "is_active": account.is_active,
-        "is_connected": account.standing.connection.is_connected(),
-        "connection": account.standing.connection,
-        "reason_code": account.standing.reason_code,
-        "reason": account.standing.reason,
-        "user_action": account.standing.user_action,
-        "sending": sending,
-        "external_id": account.external_id,
-        "display_name": account.display_name,
-        "facts": account.facts,
-        "app_id": account.app_id,
-        "oauth_expires_at": account.oauth_expires_at,
-        "oauth_refresh_expires_at": account.oauth_refresh_expires_at,
-        "webhook_url": app.webhook_url(account),
-        // Where pages in browsers find the account; null where its type has nothing for them.
-        "browser_url": browser::url(app, &account.id, &account.channel_type),
-        "webhook_refusals": account.webhook_refusals,
-        "last_refused_at": account.last_refused_at,
-        "prompt": account.connect_prompt,
-        "health": account.health,
-        "health_at": account.health_at,
-        "connected_at": account.connected_at,
-        "created_at": account.created_at,
-        "updated_at": account.updated_at,
-    })
+    ShownAccount {
+        id: account.id.clone(),
+        organization_id: account.organization_id.clone(),
+        name: account.name.clone(),
+        channel_type: account.channel_type.clone(),
+        settings,
+        is_active: account.is_active,
+        is_connected: account.standing.connection.is_connected(),
+        connection: account.standing.connection,
+        reason_code: account.standing.reason_code.clone(),
+        reason: account.standing.reason.clone(),
+        user_action: account.standing.user_action.clone(),
+        sending,
+        external_id: account.external_id.clone(),
+        display_name: account.display_name.clone(),
+        facts: account.facts.clone(),
+        app_id: account.app_id.clone(),
+        oauth_expires_at: account.oauth_expires_at,
+        oauth_refresh_expires_at: account.oauth_refresh_expires_at,
+        webhook_url: app.webhook_url(account),
+        browser_url: browser::url(app, &account.id, &account.channel_type),
+        webhook_refusals: account.webhook_refusals,
+        last_refused_at: account.last_refused_at,
+        prompt: account.connect_prompt.clone(),
+        health: account.health.clone(),
+        health_at: account.health_at,
+        connected_at: account.connected_at,
+        created_at: account.created_at,
+        updated_at: account.updated_at,
+    }
 }

@@ -2,13 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{
-    Json, Router,
-    extract::State,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Json, extract::State, response::Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     asked::Asked,
@@ -27,13 +24,17 @@ use crate::{
         message::{Message, MessageState},
     },
     error::ApiError,
+    openapi::schemas::{answers, requests},
     outbox::{self, Replayed},
     store::{self, Record, Row, StoreError, dead_letters::Filter},
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/dead_letters", get(list)).route("/dead_letters/replay", post(replay))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(replay))
 }
+
+answers!(DeadLetter, Replayed);
+requests!(ReplayRequest);
 
 /// A message that is a dead letter.
 pub(super) struct DeadMessage(pub(super) Message);
@@ -44,7 +45,8 @@ impl Record for DeadMessage {
     }
 }
 
-#[derive(Serialize)]
+/// A message that went wrong for good, or perhaps did.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct DeadLetter {
     #[serde(flatten)]
     shown: Shown,
@@ -56,6 +58,17 @@ pub(super) struct DeadLetter {
     way_out: String,
 }
 
+/// List dead letters
+///
+/// Messages that went wrong for good, or perhaps did, with the way out.
+#[utoipa::path(
+    get,
+    path = "/dead_letters",
+    tag = "dead_letters",
+    operation_id = "list_dead_letters",
+    params(("since" = Option<String>, Query), ("until" = Option<String>, Query)),
+    responses((status = 200, description = "The messages, newest first.")),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     asked.rename("since", "dead_since", "gte");
@@ -96,8 +109,10 @@ fn way_out(shown: &Shown) -> String {
     }
 }
 
-#[derive(Deserialize)]
+/// Which of them: of an account or an organisation.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReplayDeadLetters")]
 struct ReplayRequest {
     organization_id: Option<String>,
     channel_account_id: Option<String>,
@@ -107,6 +122,17 @@ struct ReplayRequest {
     until: Option<At>,
 }
 
+/// Send dead letters again
+///
+/// Of an account or an organisation.
+#[utoipa::path(
+    post,
+    path = "/dead_letters/replay",
+    tag = "dead_letters",
+    operation_id = "replay_dead_letters",
+    request_body = ReplayRequest,
+    responses((status = 200, description = "What became of them.", body = Replayed)),
+)]
 async fn replay(
     State(app): State<Arc<App>>,
     caller: Caller,

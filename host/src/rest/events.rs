@@ -4,17 +4,16 @@
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     extract::State,
     http::HeaderMap,
     response::{
         Sse,
         sse::{Event as SseEvent, KeepAlive},
     },
-    routing::get,
 };
 use futures::{Stream, StreamExt, stream};
 use serde_json::json;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, extract::ListQuery};
 use crate::{
@@ -43,13 +42,33 @@ const RETRY: Duration = Duration::from_secs(2);
 /// What a listener is told whose place in the stream isn't kept any more. It is no event: it has no id, and nobody else gets it.
 const RESET: &str = "stream.reset";
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/events", get(listen))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(listen))
 }
 
-/// From now on; after the event named by `Last-Event-ID` or `after`; or from the first with `after=0`.
+/// Listen to events
+///
+/// Server-sent events: from now on; after the event named by `Last-Event-ID` or `after`; or from the first that is kept with `after=0`.
 ///
 /// The key may come as `apikey` in the query too: a browser's EventSource sends no headers of its own.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = "events",
+    operation_id = "listen_to_events",
+    params(
+        ("organization_id" = Option<String>, Query),
+        ("channel_account_id" = Option<String>, Query),
+        ("types" = Option<String>, Query, description = "Types and families of types, with commas between.", example = "message.received,account.*"),
+        ("after" = Option<String>, Query, description = "The id of the last event that the client has; `0` for all that are kept.", example = "0"),
+        ("apikey" = Option<String>, Query, description = "The key, where no header can be sent.", example = "pb_0123456789abcdef"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has.", example = "01a0c0de-0000-7000-8000-000000000010"),
+    ),
+    responses(
+        (status = 200, description = "The events, one `data` line of JSON each, as they happen.", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "There is no event with the id `after`."),
+    ),
+)]
 async fn listen(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -5,14 +5,15 @@ mod serve;
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{FromRequest, Path, Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     response::Response,
-    routing::{get, post},
 };
 use futures::TryStreamExt;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) use serve::serve;
 
@@ -35,20 +36,25 @@ use crate::{
         self,
         links::{Link, LinkError},
     },
+    openapi::schemas::{answers, requests},
     store,
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/media", get(list).post(add)).route("/media/{id}", get(download)).route("/media/{id}/url", post(sign))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(download)).routes(routes!(sign))
 }
+
+answers!(Shown);
+requests!(Import, Sign);
 
 /// What anybody may open whom a client has given the URL.
-pub(super) fn signed_router() -> Router<Arc<App>> {
-    Router::new().route("/media/{id}", get(open))
+pub(super) fn signed_router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(open))
 }
 
-/// A file as clients see it.
-#[derive(Serialize)]
+/// A file as clients see it, with a URL that anybody may open for a while.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Media")]
 struct Shown {
     #[serde(flatten)]
     file: MediaFile,
@@ -61,13 +67,29 @@ fn shown(app: &App, file: MediaFile) -> Json<Shown> {
     Json(Shown { file, link })
 }
 
+/// List the files
+#[utoipa::path(get, path = "/media", tag = "media", operation_id = "list_media", responses((status = 200, description = "The files.")))]
 async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     lists::list(&app, &caller, &resources::MEDIA, &asked).await
 }
 
+/// Add a file
+///
 /// JSON names a URL to import; any other body is the file itself, streamed:
 /// `curl --data-binary @photo.jpg -H 'content-type: image/jpeg' …/media?organization_id=…`
+#[utoipa::path(
+    post,
+    path = "/media",
+    tag = "media",
+    operation_id = "add_media",
+    params(
+        ("organization_id" = Option<String>, Query, description = "Whose it is; of a key that belongs to an organisation, its own.", example = "acme"),
+        ("file_name" = Option<String>, Query, description = "What it is called.", example = "photo.jpg"),
+    ),
+    request_body(content((Import = "application/json"), (Vec<u8> = "*/*")), description = "Where to fetch it, or the file itself."),
+    responses((status = 201, description = "It is kept.", body = Shown)),
+)]
 async fn add(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -92,8 +114,9 @@ async fn add(
 }
 
 /// A file to fetch from a URL. To keep a JSON document itself, upload it under another type.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "MediaImport")]
 struct Import {
     url: String,
     organization_id: Option<String>,
@@ -166,6 +189,38 @@ async fn find(app: &App, caller: &Caller, id: &str) -> Result<MediaFile, ApiErro
     known.ok_or_else(|| ApiError::not_found("media", id))
 }
 
+/// Download a file
+#[utoipa::path(
+    get,
+    path = "/media/{id}",
+    tag = "media",
+    operation_id = "download_media",
+    params(
+        ("Range" = Option<String>, Header, description = "One part of it.", example = "bytes=0-1023"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has.", example = "\"01a0c0de-0000-7000-8000-000000000009\""),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The bytes, under the file's own type.",
+            body = Vec<u8>,
+            content_type = "*/*",
+            headers(
+                ("ETag" = String, description = "It never changes: a file has its id."),
+                ("Accept-Ranges" = String, description = "`bytes`."),
+            ),
+        ),
+        (
+            status = 206,
+            description = "The part that `Range` asks for.",
+            body = Vec<u8>,
+            content_type = "*/*",
+            headers(("Content-Range" = String, description = "Which part.")),
+        ),
+        (status = 304, description = "The client has it."),
+        (status = 416, description = "The file has no such part (`bad_range`)."),
+    ),
+)]
 async fn download(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -177,14 +232,27 @@ async fn download(
     serve(&app, &file, &method, &headers, None).await
 }
 
-#[derive(Deserialize)]
+/// How long a URL is to be good for.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "MediaUrlRequest")]
 struct Sign {
-    /// Seconds.
+    /// Seconds, 7 days at most; without it, as the configuration says.
+    #[schemars(range(min = 1, max = 604_800))]
     expires_in_s: Option<u64>,
 }
 
-/// A fresh URL of the file.
+/// Make a URL of a file
+///
+/// Anybody may open it for a while, without a key.
+#[utoipa::path(
+    post,
+    path = "/media/{id}/url",
+    tag = "media",
+    operation_id = "sign_media_url",
+    request_body = Sign,
+    responses((status = 200, description = "The file with the fresh URL.", body = Shown)),
+)]
 async fn sign(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -201,7 +269,43 @@ async fn sign(
     Ok(Json(Shown { file, link }))
 }
 
-/// By its signed URL alone: no key, no organisation.
+/// Open a file by its URL
+///
+/// It is signed and good for a while: it takes no key.
+#[utoipa::path(
+    get,
+    path = "/media/{id}",
+    tag = "media",
+    operation_id = "open_media",
+    security(()),
+    params(
+        ("expires" = Option<String>, Query, description = "As the URL has it.", example = "1795824000"),
+        ("signature" = Option<String>, Query, description = "As the URL has it.", example = "k2QmX0l7Vb3n5c8f9a1d2e4g6h8j0kLmNpQrStUvWxY"),
+        ("Range" = Option<String>, Header, description = "One part of it.", example = "bytes=0-1023"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The bytes, under the file's own type.",
+            body = Vec<u8>,
+            content_type = "*/*",
+            headers(
+                ("ETag" = String, description = "It never changes: a file has its id."),
+                ("Accept-Ranges" = String, description = "`bytes`."),
+            ),
+        ),
+        (
+            status = 206,
+            description = "The part that `Range` asks for.",
+            body = Vec<u8>,
+            content_type = "*/*",
+            headers(("Content-Range" = String, description = "Which part.")),
+        ),
+        (status = 304, description = "The client has it."),
+        (status = 403, description = "The URL was never signed, was changed (`bad_signature`), or its time is over (`url_expired`)."),
+        (status = 416, description = "The file has no such part (`bad_range`)."),
+    ),
+)]
 async fn open(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

@@ -6,16 +6,16 @@ use std::{
 };
 
 use axum::{
-    Router,
     body::Body,
     extract::{Extension, Path, State},
     http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use patchbay_postgrest::Filter;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     asked::Asked,
@@ -36,6 +36,7 @@ use crate::{
         people::{Contact, Conversation},
     },
     error::ApiError,
+    openapi::schemas::{answers, requests},
     outbox,
     outbox::{KeptAnswer, Prepared, SendRequest, Verdict},
     store::{self, lists::Seen, tables::MESSAGES},
@@ -44,18 +45,39 @@ use crate::{
 /// Messages that one id of a provider's may be of.
 const PARTS_MAX: u32 = 1000;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/messages", get(list).post(send))
-        .route("/messages/{id}", get(show))
-        .route("/messages/{id}/cancel", post(cancel))
-        .route("/messages/{id}/replay", post(replay))
-        .route("/messages/{id}/resolve", post(resolve))
-        .route("/messages/{id}/attempts", get(attempts))
-        .route("/messages/{id}/media/{index}", get(file))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, send))
+        .routes(routes!(show))
+        .routes(routes!(cancel))
+        .routes(routes!(replay))
+        .routes(routes!(resolve))
+        .routes(routes!(attempts))
+        .routes(routes!(file))
 }
 
-/// 202: the message is stored and will be sent; its state is at its own address. 200 to a dry run, which stores nothing.
+answers!(Shown, DryRun, Attempt);
+requests!(SendRequest, ReplayRequest, ResolveRequest);
+
+/// Send a message
+///
+/// It is stored and will be sent; its state is at its own address. A dry run stores nothing.
+#[utoipa::path(
+    post,
+    path = "/messages",
+    tag = "messages",
+    operation_id = "send_message",
+    request_body = SendRequest,
+    responses(
+        (
+            status = 202,
+            description = "It is stored and will be sent.",
+            body = Shown,
+            headers(("Location" = String, description = "Where its state is.")),
+        ),
+        (status = 200, description = "A dry run: what would be queued.", body = DryRun),
+    ),
+)]
 async fn send(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -74,7 +96,7 @@ async fn send(
     if dry_run {
         let facts = prepared.message.facts.clone();
         let message = shown(&app, prepared.message).await?;
-        return Ok(axum::Json(json!({"dry_run": true, "message": message, "facts": facts})).into_response());
+        return Ok(axum::Json(DryRun { dry_run: true, message, facts }).into_response());
     }
     let place = format!("/rest/v1/messages/{}", prepared.message.id);
     let shown = shown(&app, prepared.message.clone()).await?;
@@ -130,8 +152,17 @@ async fn prepare_row(app: &App, caller: &Caller, row: Map<String, Value>) -> Res
     outbox::prepare(app, &account, request).await
 }
 
+/// List messages
+///
 /// What was asked besides messages (reactions, edits, follow-ups) is there for who asks for its `kind`, and for clients of PostgREST,
 /// which know of no filters but their own.
+#[utoipa::path(
+    get,
+    path = "/messages",
+    tag = "messages",
+    operation_id = "list_messages",
+    responses((status = 200, description = "The messages, newest first.")),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     let named = |name: &str| asked.pairs.iter().any(|(key, _)| key == name);
@@ -150,26 +181,62 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> 
     lists::list_where(&app, &caller, &resources::MESSAGES, &asked, besides.unwrap_or_else(Filter::everything)).await
 }
 
+/// Show a message
+#[utoipa::path(
+    get,
+    path = "/messages/{id}",
+    tag = "messages",
+    operation_id = "show_message",
+    responses((status = 200, description = "The message.", body = Shown)),
+)]
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Shown>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Read).await?;
     Ok(axum::Json(shown(&app, message).await?))
 }
 
+/// Cancel a message
+///
+/// While it waits in the queue.
+#[utoipa::path(
+    post,
+    path = "/messages/{id}/cancel",
+    tag = "messages",
+    operation_id = "cancel_message",
+    responses(
+        (status = 200, description = "The message.", body = Shown),
+        (status = 409, description = "It isn't in the queue any more."),
+    ),
+)]
 async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Shown>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Send).await?;
     let message = outbox::cancel(&app, message, &caller.actor()).await?;
     Ok(axum::Json(shown(&app, message).await?))
 }
 
-#[derive(Deserialize)]
+/// Whether one that may have arrived is sent again.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReplayMessage")]
 struct ReplayRequest {
     /// An uncertain message, too.
     #[serde(default)]
     force: bool,
 }
 
-/// 202: the message is queued again under its own id.
+/// Send a message again
+///
+/// It is queued again under its own id.
+#[utoipa::path(
+    post,
+    path = "/messages/{id}/replay",
+    tag = "messages",
+    operation_id = "replay_message",
+    request_body = ReplayRequest,
+    responses(
+        (status = 202, description = "The message: it waits in the queue.", body = Shown),
+        (status = 409, description = "It is in no state to be sent again."),
+    ),
+)]
 async fn replay(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -181,12 +248,26 @@ async fn replay(
     Ok((StatusCode::ACCEPTED, axum::Json(shown(&app, message).await?)))
 }
 
-#[derive(Deserialize)]
+/// What became of it.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ResolveMessage")]
 struct ResolveRequest {
     outcome: Verdict,
 }
 
+/// Say what became of an uncertain message
+#[utoipa::path(
+    post,
+    path = "/messages/{id}/resolve",
+    tag = "messages",
+    operation_id = "resolve_message",
+    request_body = ResolveRequest,
+    responses(
+        (status = 200, description = "The message.", body = Shown),
+        (status = 409, description = "It isn't uncertain."),
+    ),
+)]
 async fn resolve(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -198,12 +279,41 @@ async fn resolve(
     Ok(axum::Json(shown(&app, message).await?))
 }
 
+/// List the attempts to send a message
+#[utoipa::path(
+    get,
+    path = "/messages/{id}/attempts",
+    tag = "messages",
+    operation_id = "list_message_attempts",
+    responses((status = 200, description = "The attempts, the first one first.", body = Vec<Attempt>)),
+)]
 async fn attempts(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Vec<Attempt>>, ApiError> {
     let message = find(&app, &caller, &id, Scope::Read).await?;
     Ok(axum::Json(store::outbox::attempts_of(&app.db, &[&message.id]).await?))
 }
 
-/// The bytes of a message's n-th file, fetched first if they aren't stored yet: the provider's own addresses may hold its token.
+/// Download a message's file
+///
+/// Its n-th, fetched first if it isn't stored yet: the provider's own addresses may hold its token.
+#[utoipa::path(
+    get,
+    path = "/messages/{id}/media/{index}",
+    tag = "messages",
+    operation_id = "download_message_file",
+    params(
+        ("index" = u32, Path, description = "Which file of the message, from 0.", example = 0),
+        ("Range" = Option<String>, Header, description = "One part of it.", example = "bytes=0-1023"),
+    ),
+    responses(
+        (status = 200, description = "The bytes, under the file's own type.", body = Vec<u8>, content_type = "*/*"),
+        (status = 206, description = "The part that `Range` asks for.", body = Vec<u8>, content_type = "*/*"),
+        (status = 302, description = "What a client sent by URL is at that URL."),
+        (status = 304, description = "The client has it."),
+        (status = 409, description = "It can't be fetched now."),
+        (status = 416, description = "The file has no such part (`bad_range`)."),
+        (status = 502, description = "The provider doesn't give it."),
+    ),
+)]
 async fn file(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -234,13 +344,24 @@ async fn find(app: &App, caller: &Caller, id: &str, scope: Scope) -> Result<Mess
     message.ok_or_else(|| ApiError::not_found("message", id))
 }
 
+/// What would be queued; nothing is.
+#[derive(Serialize, JsonSchema)]
+struct DryRun {
+    dry_run: bool,
+    message: Shown,
+    /// What the channel tells of it.
+    facts: Map<String, Value>,
+}
+
 /// A message as clients see it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShownMessage")]
 pub(super) struct Shown {
     #[serde(skip)]
     pub(super) message: Message,
     /// The message with the state of its files.
     #[serde(flatten)]
+    #[schemars(with = "Message")]
     view: Value,
     /// Every id by which the provider speaks of it: a long text is several of its messages.
     parts: Vec<Part>,
@@ -248,7 +369,9 @@ pub(super) struct Shown {
     contact: Option<Contact>,
 }
 
-#[derive(Serialize)]
+/// One of a message's parts.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MessagePart")]
 struct Part {
     part: u32,
     external_id: String,

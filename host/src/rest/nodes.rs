@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::auth::Caller;
-use crate::{app::App, domain::node::SeenNode, error::ApiError, nodes::presence, store};
+use crate::{app::App, domain::node::SeenNode, error::ApiError, nodes::presence, openapi::schemas::answers, store};
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/nodes", get(list))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
-#[derive(Serialize)]
+answers!(ShownNode);
+
+/// A process that shares the database.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Node")]
 struct ShownNode {
     #[serde(flatten)]
     node: SeenNode,
@@ -22,6 +28,16 @@ struct ShownNode {
     answers: bool,
 }
 
+/// List the nodes
+///
+/// The processes that share the database, with what each runs. For the operator.
+#[utoipa::path(
+    get,
+    path = "/nodes",
+    tag = "operations",
+    operation_id = "list_nodes",
+    responses((status = 200, description = "All nodes, gone ones too for a while.", body = Vec<ShownNode>)),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<ShownNode>>, ApiError> {
     caller.operates()?;
     let now = app.clock.now();

@@ -4,30 +4,64 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use qrcode::{QrCode, render::svg};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, channel_accounts::find};
 use crate::{
     accounts::{self, Code},
     app::App,
+    clock::At,
     domain::{account::Connection, key::Scope},
     error::ApiError,
+    openapi::schemas::answers,
 };
 
 /// Pixels of the drawing; a client may draw it in any size.
 const SIDE: u32 = 320;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/channel_accounts/{id}/pairing", get(show))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(show))
 }
 
+answers!(ShownCode<'static>);
+
+/// A code to scan.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PairingCode")]
+struct ShownCode<'a> {
+    /// What the QR code says.
+    code: &'a str,
+    expires_at: At,
+    /// How many more codes the provider gives before the pairing has to begin again.
+    refreshes_left: u32,
+    state: Connection,
+}
+
+/// Show the code to scan
+///
+/// Whoever scans it has the account: only the key that began the pairing gets it.
+#[utoipa::path(
+    get,
+    path = "/channel_accounts/{id}/pairing",
+    tag = "channel_accounts",
+    operation_id = "show_pairing_code",
+    responses(
+        (
+            status = 200,
+            description = "The code, in the form that `Accept` asks for.",
+            content((ShownCode<'static> = "application/json"), (String = "text/plain"), (String = "image/svg+xml")),
+        ),
+        (status = 406, description = "It can't be had in that form."),
+        (status = 409, description = "There is no code: the error says why, and what to do."),
+    ),
+)]
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let mut response = answer(&app, &caller, &id, &headers).await.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -80,13 +114,12 @@ impl Form {
 
     fn write(self, code: &Code) -> Result<Response, ApiError> {
         Ok(match self {
-            Form::Json => axum::Json(json!({
-                "code": code.code.expose(),
-                "expires_at": code.expires_at,
-                "refreshes_left": code.refreshes_left,
-                "state": Connection::Pairing,
-            }))
-            .into_response(),
+            Form::Json => {
+                let Code { code, expires_at, refreshes_left } = code;
+                let shown =
+                    ShownCode { code: code.expose(), expires_at: *expires_at, refreshes_left: *refreshes_left, state: Connection::Pairing };
+                axum::Json(shown).into_response()
+            }
             Form::Text => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], code.code.expose().to_owned()).into_response(),
             Form::Svg => ([(header::CONTENT_TYPE, "image/svg+xml")], drawn(code.code.expose())?).into_response(),
         })
@@ -104,8 +137,10 @@ fn drawn(code: &str) -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::{clock::At, secrets::Secret};
+    use crate::secrets::Secret;
 
     fn asked(accept: &[&'static str]) -> Option<Form> {
         let mut headers = HeaderMap::new();

@@ -4,32 +4,52 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use serde_json::value::RawValue;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, extract::ListQuery};
 use crate::{
     app::App,
     error::ApiError,
+    openapi::schemas::answers,
     store::{
         self,
         plugin_calls::{Filter, Kept},
     },
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/plugins/calls", get(list))
-        .route("/plugins/calls/{id}", get(show))
-        .route("/plugins/versions/{digest}/component", get(component))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(component))
 }
 
+answers!(Kept);
+
+/// List calls of plugins that failed
+///
 /// Newest first; `before` is the last id of the page before.
+#[utoipa::path(
+    get,
+    path = "/plugins/calls",
+    tag = "plugins",
+    operation_id = "list_failed_calls",
+    params(
+        ("type" = Option<String>, Query),
+        ("version" = Option<String>, Query, description = "Of that version.", example = "1.2.0"),
+        ("digest" = Option<String>, Query),
+        ("account" = Option<String>, Query, description = "Of that account.", example = "01a0c0de-0000-7000-8000-000000000001"),
+        ("channel_account_id" = Option<String>, Query),
+        ("hook" = Option<String>, Query, description = "Of that function of the plugin.", example = "send"),
+        ("before" = Option<String>, Query),
+        ("limit" = Option<u32>, Query),
+        ("offset" = Option<u32>, Query),
+    ),
+    responses((status = 200, description = "The calls.", body = Vec<Kept>)),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Kept>>, ApiError> {
     caller.operates()?;
     let filter = Filter {
@@ -44,7 +64,16 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery)
     Ok(Json(store::plugin_calls::list(&app.db, &filter, &page).await?))
 }
 
-/// The whole record, as it was written.
+/// Show a failed call
+///
+/// The whole record, as it was written: what `patchbay plugin replay` runs again.
+#[utoipa::path(
+    get,
+    path = "/plugins/calls/{id}",
+    tag = "plugins",
+    operation_id = "show_failed_call",
+    responses((status = 200, description = "What went in, what the host answered, how it ended.", body = Value)),
+)]
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Box<RawValue>>, ApiError> {
     caller.operates()?;
     let record = store::plugin_calls::record(&app.db, &id).await?.ok_or_else(|| {
@@ -54,6 +83,14 @@ async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String
     RawValue::from_string(record).map(Json).map_err(|error| ApiError::internal(&error))
 }
 
+/// Download a version's component
+#[utoipa::path(
+    get,
+    path = "/plugins/versions/{digest}/component",
+    tag = "plugins",
+    operation_id = "download_component",
+    responses((status = 200, description = "The component's bytes.", body = Vec<u8>, content_type = "application/wasm")),
+)]
 async fn component(State(app): State<Arc<App>>, caller: Caller, Path(digest): Path<String>) -> Result<Response, ApiError> {
     caller.operates()?;
     let component = store::plugins::component(&app.db, &digest).await?;

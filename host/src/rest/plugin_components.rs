@@ -1,6 +1,7 @@
 //! The component that a request brings: its body, or what its body names in a registry.
 
 use axum::http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -8,11 +9,17 @@ use crate::{
     domain::plugin::Source,
     error::ApiError,
     oci::{self, PullError},
+    openapi::schemas::requests,
 };
 
-#[derive(Deserialize)]
+requests!(Named);
+
+/// A component in a registry.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Named {
+#[schemars(rename = "PluginReference")]
+pub(super) struct Named {
+    /// Its registry, repository and tag or digest.
     reference: String,
 }
 

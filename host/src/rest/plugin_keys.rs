@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
-    routing::{delete, get},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, extract, extract::ListQuery, to_the_end};
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     audit::{self, Deed},
     domain::actor::Actor,
     error::ApiError,
+    openapi::schemas::{answers, requests},
     plugins,
     signing::PublicKey,
     store::{
@@ -28,26 +30,47 @@ use crate::{
 /// Characters of a name.
 const NAME_MAX: usize = 100;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/plugin_keys", get(list).post(add)).route("/plugin_keys/{id}", delete(revoke))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(revoke))
 }
 
+answers!(ShownKey, Revoked);
+requests!(NewKey);
+
+/// A key that is trusted, or was.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TrustedKey")]
+struct ShownKey {
+    #[serde(flatten)]
+    key: PluginKey,
+    source: KeySource,
+}
+
+/// Where it is written down.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum KeySource {
+    Database,
+    Configuration,
+}
+
+/// List the keys whose signatures count
+///
 /// Those of the database, and those that the configuration has besides.
-async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<Value>>, ApiError> {
+#[utoipa::path(
+    get,
+    path = "/plugin_keys",
+    tag = "plugins",
+    operation_id = "list_plugin_keys",
+    responses((status = 200, description = "All keys, revoked ones too.", body = Vec<ShownKey>)),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Vec<ShownKey>>, ApiError> {
     caller.operates()?;
     let kept = keys::list(&app.db).await?;
-    let mut shown: Vec<Value> = kept.iter().map(|key| render(key, "database")).collect();
     let configured = app.config.plugins.trusted_keys.keys().filter_map(|name| configured(&app, |own, _| own == name));
-    shown.extend(configured.filter(|own| kept.iter().all(|key| key.id != own.id)).map(|key| render(&key, "configuration")));
-    Ok(Json(shown))
-}
-
-fn render(key: &PluginKey, source: &str) -> Value {
-    let mut shown = json!(key);
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("source".to_owned(), json!(source));
-    }
-    shown
+    let besides: Vec<PluginKey> = configured.filter(|own| kept.iter().all(|key| key.id != own.id)).collect();
+    let of = |keys: Vec<PluginKey>, source| keys.into_iter().map(move |key| ShownKey { key, source });
+    Ok(Json(of(kept, KeySource::Database).chain(of(besides, KeySource::Configuration)).collect()))
 }
 
 /// The configuration's key that `wanted` picks by its name and id.
@@ -69,18 +92,37 @@ fn configured(app: &App, wanted: impl Fn(&str, &str) -> bool) -> Option<PluginKe
     app.config.plugins.trusted_keys.iter().find_map(read)
 }
 
-#[derive(Deserialize)]
+/// A key to trust.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewTrustedKey")]
 struct NewKey {
+    /// What you call it.
+    #[schemars(length(min = 1, max = 100))]
     name: String,
+    /// As `patchbay plugin keygen` writes it.
     public_key: String,
 }
 
+/// Trust a key
+///
+/// What it signs counts from now on.
+#[utoipa::path(
+    post,
+    path = "/plugin_keys",
+    tag = "plugins",
+    operation_id = "add_plugin_key",
+    request_body = NewKey,
+    responses(
+        (status = 201, description = "It is trusted.", body = ShownKey),
+        (status = 409, description = "It is trusted already (`key_known`), or was revoked (`key_revoked`)."),
+    ),
+)]
 async fn add(
     State(app): State<Arc<App>>,
     caller: Caller,
     extract::Json(request): extract::Json<NewKey>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<ShownKey>), ApiError> {
     caller.operates()?;
     let name = request.name.trim();
     if name.is_empty() || name.chars().count() > NAME_MAX {
@@ -113,16 +155,35 @@ async fn add(
     let deed = Deed { action: "plugin_key.add", subject_kind: "plugin_key", subject_id: &key.id, organization_id: None, detail };
     audit::record(&app, &mut tx, &key.added_by, deed).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(render(&key, "database"))))
+    Ok((StatusCode::CREATED, Json(ShownKey { key, source: KeySource::Database })))
 }
 
-/// `?reason=…` is kept. What that key alone vouched for is revoked with it.
+/// A key that is trusted no more.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RevokedKey")]
+struct Revoked {
+    key: Option<PluginKey>,
+    /// Digests of the versions that it alone vouched for.
+    revoked_versions: Vec<String>,
+}
+
+/// Revoke a key
+///
+/// What that key alone vouched for is revoked with it.
+#[utoipa::path(
+    delete,
+    path = "/plugin_keys/{id}",
+    tag = "plugins",
+    operation_id = "revoke_plugin_key",
+    params(("reason" = Option<String>, Query, description = "Why; it is kept.", example = "lost")),
+    responses((status = 200, description = "The key, and what went with it.", body = Revoked)),
+)]
 async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     mut query: ListQuery,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Revoked>, ApiError> {
     caller.operates()?;
     let reason = query.take("reason").unwrap_or_else(|| "by hand".to_owned());
     query.finish("reason")?;
@@ -130,9 +191,9 @@ async fn revoke(
     let unknown = ApiError::not_found("trusted key", &id).hint("See GET /admin/v1/plugin_keys.");
     to_the_end(&app, |app| async move {
         let configured = configured(&app, |_, own| own == id);
-        let taken = plugins::revoke_key(&app, &id, configured.as_ref(), &actor, &reason).await?.ok_or(unknown)?;
+        let revoked_versions = plugins::revoke_key(&app, &id, configured.as_ref(), &actor, &reason).await?.ok_or(unknown)?;
         let key = store::plugins::keys::find(&app.db, &id).await?;
-        Ok(Json(json!({"key": key, "revoked_versions": taken})))
+        Ok(Json(Revoked { key, revoked_versions }))
     })
     .await
 }

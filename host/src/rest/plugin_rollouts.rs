@@ -3,18 +3,19 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
-    routing::post,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, extract, reason::Reason, to_the_end};
 use crate::{
     app::App,
     error::ApiError,
+    openapi::schemas::{answers, requests},
     plugins::{
         Installed, RolloutError,
         rollout::{self, Order},
@@ -23,18 +24,22 @@ use crate::{
     store,
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/plugins/{type}/activate", post(activate))
-        .route("/plugins/{type}/rollback", post(roll_back))
-        .route("/plugins/{type}/canary", post(begin_canary).delete(stop_canary))
-        .route("/plugins/{type}/promote", post(promote))
-        .route("/plugins/{type}/shadow", post(compare))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(activate))
+        .routes(routes!(roll_back))
+        .routes(routes!(begin_canary, stop_canary))
+        .routes(routes!(promote))
+        .routes(routes!(compare))
 }
 
+answers!(ShownInstalled, Report);
+requests!(Word, Activate, BeginCanary, Compare);
+
 /// What somebody says with a change.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RolloutWord")]
 struct Word {
     #[serde(default)]
     reason: Reason,
@@ -49,7 +54,7 @@ async fn change<F>(
     word: Word,
     usual: &str,
     verb: impl FnOnce(Arc<App>, Order) -> F + Send + 'static,
-) -> Result<Json<Value>, ApiError>
+) -> Result<Json<ShownInstalled>, ApiError>
 where
     F: Future<Output = Result<Installed, RolloutError>> + Send + 'static,
 {
@@ -58,24 +63,40 @@ where
         let work = verb(app, order);
         async move { work.await.map_err(refusal) }
     });
-    Ok(Json(render(&done.await?)))
+    Ok(Json(render(done.await?)))
 }
 
-#[derive(Deserialize)]
+/// Which version is to run.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Activate {
     digest: String,
     #[serde(default)]
     reason: Reason,
+    /// The generation that was seen: with another one, nothing is changed.
     generation: Option<i64>,
 }
 
+/// Activate a version
+///
+/// It runs for all accounts of the type.
+#[utoipa::path(
+    post,
+    path = "/plugins/{type}/activate",
+    tag = "plugins",
+    operation_id = "activate_plugin",
+    request_body = Activate,
+    responses(
+        (status = 200, description = "What runs now.", body = ShownInstalled),
+        (status = 409, description = "It isn't ready, or somebody changed what runs meanwhile (`overtaken`)."),
+    ),
+)]
 async fn activate(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(channel_type): Path<String>,
     extract::Json(request): extract::Json<Activate>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
     let Activate { digest, reason, generation } = request;
     check_digest(&app, &channel_type, &digest).await?;
@@ -83,35 +104,68 @@ async fn activate(
     change(&app, &caller, Word { reason, generation }, "activated by hand", verb).await
 }
 
+/// Roll back
+///
+/// The version before runs again.
+#[utoipa::path(
+    post,
+    path = "/plugins/{type}/rollback",
+    tag = "plugins",
+    operation_id = "roll_plugin_back",
+    request_body = Word,
+    responses(
+        (status = 200, description = "What runs now.", body = ShownInstalled),
+        (status = 409, description = "There is no version before (`nothing_before`), or somebody changed what runs meanwhile."),
+    ),
+)]
 async fn roll_back(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(channel_type): Path<String>,
     extract::Json(word): extract::Json<Word>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
     let verb = |app: Arc<App>, order| async move { rollout::roll_back(&app, &channel_type, order).await };
     change(&app, &caller, word, "rolled back by hand", verb).await
 }
 
-#[derive(Deserialize)]
+/// A version to try, and for whom: a share, or chosen accounts.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BeginCanary {
     digest: String,
+    /// Percent of the accounts.
+    #[schemars(range(min = 1, max = 100))]
     share: Option<u8>,
+    /// The chosen ones.
     #[serde(default)]
     accounts: BTreeSet<String>,
     #[serde(default)]
     reason: Reason,
+    /// The generation that was seen: with another one, nothing is changed.
     generation: Option<i64>,
 }
 
+/// Begin a canary
+///
+/// The version runs for some accounts, and goes back by itself where it fails.
+#[utoipa::path(
+    post,
+    path = "/plugins/{type}/canary",
+    tag = "plugins",
+    operation_id = "begin_canary",
+    request_body = BeginCanary,
+    responses(
+        (status = 200, description = "What runs for all others.", body = ShownInstalled),
+        (status = 409, description = "It isn't ready, nothing runs beside it, or somebody changed what runs meanwhile."),
+    ),
+)]
 async fn begin_canary(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(channel_type): Path<String>,
     extract::Json(request): extract::Json<BeginCanary>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
     let BeginCanary { digest, share, accounts, reason, generation } = request;
     check_digest(&app, &channel_type, &digest).await?;
@@ -119,37 +173,80 @@ async fn begin_canary(
     change(&app, &caller, Word { reason, generation }, "tried by hand", verb).await
 }
 
+/// Promote the canary
+///
+/// What ran for some runs for all.
+#[utoipa::path(
+    post,
+    path = "/plugins/{type}/promote",
+    tag = "plugins",
+    operation_id = "promote_canary",
+    request_body = Word,
+    responses(
+        (status = 200, description = "What runs now.", body = ShownInstalled),
+        (status = 409, description = "There is no canary (`no_canary`), or somebody changed what runs meanwhile."),
+    ),
+)]
 async fn promote(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(channel_type): Path<String>,
     extract::Json(word): extract::Json<Word>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
     let verb = |app: Arc<App>, order| async move { rollout::promote(&app, &channel_type, order).await };
     change(&app, &caller, word, "promoted by hand", verb).await
 }
 
+/// Stop the canary
+///
+/// Its accounts go back to the version that runs for all others.
+#[utoipa::path(
+    delete,
+    path = "/plugins/{type}/canary",
+    tag = "plugins",
+    operation_id = "stop_canary",
+    request_body = Word,
+    responses(
+        (status = 200, description = "What runs now.", body = ShownInstalled),
+        (status = 409, description = "There is no canary (`no_canary`), or somebody changed what runs meanwhile."),
+    ),
+)]
 async fn stop_canary(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(channel_type): Path<String>,
     extract::Json(word): extract::Json<Word>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownInstalled>, ApiError> {
     caller.operates()?;
     let verb = |app: Arc<App>, order| async move { rollout::stop_canary(&app, &channel_type, order).await };
     change(&app, &caller, word, "stopped by hand", verb).await
 }
 
-#[derive(Deserialize)]
+/// Which version is to be compared with the one that runs.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Compare {
     digest: String,
     /// How many of the last ones; none: as the configuration says.
+    #[schemars(range(min = 1, max = 1000))]
     webhooks: Option<u32>,
 }
 
+/// Compare a version with the one that runs
+///
 /// What the version would make of the last webhooks, beside the one that runs; kept with the version without what people wrote.
+#[utoipa::path(
+    post,
+    path = "/plugins/{type}/shadow",
+    tag = "plugins",
+    operation_id = "compare_plugin",
+    request_body = Compare,
+    responses(
+        (status = 200, description = "What differs.", body = Report),
+        (status = 409, description = "Nothing else runs (`nothing_beside`)."),
+    ),
+)]
 async fn compare(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -176,13 +273,21 @@ async fn check_digest(app: &App, channel_type: &str, digest: &str) -> Result<(),
     Err(ApiError::invalid_field("/digest", format!("{channel_type} has no version with that digest: see GET /admin/v1/plugins")))
 }
 
-fn render(installed: &Installed) -> Value {
-    json!({
-        "type": installed.channel_type,
-        "version": installed.version,
-        "digest": installed.digest,
-        "changed": installed.changed,
-    })
+/// What runs for a type's accounts.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InstalledPlugin")]
+struct ShownInstalled {
+    #[serde(rename = "type")]
+    channel_type: String,
+    version: String,
+    digest: String,
+    /// False where it ran already.
+    changed: bool,
+}
+
+fn render(installed: Installed) -> ShownInstalled {
+    let Installed { channel_type, version, digest, changed, .. } = installed;
+    ShownInstalled { channel_type, version, digest, changed }
 }
 
 /// Why what runs was not changed.

@@ -3,23 +3,25 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
-    routing::{get, post},
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{auth::Caller, extract, extract::ListQuery, plugins::refusal, reason::Reason, to_the_end};
 use crate::{
     app::App,
     domain::{
         actor::Actor,
-        plugin::{Move, VersionState},
+        plugin::{Move, Rollout, VersionState},
     },
     error::ApiError,
     manifest::asks::{Ask, in_words},
+    openapi::schemas::{answers, requests},
     plugins::{self, JudgementError},
     store::{self, plugins::PluginVersion},
 };
@@ -29,33 +31,84 @@ const PREFIX_MIN: usize = 8;
 /// Moves that are shown with a version.
 const MOVES_SHOWN: u32 = 200;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/plugins/versions", get(list))
-        .route("/plugins/versions/{digest}", get(show))
-        .route("/plugins/versions/{digest}/approve", post(approve))
-        .route("/plugins/versions/{digest}/reject", post(reject))
-        .route("/plugins/versions/{digest}/revoke", post(revoke))
-        .route("/plugins/moves", get(moves))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(revoke))
+        .routes(routes!(moves))
 }
 
+answers!(ShownVersion, WholeVersion, JudgedVersion, Move, VersionState);
+requests!(Word, Objection);
+
 /// A version as a list shows it.
-pub(super) fn render(version: &PluginVersion) -> Value {
-    let mut shown = json!(version);
-    let conformance = match &version.conformance {
-        None => Value::Null,
-        Some(report) if report.get("error").is_some() => json!("failed"),
-        Some(report) if report.get("suite") == Some(&json!(false)) => json!("none"),
-        Some(report) if report.get("found").and_then(Value::as_u64) == Some(0) => json!("passed"),
-        Some(_) => json!("findings"),
-    };
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginVersion")]
+pub(super) struct ShownVersion {
+    #[serde(flatten)]
+    version: PluginVersion,
+    /// With a key that is trusted.
+    signed: bool,
+    /// How its conformance suite ended; null: it wasn't run.
+    conformance: Option<ConformanceWord>,
+    /// What it asks for that its type wasn't granted before, in words.
+    widens: Vec<String>,
+}
+
+/// How a conformance suite ended.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConformanceWord {
+    /// It broke off.
+    Failed,
+    /// The plugin has none.
+    None,
+    Passed,
+    /// It found something.
+    Findings,
+}
+
+/// Everything that is known of a version.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginVersionDetails")]
+struct WholeVersion {
+    #[serde(flatten)]
+    shown: ShownVersion,
+    /// It runs for the accounts of its type.
+    active: bool,
+    /// Everything that it asks of the host, in words.
+    asks: Vec<String>,
+    /// What whoever brought it asked to be done with it.
+    rollout: Option<Rollout>,
+    conformance_report: Option<Value>,
+    /// How its events differ from the version's before it.
+    shadow: Option<Value>,
+    /// What became of it, newest first.
+    moves: Vec<Move>,
+}
+
+/// A version that somebody judged.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JudgedPluginVersion")]
+struct JudgedVersion {
+    #[serde(flatten)]
+    whole: WholeVersion,
+    /// What runs is another one now.
+    changed: bool,
+}
+
+pub(super) fn render(version: PluginVersion) -> ShownVersion {
+    let conformance = version.conformance.as_ref().map(|report| match report {
+        report if report.get("error").is_some() => ConformanceWord::Failed,
+        report if report.get("suite") == Some(&json!(false)) => ConformanceWord::None,
+        report if report.get("found").and_then(Value::as_u64) == Some(0) => ConformanceWord::Passed,
+        _ => ConformanceWord::Findings,
+    });
     let signed = version.signatures.iter().flatten().any(|signature| signature.trusted);
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("signed".to_owned(), json!(signed));
-        shown.insert("conformance".to_owned(), conformance);
-        shown.insert("widens".to_owned(), json!(words(version.widens.as_ref())));
-    }
-    shown
+    ShownVersion { signed, conformance, widens: words(version.widens.as_ref()), version }
 }
 
 /// Asks in words; what can't be read any more is shown as it is kept.
@@ -67,38 +120,63 @@ fn words(asks: Option<&Value>) -> Vec<String> {
     }
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Value>>, ApiError> {
+/// List the versions that were brought
+#[utoipa::path(
+    get,
+    path = "/plugins/versions",
+    tag = "plugins",
+    operation_id = "list_plugin_versions",
+    params(
+        ("type" = Option<String>, Query),
+        ("state" = Option<VersionState>, Query, description = "In that state.", example = "ready"),
+        ("limit" = Option<u32>, Query),
+        ("offset" = Option<u32>, Query),
+    ),
+    responses((status = 200, description = "The versions, newest first.", body = Vec<ShownVersion>)),
+)]
+async fn list(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<ShownVersion>>, ApiError> {
     caller.operates()?;
     let channel_type = query.take("type");
     let state: Option<VersionState> = query.take_word("state", VersionState::WORDS)?;
     let page = query.finish("type, state")?;
     let versions = store::plugins::page(&app.db, channel_type.as_deref(), state, &page).await?;
-    Ok(Json(versions.iter().map(render).collect()))
+    Ok(Json(versions.into_iter().map(render).collect()))
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller, Path(digest): Path<String>) -> Result<Json<Value>, ApiError> {
+/// Show a version
+///
+/// The digest may be shortened to its first eight characters or more.
+#[utoipa::path(
+    get,
+    path = "/plugins/versions/{digest}",
+    tag = "plugins",
+    operation_id = "show_plugin_version",
+    responses(
+        (status = 200, description = "Everything that is known of it.", body = WholeVersion),
+        (status = 409, description = "Several digests begin so (`ambiguous`)."),
+    ),
+)]
+async fn show(State(app): State<Arc<App>>, caller: Caller, Path(digest): Path<String>) -> Result<Json<WholeVersion>, ApiError> {
     caller.operates()?;
     let version = find(&app, &digest).await?;
-    Ok(Json(whole(&app, &version).await?))
+    Ok(Json(whole(&app, version).await?))
 }
 
-/// Everything that is known of a version.
-async fn whole(app: &App, version: &PluginVersion) -> Result<Value, ApiError> {
+async fn whole(app: &App, version: PluginVersion) -> Result<WholeVersion, ApiError> {
     let moves = store::plugins::moves::of_digest(&app.db, &version.digest, MOVES_SHOWN).await?;
     let active = match &version.channel_type {
         Some(channel_type) => store::plugins::active(&app.db, channel_type).await?,
         None => None,
     };
-    let mut shown = render(version);
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("active".to_owned(), json!(active.is_some_and(|active| active.digest == version.digest)));
-        shown.insert("asks".to_owned(), json!(words(version.asks.as_ref())));
-        shown.insert("rollout".to_owned(), json!(version.rollout));
-        shown.insert("conformance_report".to_owned(), json!(version.conformance));
-        shown.insert("shadow".to_owned(), json!(version.shadow));
-        shown.insert("moves".to_owned(), json!(moves));
-    }
-    Ok(shown)
+    Ok(WholeVersion {
+        active: active.is_some_and(|active| active.digest == version.digest),
+        asks: words(version.asks.as_ref()),
+        rollout: version.rollout.clone(),
+        conformance_report: version.conformance.clone(),
+        shadow: version.shadow.clone(),
+        moves,
+        shown: render(version),
+    })
 }
 
 /// The version of a digest, or of the beginning of one.
@@ -116,19 +194,45 @@ async fn find(app: &App, digest: &str) -> Result<PluginVersion, ApiError> {
 }
 
 /// What somebody says of a version.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "JudgementWord")]
 struct Word {
     #[serde(default)]
     reason: Reason,
 }
 
+/// What somebody says against a version.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["reason"]))]
+struct Objection {
+    /// Whoever brought it reads it.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 1000), regex(pattern = r"\S"))]
+    reason: Reason,
+}
+
+/// Approve a version
+///
+/// It is granted what it asks for, and begins as whoever brought it asked.
+#[utoipa::path(
+    post,
+    path = "/plugins/versions/{digest}/approve",
+    tag = "plugins",
+    operation_id = "approve_plugin_version",
+    request_body = Word,
+    responses(
+        (status = 200, description = "The version, and whether what runs changed.", body = JudgedVersion),
+        (status = 409, description = "It doesn't wait for a word (`wrong_state`), or somebody else said one meanwhile (`overtaken`)."),
+    ),
+)]
 async fn approve(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(digest): Path<String>,
     extract::Json(word): extract::Json<Word>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<JudgedVersion>, ApiError> {
     caller.operates()?;
     let reason = word.reason.or("looked at");
     let digest = find(&app, &digest).await?.digest;
@@ -136,31 +240,56 @@ async fn approve(
     to_the_end(&app, |app| async move {
         let begun = plugins::approve(&app, &digest, &actor, &reason).await.map_err(refused)?;
         let version = find(&app, &digest).await?;
-        let mut shown = whole(&app, &version).await?;
-        if let Some(shown) = shown.as_object_mut() {
-            shown.insert("changed".to_owned(), json!(begun.is_some_and(|installed| installed.changed)));
-        }
-        Ok(Json(shown))
+        let changed = begun.is_some_and(|installed| installed.changed);
+        Ok(Json(JudgedVersion { whole: whole(&app, version).await?, changed }))
     })
     .await
 }
 
+/// Reject a version
+///
+/// It won't run; the reason is required.
+#[utoipa::path(
+    post,
+    path = "/plugins/versions/{digest}/reject",
+    tag = "plugins",
+    operation_id = "reject_plugin_version",
+    request_body = Objection,
+    responses(
+        (status = 200, description = "The version.", body = WholeVersion),
+        (status = 409, description = "It doesn't wait for a word (`wrong_state`), or somebody else said one meanwhile (`overtaken`)."),
+    ),
+)]
 async fn reject(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(digest): Path<String>,
-    extract::Json(word): extract::Json<Word>,
-) -> Result<Json<Value>, ApiError> {
+    extract::Json(word): extract::Json<Objection>,
+) -> Result<Json<WholeVersion>, ApiError> {
     let verb = |app: Arc<App>, digest: String, actor, reason: String| async move { plugins::reject(&app, &digest, &actor, &reason).await };
     judge(&app, &caller, &digest, word, verb).await
 }
 
+/// Revoke a version
+///
+/// It must not run any more; where it does, the one before it takes over. The reason is required.
+#[utoipa::path(
+    post,
+    path = "/plugins/versions/{digest}/revoke",
+    tag = "plugins",
+    operation_id = "revoke_plugin_version",
+    request_body = Objection,
+    responses(
+        (status = 200, description = "The version.", body = WholeVersion),
+        (status = 409, description = "It is in no state to be revoked (`wrong_state`), or somebody was faster (`overtaken`)."),
+    ),
+)]
 async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(digest): Path<String>,
-    extract::Json(word): extract::Json<Word>,
-) -> Result<Json<Value>, ApiError> {
+    extract::Json(word): extract::Json<Objection>,
+) -> Result<Json<WholeVersion>, ApiError> {
     let verb = |app: Arc<App>, digest: String, actor, reason: String| async move { plugins::revoke(&app, &digest, &actor, &reason).await };
     judge(&app, &caller, &digest, word, verb).await
 }
@@ -170,9 +299,9 @@ async fn judge<F, T>(
     app: &Arc<App>,
     caller: &Caller,
     digest: &str,
-    word: Word,
+    word: Objection,
     verb: impl FnOnce(Arc<App>, String, Actor, String) -> F + Send + 'static,
-) -> Result<Json<Value>, ApiError>
+) -> Result<Json<WholeVersion>, ApiError>
 where
     F: Future<Output = Result<T, JudgementError>> + Send + 'static,
     T: Send,
@@ -184,7 +313,7 @@ where
     to_the_end(app, |app| async move {
         verb(Arc::clone(&app), digest.clone(), actor, reason).await.map_err(refused)?;
         let version = find(&app, &digest).await?;
-        Ok(Json(whole(&app, &version).await?))
+        Ok(Json(whole(&app, version).await?))
     })
     .await
 }
@@ -207,7 +336,17 @@ fn refused(error: JudgementError) -> ApiError {
     }
 }
 
-/// What became of a type's versions, newest first; `before` is the id of the last one of the page before.
+/// List what became of a type's versions
+///
+/// Newest first; `before` is the id of the last one of the page before.
+#[utoipa::path(
+    get,
+    path = "/plugins/moves",
+    tag = "plugins",
+    operation_id = "list_plugin_moves",
+    params(("type" = String, Query), ("before" = Option<String>, Query), ("limit" = Option<u32>, Query), ("offset" = Option<u32>, Query)),
+    responses((status = 200, description = "The moves.", body = Vec<Move>)),
+)]
 async fn moves(State(app): State<Arc<App>>, caller: Caller, mut query: ListQuery) -> Result<Json<Vec<Move>>, ApiError> {
     caller.operates()?;
     let channel_type = query.take("type").ok_or_else(|| ApiError::bad_request("bad_query", "type: say of which channel type."))?;

@@ -6,17 +6,23 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Json,
     body::Bytes,
     extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
-    routing::get,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{auth::Caller, plugin_components, plugin_rollouts, plugin_versions, to_the_end};
+use super::{
+    auth::Caller,
+    plugin_components::{self, Named},
+    plugin_rollouts,
+    plugin_versions::{self, ShownVersion},
+    to_the_end,
+};
 use crate::{
     app::App,
     domain::{
@@ -25,6 +31,7 @@ use crate::{
     },
     error::ApiError,
     nodes::presence,
+    openapi::schemas::answers,
     plugins::{
         self, Brought, InstallError,
         faults::{ANSWERED, REMEMBERED, Tally, hour_of},
@@ -35,12 +42,15 @@ use crate::{
     },
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/plugins", get(list).post(install))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, install))
 }
 
+answers!(Listing, Arrival, RolloutKind);
+
 /// What a channel type runs, here and by desire.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ActivePlugin")]
 struct ShownActive {
     #[serde(flatten)]
     active: Active,
@@ -59,7 +69,8 @@ struct ShownActive {
 }
 
 /// How a version's calls ended of late.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginCalls")]
 struct Calls {
     digest: String,
     #[serde(flatten)]
@@ -83,7 +94,9 @@ impl Calls {
     }
 }
 
-#[derive(Serialize)]
+/// What a node runs of a type.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NodeRunsPlugin")]
 struct NodeRuns {
     id: String,
     name: String,
@@ -103,12 +116,24 @@ impl NodeRuns {
     }
 }
 
-#[derive(Serialize)]
+/// The channel types, and every version that was brought.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginListing")]
 struct Listing {
     types: Vec<ShownActive>,
-    versions: Vec<Value>,
+    versions: Vec<ShownVersion>,
 }
 
+/// List the plugins
+///
+/// What each channel type runs, here and by desire, how its calls ended in the last day; and every version that was brought.
+#[utoipa::path(
+    get,
+    path = "/plugins",
+    tag = "plugins",
+    operation_id = "list_plugins",
+    responses((status = 200, description = "What runs, and what could.", body = Listing)),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listing>, ApiError> {
     caller.operates()?;
     let now = app.clock.now();
@@ -129,7 +154,7 @@ async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Listin
         }
     };
     let types = store::plugins::actives(&app.db).await?.into_iter().map(show).collect();
-    let versions = store::plugins::list(&app.db).await?.iter().map(plugin_versions::render).collect();
+    let versions = store::plugins::list(&app.db).await?.into_iter().map(plugin_versions::render).collect();
     Ok(Json(Listing { types, versions }))
 }
 
@@ -178,8 +203,45 @@ impl Upload {
     }
 }
 
-/// The body is the component: `curl --data-binary @pigeon.wasm …/admin/v1/plugins`, or names one in a registry:
-/// `{"reference": "registry.example/pigeon:1.2.0"}`.
+/// A version, and whether bringing it changed something.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PluginArrival")]
+struct Arrival {
+    #[serde(flatten)]
+    version: ShownVersion,
+    /// Something else runs now, or waits for a word.
+    changed: bool,
+}
+
+/// Bring a version
+///
+/// The body is the component: `curl --data-binary @pigeon.wasm …/admin/v1/plugins`; or names one in a registry:
+/// `{"reference": "registry.example/pigeon:1.2.0"}`. It is looked at before it runs.
+#[utoipa::path(
+    post,
+    path = "/plugins",
+    tag = "plugins",
+    operation_id = "install_plugin",
+    params(
+        ("rollout" = Option<RolloutKind>, Query, description = "What becomes of it when it passes.", example = "canary"),
+        ("canary_share" = Option<u8>, Query, description = "Of a canary: percent of the accounts, 1 to 100.", example = 10),
+        ("canary_accounts" = Option<String>, Query, description = "Of a canary: ids of accounts, with commas between.", example = "01a0c0de-0000-7000-8000-000000000001"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: the answer comes before the version was looked at.", example = "respond-async"),
+    ),
+    request_body(content((Vec<u8> = "application/wasm"), (Named = "application/json")), description = "A component, or where to pull it."),
+    responses(
+        (status = 200, description = "It was here, and everything is as it was.", body = Arrival),
+        (status = 201, description = "It runs, or waits for its word to.", body = Arrival),
+        (
+            status = 202,
+            description = "It waits for an approval, or is being looked at.",
+            body = Arrival,
+            headers(("Preference-Applied" = Option<String>, description = "`respond-async`, where that was asked for.")),
+        ),
+        (status = 409, description = "Somebody changed what runs meanwhile."),
+        (status = 502, description = "The registry doesn't answer (`not_pulled`)."),
+    ),
+)]
 async fn install(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -193,7 +255,7 @@ async fn install(
     let brought = Brought { component, source, actor: caller.actor(), rollout };
     if !prefers_async(&headers) {
         let arrived = to_the_end(&app, |app| async move { plugins::install(&app, brought).await.map_err(refusal) }).await?;
-        return Ok(shown(&arrived.version, arrived.changed));
+        return Ok(shown(arrived.version, arrived.changed));
     }
     let stored = to_the_end(&app, |app| async move { plugins::keep(&app, brought).await.map_err(ApiError::from) }).await?;
     let digest = stored.digest.clone();
@@ -211,7 +273,7 @@ async fn install(
         }
     });
     let version = store::plugins::find(&app.db, &digest).await?.ok_or_else(|| ApiError::not_found("version", &digest))?;
-    let mut response = (StatusCode::ACCEPTED, Json(render(&version, false))).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(render(version, false))).into_response();
     response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async"));
     Ok(response)
 }
@@ -223,7 +285,7 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 }
 
 /// 201 for what runs now and didn't, or waits for its word to; 202 for what somebody has to look at; 200 for what is as it was.
-fn shown(version: &PluginVersion, changed: bool) -> Response {
+fn shown(version: PluginVersion, changed: bool) -> Response {
     let status = match version.state {
         VersionState::AwaitingApproval | VersionState::Examining => StatusCode::ACCEPTED,
         _ if changed => StatusCode::CREATED,
@@ -232,12 +294,8 @@ fn shown(version: &PluginVersion, changed: bool) -> Response {
     (status, Json(render(version, changed))).into_response()
 }
 
-pub(super) fn render(version: &PluginVersion, changed: bool) -> Value {
-    let mut shown = plugin_versions::render(version);
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("changed".to_owned(), json!(changed));
-    }
-    shown
+fn render(version: PluginVersion, changed: bool) -> Arrival {
+    Arrival { version: plugin_versions::render(version), changed }
 }
 
 pub(super) fn refusal(error: InstallError) -> ApiError {

@@ -1,5 +1,8 @@
 //! Why somebody does a thing, in their words.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::error::ApiError;
@@ -24,6 +27,16 @@ impl Reason {
             return Err(ApiError::invalid_field("/reason", "is required: whoever brought it reads it"));
         }
         Ok(self.0)
+    }
+}
+
+impl JsonSchema for Reason {
+    fn schema_name() -> Cow<'static, str> {
+        "Reason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "Why: whoever is concerned reads it.", "type": ["string", "null"], "maxLength": MAX})
     }
 }
 

@@ -123,7 +123,7 @@ shown_as_they_are!(Conversation, Delivery, LogEntry, Subscriber, MediaFile);
 
 impl Shown for Account {
     async fn show(app: &App, accounts: Vec<Account>) -> Result<Vec<Value>, ApiError> {
-        channel_accounts::all_shown(app, accounts).await
+        plain(&channel_accounts::all_shown(app, accounts).await?)
     }
 }
 
@@ -150,6 +150,6 @@ impl Shown for Contact {
 
 impl Shown for Endpoint {
     async fn show(_: &App, endpoints: Vec<Endpoint>) -> Result<Vec<Value>, ApiError> {
-        Ok(endpoints.iter().map(endpoints::render).collect())
+        plain(&endpoints.iter().map(endpoints::render).collect::<Vec<_>>())
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::get,
 };
 use serde_json::Value;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     asked::Asked,
@@ -25,25 +25,61 @@ use crate::{
     app::App,
     domain::{key::Scope, subscription::Subscriber},
     error::ApiError,
+    openapi::schemas::answers,
     store::{self, Page, subscriptions::Filter},
     subscriptions,
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/subscriptions", get(list).delete(remove_many)).route("/subscriptions/{id}", get(show).delete(remove))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list, remove_many)).routes(routes!(show, remove))
 }
 
+answers!(Subscriber);
+
+/// List subscriptions
+#[utoipa::path(
+    get,
+    path = "/subscriptions",
+    tag = "subscriptions",
+    operation_id = "list_subscriptions",
+    responses((status = 200, description = "The devices, newest first.")),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     lists::list(&app, &caller, &resources::SUBSCRIPTIONS, &asked).await
 }
 
+/// Show a subscription
+#[utoipa::path(
+    get,
+    path = "/subscriptions/{id}",
+    tag = "subscriptions",
+    operation_id = "show_subscription",
+    params(("organization_id" = Option<String>, Query), ("channel_account_id" = Option<String>, Query)),
+    responses(
+        (status = 200, description = "The device.", body = Subscriber),
+        (status = 409, description = "Several accounts have one with that id (`ambiguous`)."),
+    ),
+)]
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<Json<Subscriber>, ApiError> {
     caller.may(Scope::Read)?;
     Ok(Json(find(&app, &caller, id, query).await?))
 }
 
+/// Remove a subscription
+///
 /// The device takes nothing any more, until its page subscribes it again.
+#[utoipa::path(
+    delete,
+    path = "/subscriptions/{id}",
+    tag = "subscriptions",
+    operation_id = "remove_subscription",
+    params(("organization_id" = Option<String>, Query), ("channel_account_id" = Option<String>, Query)),
+    responses(
+        (status = 204, description = "It takes nothing any more."),
+        (status = 409, description = "Several accounts have one with that id (`ambiguous`)."),
+    ),
+)]
 async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, query: ListQuery) -> Result<StatusCode, ApiError> {
     caller.may(Scope::Manage)?;
     let subscriber = find(&app, &caller, id, query).await?;
@@ -51,6 +87,10 @@ async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Stri
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Remove subscriptions
+///
+/// All that the filters choose. Without a filter nothing is removed.
+#[utoipa::path(delete, path = "/subscriptions", tag = "subscriptions", operation_id = "remove_subscriptions", responses((status = 200, description = "The rows, where they are asked for.")))]
 async fn remove_many(State(app): State<Arc<App>>, caller: Caller, asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Manage)?;
     writes::delete(&app, &caller, &Rows, &asked).await

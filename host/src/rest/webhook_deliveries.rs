@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{asked::Asked, auth::Caller, channel_accounts, extract::Json, lists, resources, to_the_end};
 use crate::{
@@ -27,21 +27,31 @@ use crate::{
     },
     error::ApiError,
     inbox::{self, Replayed},
+    openapi::schemas::{answers, requests},
     store::{
         self,
         webhooks::{Filter, Kept},
     },
 };
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/webhook_deliveries", get(list))
-        .route("/webhook_deliveries/replay", post(replay_many))
-        .route("/webhook_deliveries/{id}", get(show))
-        .route("/webhook_deliveries/{id}/replay", post(replay))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(replay_many)).routes(routes!(show)).routes(routes!(replay))
 }
 
-/// An organisation's key sees its own; the operator's sees all, and the quarantine too.
+answers!(Delivery, Whole, AfterReplay, Found);
+requests!(ReplayOne, ReplayMany);
+
+/// List webhooks
+///
+/// What providers sent. An organisation's key sees its own; the operator's sees all, and the quarantine too.
+#[utoipa::path(
+    get,
+    path = "/webhook_deliveries",
+    tag = "webhook_deliveries",
+    operation_id = "list_webhook_deliveries",
+    params(("since" = Option<String>, Query), ("until" = Option<String>, Query)),
+    responses((status = 200, description = "The requests, newest first.")),
+)]
 async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> Result<Response, ApiError> {
     caller.may(Scope::Read)?;
     asked.rename("since", "received_at", "gte");
@@ -50,7 +60,8 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, mut asked: Asked) -> 
 }
 
 /// A delivery with what it holds.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhookDeliveryDetails")]
 struct Whole {
     #[serde(flatten)]
     delivery: Delivery,
@@ -61,6 +72,16 @@ struct Whole {
     body_encoding: &'static str,
 }
 
+/// Show a webhook
+///
+/// With what it holds, but for what proves its sender.
+#[utoipa::path(
+    get,
+    path = "/webhook_deliveries/{id}",
+    tag = "webhook_deliveries",
+    operation_id = "show_webhook_delivery",
+    responses((status = 200, description = "The request as it came.", body = Whole)),
+)]
 async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Result<axum::Json<Whole>, ApiError> {
     let Kept { delivery, mut request } = find(&app, &caller, &id, Scope::Read).await?;
     if delivery.shared && !caller.sees_all() {
@@ -83,22 +104,52 @@ fn fields(fields: Fields) -> Value {
     fields.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
 }
 
-#[derive(Default, Deserialize)]
+/// Where it is replayed into.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReplayWebhook")]
 struct ReplayOne {
     /// For one in quarantine: the account that it is replayed into.
     channel_account_id: Option<String>,
 }
 
-/// Answers the delivery as it stands afterwards, with what came of it.
 /// A delivery, and what its replay told: null where it failed again.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ReplayedWebhook")]
 struct AfterReplay {
     #[serde(flatten)]
     delivery: Delivery,
-    replay: Option<Value>,
+    replay: Option<EventsTold>,
 }
 
+/// What a webhook told.
+#[derive(Serialize, JsonSchema)]
+struct EventsTold {
+    events_new: usize,
+    events_known: usize,
+}
+
+/// How much there is to replay.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhooksFound")]
+struct Found {
+    found: i64,
+}
+
+/// Process a webhook again
+///
+/// One in quarantine needs the account that it is replayed into.
+#[utoipa::path(
+    post,
+    path = "/webhook_deliveries/{id}/replay",
+    tag = "webhook_deliveries",
+    operation_id = "replay_webhook_delivery",
+    request_body = ReplayOne,
+    responses(
+        (status = 200, description = "The delivery as it stands now, and what came of it.", body = AfterReplay),
+        (status = 409, description = "It can't be replayed: the error says why."),
+    ),
+)]
 async fn replay(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -156,7 +207,7 @@ async fn replay_of_app(app: &Arc<App>, caller: &Caller, app_id: String, kept: Ke
 async fn after_replay(app: &App, caller: &Caller, id: &str, replayed: Replayed) -> Result<axum::Json<AfterReplay>, ApiError> {
     let delivery = find(app, caller, id, Scope::Manage).await?.delivery;
     let replay = match replayed {
-        Replayed::Processed { new, known } => Some(json!({"events_new": new, "events_known": known})),
+        Replayed::Processed { new, known } => Some(EventsTold { events_new: new, events_known: known }),
         Replayed::Failed | Replayed::NotRun => None,
     };
     Ok(axum::Json(AfterReplay { delivery, replay }))
@@ -189,8 +240,10 @@ async fn replay_into(app: &App, account: &Account, Kept { delivery, request }: K
     Ok(inbox::replay(app, account, &webhook).await?)
 }
 
-#[derive(Deserialize)]
+/// Which of an account's webhooks.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReplayWebhooks")]
 struct ReplayMany {
     channel_account_id: String,
     /// Those that failed unless `state` or a span says otherwise.
@@ -199,12 +252,25 @@ struct ReplayMany {
     until: Option<At>,
 }
 
-/// 202: a job replays them, oldest first.
+/// Process an account's webhooks again
+///
+/// A job replays them, oldest first.
+#[utoipa::path(
+    post,
+    path = "/webhook_deliveries/replay",
+    tag = "webhook_deliveries",
+    operation_id = "replay_webhook_deliveries",
+    request_body = ReplayMany,
+    responses(
+        (status = 202, description = "So many were found.", body = Found),
+        (status = 409, description = "The account is inactive."),
+    ),
+)]
 async fn replay_many(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(asked): Json<ReplayMany>,
-) -> Result<(StatusCode, axum::Json<Value>), ApiError> {
+) -> Result<(StatusCode, axum::Json<Found>), ApiError> {
     caller.may(Scope::Manage)?;
     let account = named_account(&app, &caller, &asked.channel_account_id).await?;
     check_active(&account)?;
@@ -220,7 +286,7 @@ async fn replay_many(
         until: asked.until,
     };
     let found = inbox::ask_replay(&app, &account, filter, &caller.actor()).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(json!({"found": found}))))
+    Ok((StatusCode::ACCEPTED, axum::Json(Found { found })))
 }
 
 /// The account named in a body.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::stats::Amount;
@@ -10,7 +11,7 @@ use crate::domain::stats::Amount;
 pub(super) type Buckets = BTreeMap<u16, Amount>;
 
 /// Always with their number: a median of two says little. The times are in seconds, none where there is nothing to tell.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Durations {
     pub n: i64,
     /// Exact.

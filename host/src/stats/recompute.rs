@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Tally;
@@ -22,7 +23,7 @@ const SHOWN_MAX: usize = 100;
 const ACTIVE: &str = "conversations_active";
 
 /// What a recomputation found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Recomputation {
     pub channel_account_id: String,
     pub from: At,
@@ -39,7 +40,8 @@ pub struct Recomputation {
 }
 
 /// A counter that isn't what the messages tell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "StatsDifference")]
 pub struct Difference {
     pub slot: At,
     pub metric: &'static str,

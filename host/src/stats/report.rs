@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -38,7 +39,8 @@ words! {
 }
 
 /// One account's figures over a stretch of time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "AccountStats")]
 pub struct Report {
     pub channel_account_id: String,
     pub organization_id: String,
@@ -56,14 +58,14 @@ pub struct Report {
 }
 
 /// Which version of the plugin a row is about; none where the gateway doesn't know it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct VersionName {
     pub plugin_digest: Option<String>,
     pub plugin_version: Option<String>,
 }
 
 /// `docs/statistics.md` has the formula of each.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Figures {
     pub messages_received: i64,
     pub messages_sent: i64,
@@ -96,7 +98,7 @@ pub struct Figures {
 }
 
 /// What failed, apart by who could have done something about it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failed {
     pub total: i64,
     /// The recipient can't be reached, or hasn't written for too long.

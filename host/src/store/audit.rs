@@ -1,5 +1,6 @@
 //! Who did what: one row for each change that somebody made, in the transaction that made it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +10,9 @@ use crate::{
     domain::actor::{Actor, ActorKind},
 };
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A change that somebody made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct Entry {
     pub id: String,
     pub at: At,

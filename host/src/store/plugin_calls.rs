@@ -1,12 +1,14 @@
 //! Records of plugins' calls that failed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::clock::At;
 
 /// A record as a list shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "FailedCall")]
 pub struct Kept {
     pub id: String,
     pub at: At,

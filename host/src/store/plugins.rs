@@ -8,6 +8,7 @@ pub mod moves;
 
 pub use actives::{Active, Notice, active, actives};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ use crate::{
     },
 };
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PluginVersion {
     /// SHA-256 of the component, in hex.
     pub digest: String,

@@ -190,6 +190,15 @@ impl Target {
         eventually(&format!("{url} is loaded"), loaded).await;
     }
 
+    /// Presses a key, as somebody at the keyboard does.
+    pub(crate) async fn press(&self, key: &str) {
+        let text = if key == "Enter" { "\r" } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({"type": kind, "key": key, "code": key, "text": text, "windowsVirtualKeyCode": 13});
+            self.call("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
     /// The value of an expression, waited for where it is a promise. It runs as if the user had just clicked.
     pub(crate) async fn evaluate(&self, expression: &str) -> Value {
         self.try_evaluate(expression).await.unwrap_or_else(|thrown| panic!("{expression}: {thrown}"))

@@ -25,7 +25,7 @@ pub(super) const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT,
 const ELSEWHERE: [&str; 2] = ["conformance", "conformance.rs"];
 
 /// Ways to add a route whose path this doesn't read.
-const UNREADABLE: [&str; 5] = [".route_service(", ".nest_service(", ".fallback_service(", "routes!(", "MethodRouter::new"];
+const UNREADABLE: [&str; 4] = [".route_service(", ".nest_service(", ".fallback_service(", "MethodRouter::new"];
 
 /// Every route as `GET /rest/v1/messages/{id}`, with its door.
 ///
@@ -92,6 +92,11 @@ fn read(file: &Path, paths: &mut BTreeSet<String>, prefixes: &mut BTreeSet<Strin
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     for form in UNREADABLE {
         assert!(!text.contains(form), "{}: {form} adds routes that {} can't read; teach it first", file.display(), file!());
+    }
+    // An operation, without which `routes!` takes no handler, has its path among its attributes.
+    for rest in text.split("#[utoipa::path(").skip(1) {
+        let path = rest.split_once("path = \"").and_then(|(_, rest)| rest.split('"').next()).filter(|path| path.starts_with('/'));
+        paths.insert(path.unwrap_or_else(|| panic!("{}: an operation without a path: {rest:.60}", file.display())).to_owned());
     }
     for (form, found) in [(".route(", &mut *paths), (".nest(", &mut *prefixes)] {
         for rest in text.split(form).skip(1) {

@@ -1,5 +1,6 @@
 //! Whose signatures count.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     store::{Record, Result, Row, Run, StoreError, Tx, db::written, sql},
 };
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PluginKey {
     /// As the key itself says.
     pub id: String,
