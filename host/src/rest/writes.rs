@@ -169,7 +169,6 @@ pub(super) fn check_rows(asked: &Asked, shape: Shape, rows: u64) -> Result<(), A
 }
 
 /// The answer to rows that were made.
-#[expect(clippy::too_many_arguments, reason = "what was asked and what was done, each by itself")]
 pub(super) async fn answer_made(
     app: &Arc<App>,
     seen: &Seen,
