@@ -108,6 +108,14 @@ async fn lists_are_chosen_and_ordered(database: Database) {
         ("settings->mode=is.null&settings->>mode=is.null&settings=not.cs.{\"mode\":\"nothing\"}&limit=0", ""),
         ("facts=cs.{}", "EDCBA"),
         ("webhook_refusals=eq.0", "EDCBA"),
+        ("facts->none=gt.1.5", ""),
+        ("settings->mode=gt.1", ""),
+        ("facts->none=eq.true", ""),
+        ("facts->none->0=isdistinct.null&settings->mode=neq.\"x\"", "EDCBA"),
+        (
+            "settings->mode=in.(\"\\\"webhook\\\"\",1,null)&settings->>mode=like.web*&settings->>mode=gte.w&settings=cs.{\"mode\":\"webhook\"}",
+            "EDCBA",
+        ),
         ("order=name", "ABCDE"),
         ("order=is_active.desc,name.desc", "CBAED"),
         ("order=display_name.nullsfirst,name.asc&limit=2&offset=1", "BC"),
@@ -181,7 +189,7 @@ async fn a_row_has_the_columns_that_are_declared(database: Database) {
         let error = get(&bench.gateway, &format!("/rest/v1/{resource}?select=no_such_column"), &[]).await.json();
         assert_eq!(error["code"], "42703", "{resource}: {error:#}");
         let hint = error["hint"].as_str().unwrap();
-        let mut declared: Vec<&str> = hint.trim_start_matches("There are: ").trim_end_matches('.').split(", ").collect();
+        let mut declared: Vec<&str> = hint.trim_start_matches("There are: ").split('.').next().unwrap().split(", ").collect();
         let rows = get(&bench.gateway, &format!("/rest/v1/{resource}?limit=1"), &[]).await.json();
         let row = rows[0].as_object().unwrap_or_else(|| panic!("{resource} has no row: {rows:#}"));
         // Told by what makes an endpoint; by version only in a summary.
@@ -189,7 +197,8 @@ async fn a_row_has_the_columns_that_are_declared(database: Database) {
         declared.sort_unstable();
         assert_eq!(row.keys().map(String::as_str).collect::<Vec<_>>(), declared, "{resource}");
         // Each can be asked for, but for what is computed, and ordered by, but for JSON.
-        for column in &declared {
+        // A stretch of time is what the figures are made of.
+        for column in declared.iter().filter(|column| resource != "channel_account_stats" || !["from", "to"].contains(*column)) {
             for query in [format!("{column}=is.not_null"), format!("order={column}.desc")] {
                 let told = get(&bench.gateway, &format!("/rest/v1/{resource}?limit=1&{query}"), &[]).await;
                 assert!(told.status == 200 || told.json()["code"] == "0A000", "{resource} {query}: {}", told.body);
@@ -285,7 +294,7 @@ async fn long_lists_are_whole(database: Database) {
         .execute(
             "INSERT INTO account_logs (id, organization_id, account_id, at, kind, level, code, message, details)
              WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2500)
-             SELECT 'log-' || (10000 + n), 'org-1', 'a', n, 'send', 'info', 'code', 'An entry.', '{}' FROM numbers",
+             SELECT 'log-' || (10000 + n), 'org-1', 'a', 4102444800000000 + n, 'send', 'info', 'code', 'An entry.', '{}' FROM numbers",
         )
         .await;
     let told = get(&gateway, "/rest/v1/account_logs?limit=5000&channel_account_id=a&select=id&order=id", &[]).await;
@@ -445,6 +454,10 @@ async fn rows_are_written_through_the_same_verbs(database: Database) {
         .await
         .json();
     assert_eq!(list, json!([{"secret": null, "event_types": ["message.*"]}]));
+    for (query, found) in [("cd.{a,message.*}", 1), ("cd.{a}", 0), ("ov.{a}", 0), ("cs.{}", 1), ("cd.{}", 0)] {
+        let list = get(&gateway, &format!("/rest/v1/endpoints?event_types={query}"), &[]).await.json();
+        assert_eq!(list.as_array().unwrap().len(), found, "{query}");
+    }
 }
 
 async fn messages_are_sent_as_rows(database: Database) {

@@ -15,8 +15,11 @@ use crate::{
 
 /// Conditions of one request: each is a branch of the statement.
 const TESTS_MAX: usize = 200;
-/// Values of one list.
+/// Values of one list, and of one whose values are each a condition in SQL.
 const LIST_MAX: usize = 1000;
+const CONDITIONS_MAX: usize = 100;
+/// Values of all lists of a request: databases bound the placeholders of a statement.
+const VALUES_MAX: usize = 5000;
 /// Steps into JSON.
 const STEPS_MAX: usize = 8;
 /// Related rows inside of related rows.
@@ -66,7 +69,7 @@ pub fn pairs(query: &str) -> Vec<(String, String)> {
 /// # Errors
 /// PostgREST's, for what isn't written right, isn't there or doesn't fit.
 pub fn parse(table: &'static Table, pairs: &[(String, String)], reading: Reading) -> Result<Query, Error> {
-    let mut reader = Reader { reading, tests: 0 };
+    let mut reader = Reader { reading, tests: 0, values: 0 };
     let mut select = None;
     let mut given = Vec::new();
     for (key, value) in pairs {
@@ -83,6 +86,8 @@ struct Reader {
     reading: Reading,
     /// Conditions so far.
     tests: usize,
+    /// Values of lists so far.
+    values: usize,
 }
 
 impl Reader {
@@ -243,6 +248,12 @@ impl Reader {
             }
         };
         self.count(1)?;
+        if let Filter::Test(Test { condition: Condition::In(operands), .. }) = &filter {
+            self.values += operands.len();
+        }
+        if self.values > VALUES_MAX {
+            return Err(Error::new(400, "54000", format!("more than {VALUES_MAX} values in the lists of one request")));
+        }
         Ok(if negated { Filter::Not(Box::new(filter)) } else { filter })
     }
 
@@ -388,7 +399,7 @@ fn condition(field: &Field, operator: &str, text: &str) -> Result<Condition, Err
         "isdistinct" => Ok(Condition::Distinct(read(text)?)),
         "in" => {
             let texts = grammar::list(text)?;
-            check_list(texts.len())?;
+            check_list(texts.len(), if kind == Kind::Json { CONDITIONS_MAX } else { LIST_MAX })?;
             texts.iter().map(|text| read(text)).collect::<Result<_, _>>().map(Condition::In)
         }
         "cs" => match kind {
@@ -436,13 +447,13 @@ fn truth(field: &Field, kind: Kind, text: &str) -> Result<Truth, Error> {
 
 fn strings(text: &str) -> Result<Vec<String>, Error> {
     let strings = value::elements(text)?;
-    check_list(strings.len())?;
+    check_list(strings.len(), CONDITIONS_MAX)?;
     Ok(strings)
 }
 
-fn check_list(length: usize) -> Result<(), Error> {
-    if length > LIST_MAX {
-        return Err(Error::new(400, "54000", format!("a list of {length} values: {LIST_MAX} are the most")));
+fn check_list(length: usize, most: usize) -> Result<(), Error> {
+    if length > most {
+        return Err(Error::new(400, "54000", format!("a list of {length} values: {most} are the most")));
     }
     Ok(())
 }

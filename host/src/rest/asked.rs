@@ -24,6 +24,8 @@ pub(super) struct Asked {
     pub(super) is_postgrest: bool,
     pub(super) is_head: bool,
     pub(super) path: String,
+    /// Parameters of the resource that are no columns: told to who looks for one.
+    pub(super) besides: Vec<&'static str>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -45,6 +47,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             is_head: parts.method == Method::HEAD,
             // The router takes the prefix off.
             path: format!("/rest/v1{}", parts.uri.path()),
+            besides: Vec::new(),
         })
     }
 }
@@ -56,7 +59,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 impl Asked {
     /// Reads the parameters as a query on the table.
     pub(super) fn query(&self, table: &'static Table) -> Result<Query, ApiError> {
-        Ok(parse(table, &self.pairs, Reading { plain: !self.is_postgrest })?)
+        let query = parse(table, &self.pairs, Reading { plain: !self.is_postgrest });
+        Ok(query.map_err(|error| match &error.hint {
+            Some(hint) if error.code == "42703" && !self.besides.is_empty() => {
+                let hint = format!("{hint} Besides: {}.", self.besides.join(", "));
+                error.hint(hint)
+            }
+            _ => error,
+        })?)
     }
 
     /// Takes a parameter that is no column.
@@ -66,7 +76,8 @@ impl Asked {
     }
 
     /// `since=…` is `received_at=gte.…`: another name for a comparison with a column.
-    pub(super) fn rename(&mut self, name: &str, column: &str, operator: &str) {
+    pub(super) fn rename(&mut self, name: &'static str, column: &str, operator: &str) {
+        self.besides.push(name);
         for (key, value) in self.pairs.iter_mut().filter(|(key, _)| key == name) {
             column.clone_into(key);
             let plain = value.strip_prefix("eq.").unwrap_or(value);

@@ -149,6 +149,7 @@ fn take_value(asked: &mut Asked, column: &str) -> Option<String> {
 }
 
 fn stretch(asked: &mut Asked) -> Stretch {
+    asked.besides.extend(["from", "to", "granularity", "time_zone", "by"]);
     Stretch { from: asked.take("from"), to: asked.take("to"), time_zone: asked.take("time_zone") }
 }
 

@@ -10,7 +10,11 @@ fn each_mistake_has_its_code() {
     let deep = format!("or={}legs.eq.1{}", "(or".repeat(40), ")".repeat(40));
     let many = format!("or=({})", vec!["legs.eq.1"; 201].join(","));
     let long = format!("id=in.({})", vec!["1"; 1001].join(","));
+    let texts = format!("tags=cs.{{{}}}", vec!["a"; 101].join(","));
+    let lists = vec![format!("name=in.({})", vec!["1"; 900].join(",")); 6].join("&");
     let cases = [
+        (texts.as_str(), 400, "54000", "a list of 101 values: 100 are the most"),
+        (lists.as_str(), 400, "54000", "more than 5000 values in the lists of one request"),
         ("colour=eq.red", 400, "42703", "column pets.colour does not exist"),
         ("select=colour", 400, "42703", "column pets.colour does not exist"),
         ("order=colour", 400, "42703", "column pets.colour does not exist"),

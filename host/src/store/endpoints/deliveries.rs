@@ -1,12 +1,13 @@
 //! What endpoints are owed. Rows of a lane wait one behind another: the first is `waiting`, the others are `held`.
 
-use super::{Page, Record, Result, Row, Run, StoreError, Tx, sql};
+use super::{Record, Result, Row, Run, StoreError, Tx, sql};
 use crate::{
     clock::At,
     domain::{
         endpoint::{Delivery, DeliveryState, Endpoint},
         event::Event,
     },
+    store::Page,
 };
 
 impl Record for Delivery {
