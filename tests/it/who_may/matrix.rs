@@ -54,6 +54,21 @@ fn nothing() -> Value {
     json!({})
 }
 
+fn by_id(id: &str) -> String {
+    format!("?id=eq.{id}")
+}
+
+/// Every column that a client may give.
+fn whole_account(id: &str) -> Value {
+    let settings = json!({"bot_token": TOKEN});
+    json!({"id": id, "organization_id": OURS, "name": "x", "type": "TELEGRAM", "settings": settings, "app_id": null, "is_active": false})
+}
+
+fn whole_endpoint(id: &str) -> Value {
+    json!({"id": id, "organization_id": OURS, "kind": "webhook", "url": "https://example.com/hook", "description": "x",
+           "event_types": ["message.received"], "channel_account_id": null, "is_active": false})
+}
+
 fn account(theirs: &Theirs) -> (String, Value) {
     (String::new(), json!({"channel_account_id": theirs.account}))
 }
@@ -62,6 +77,13 @@ fn rules() -> BTreeMap<&'static str, Rule> {
     let named = || json!({"name": "mine now"});
     BTreeMap::from([
         // Accounts
+        // What the API is
+        (
+            "GET /openapi.json",
+            Open("a client has to read it before it can ask for anything; it holds the channel types' forms and no rows"),
+        ),
+        ("GET /docs", Open("the same for people")),
+        ("GET /docs/{file}", Open("what the page is made of")),
         ("GET /rest/v1/channel_accounts", List(Read)),
         (
             "POST /rest/v1/channel_accounts",
@@ -74,6 +96,10 @@ fn rules() -> BTreeMap<&'static str, Rule> {
                 &[403],
             ),
         ),
+        // Rows that a filter chooses: of another's there are none to be changed.
+        ("PATCH /rest/v1/channel_accounts", Naming(Manage, |theirs| (by_id(&theirs.account), json!({"name": "mine now"})), &[204])),
+        ("DELETE /rest/v1/channel_accounts", Naming(Manage, |theirs| (by_id(&theirs.account), nothing()), &[204])),
+        ("PUT /rest/v1/channel_accounts", Naming(Manage, |theirs| (by_id(&theirs.account), whole_account(&theirs.account)), &[400])),
         ("GET /rest/v1/channel_accounts/{id}", Thing(Read, nothing)),
         ("PATCH /rest/v1/channel_accounts/{id}", Thing(Manage, named)),
         ("DELETE /rest/v1/channel_accounts/{id}", Thing(Manage, nothing)),
@@ -118,6 +144,7 @@ fn rules() -> BTreeMap<&'static str, Rule> {
         ("GET /rest/v1/contacts", List(Read)),
         ("GET /rest/v1/contacts/{id}", Thing(Read, nothing)),
         ("GET /rest/v1/subscriptions", List(Read)),
+        ("DELETE /rest/v1/subscriptions", Naming(Manage, |theirs| (by_id(&theirs.subscription), nothing()), &[204])),
         ("GET /rest/v1/subscriptions/{id}", Thing(Read, nothing)),
         ("DELETE /rest/v1/subscriptions/{id}", Thing(Manage, nothing)),
         // Files
@@ -131,11 +158,15 @@ fn rules() -> BTreeMap<&'static str, Rule> {
         ("GET /rest/v1/events", Stream),
         ("GET /rest/v1/event_types", Shared),
         ("GET /rest/v1/event_types/{type}", Shared),
+        ("GET /rest/v1/media", List(Read)),
         ("GET /rest/v1/endpoints", List(Read)),
         (
             "POST /rest/v1/endpoints",
             Naming(Manage, |_| (String::new(), json!({"organization_id": THEIRS, "url": "https://example.com/hook"})), &[403]),
         ),
+        ("PATCH /rest/v1/endpoints", Naming(Manage, |theirs| (by_id(&theirs.endpoint), json!({"description": "mine now"})), &[204])),
+        ("DELETE /rest/v1/endpoints", Naming(Manage, |theirs| (by_id(&theirs.endpoint), nothing()), &[204])),
+        ("PUT /rest/v1/endpoints", Naming(Manage, |theirs| (by_id(&theirs.endpoint), whole_endpoint(&theirs.endpoint)), &[400])),
         ("GET /rest/v1/endpoints/{id}", Thing(Read, nothing)),
         ("PATCH /rest/v1/endpoints/{id}", Thing(Manage, || json!({"description": "mine now"}))),
         ("DELETE /rest/v1/endpoints/{id}", Thing(Manage, nothing)),

@@ -56,7 +56,7 @@ async fn knock(gateway: &Gateway, reader: &str, method: Method, path: &str) -> O
     let path: String = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/");
     let told = Told::of(ask(gateway, method.clone(), &path)).await;
     match (told.status, told.body()["code"].as_str()) {
-        (404, Some("no_such_route")) | (405, _) => None,
+        (404, Some("no_such_route" | "PGRST125" | "PGRST205")) | (405, _) => None,
         (401, Some("PGRST302")) => {
             // Nobody is told which methods there are; and a stream's answer has no end to wait for.
             let status = ask(gateway, method, &path).bearer_auth(reader).send().await.unwrap().status();
