@@ -21,12 +21,12 @@ use axum::{
 use ring::digest;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{
-    OpenApi,
+    Info, License, OpenApi,
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     server::Server,
 };
 
-use crate::{app::App, manifest::Manifest};
+use crate::{app::App, error::ErrorBody, manifest::Manifest};
 
 const TITLE: &str = "Patchbay";
 const DESCRIPTION: &str = "A gateway between your application and the messaging channels of many organisations: it keeps what comes in, \
@@ -121,9 +121,12 @@ impl Document {
 
 /// Everything but what the plugins say.
 fn complete(mut api: OpenApi, public_url: &str) -> Value {
-    api.info.title = TITLE.to_owned();
-    api.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let mut license = License::new("Apache-2.0");
+    license.identifier = Some("Apache-2.0".to_owned());
+    // Without this it is utoipa's own.
+    api.info = Info::new(TITLE, env!("CARGO_PKG_VERSION"));
     api.info.description = Some(DESCRIPTION.to_owned());
+    api.info.license = Some(license);
     api.servers = Some(vec![Server::new(public_url)]);
     let components = api.components.get_or_insert_default();
     let key = ApiKeyValue::with_description("apikey", "An API key, as PostgREST's clients send it.");
@@ -134,6 +137,8 @@ fn complete(mut api: OpenApi, public_url: &str) -> Value {
     let mut document = serde_json::to_value(&api).unwrap_or_default();
     document["security"] = json!([{"apikey": []}, {"bearer": []}]);
     document["tags"] = TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
+    // No operation names it: it is every error's.
+    schemas::of_answer::<ErrorBody>();
     let (mut all, names) = schemas::all();
     names.settle(&mut document);
     all.extend(rows::schemas(&all));

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 struct Example {
     request: Option<Value>,
     answer: Option<Value>,
+    /// Which status the answer is of; without it the first one that goes well.
+    status: Option<String>,
 }
 
 static EXAMPLES: LazyLock<BTreeMap<String, Example>> = LazyLock::new(|| {
@@ -44,8 +46,9 @@ pub(super) fn complete(operation: &mut Map<String, Value>) {
     if let Some(body) = operation.get_mut("requestBody") {
         place(body, example.request.as_ref());
     }
+    let fits = |status: &str| example.status.as_deref().map_or(status.starts_with('2'), |wanted| wanted == status);
     let answers = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
-    if let Some((_, answer)) = answers.into_iter().find(|(status, answer)| status.starts_with('2') && answer.get("content").is_some()) {
+    if let Some((_, answer)) = answers.into_iter().find(|(status, answer)| fits(status) && answer.get("content").is_some()) {
         place(answer, example.answer.as_ref());
     }
 }

@@ -51,7 +51,10 @@ fn describe(parameter: &mut Map<String, Value>) {
     match name.as_str() {
         "limit" => drop(parameter.insert("schema".to_owned(), whole(100))),
         "offset" => drop(parameter.insert("schema".to_owned(), whole(0))),
-        "since" | "until" => drop(parameter.insert("schema".to_owned(), json!({"type": "string", "format": "date-time"}))),
+        // A filter on a column of that name says itself what it takes.
+        "since" | "until" if !parameter.contains_key("description") => {
+            drop(parameter.insert("schema".to_owned(), json!({"type": "string", "format": "date-time"})))
+        }
         _ => {}
     }
     let Some((description, example)) = usual(&name) else { return };

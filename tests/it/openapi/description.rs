@@ -120,7 +120,8 @@ async fn every_operation_has_examples_that_are_true_to_its_schemas(database: Dat
                 description.problems(&parameter["schema"], &parameter["example"]).into_iter().map(|problem| format!("{what}: {problem}")),
             );
         }
-        if let Some(body) = operation.get("requestBody")
+        // What an account's settings are only its plugin knows: its schema says so in place of an example.
+        if let Some(body) = operation.get("requestBody").filter(|_| operation["operationId"] != "create_channel_account")
             && !description.judge_examples(&format!("{name}, request"), body, &mut wrong)
         {
             wrong.push(format!("{name}: its request has no example"));
