@@ -2,6 +2,8 @@
 //! (`rest.rs`); what every operation has is added here. What depends on the plugins that run (`channel_settings.rs`) is made when it
 //! is asked for, and kept until something else runs.
 
+#![expect(clippy::indexing_slicing, reason = "members of objects that are written right here")]
+
 mod answers;
 mod channel_settings;
 mod examples;

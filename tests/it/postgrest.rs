@@ -216,7 +216,8 @@ async fn parts_of_a_list_are_told_as_postgrest_tells_them(database: Database) {
     assert_eq!((empty.status, empty.header("content-range"), empty.body.as_str()), (200, "*/0", "[]"));
     five(&gateway).await;
     let exact = ("prefer", "count=exact");
-    let cases: Vec<(&str, Vec<(&str, &str)>, u16, &str)> = vec![
+    type Headers<'a> = Vec<(&'a str, &'a str)>;
+    let cases: Vec<(&str, Headers<'_>, u16, &str)> = vec![
         ("", vec![], 200, "0-4/*"),
         ("?limit=0", vec![], 200, "*/*"),
         ("?name=eq.X", vec![], 200, "*/*"),

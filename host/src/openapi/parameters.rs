@@ -53,7 +53,7 @@ fn describe(parameter: &mut Map<String, Value>) {
         "offset" => drop(parameter.insert("schema".to_owned(), whole(0))),
         // A filter on a column of that name says itself what it takes.
         "since" | "until" if !parameter.contains_key("description") => {
-            drop(parameter.insert("schema".to_owned(), json!({"type": "string", "format": "date-time"})))
+            parameter.insert("schema".to_owned(), json!({"type": "string", "format": "date-time"}));
         }
         _ => {}
     }

@@ -19,7 +19,7 @@ readDescription().then(
       spec,
       dom_id: "#page",
       deepLinking: true,
-      docExpansion: "none",
+      docExpansion: "list",
       filter: true,
       defaultModelsExpandDepth: 0,
       displayRequestDuration: true,
