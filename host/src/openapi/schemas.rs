@@ -57,9 +57,9 @@ pub(crate) fn elsewhere() -> RefOr<Schema> {
     ObjectBuilder::new().build().into()
 }
 
-/// Types that answers are made of, for utoipa.
-macro_rules! answers {
-    ($($type:ty),+ $(,)?) => {$(
+/// Types that utoipa knows by the name that `$name` makes.
+macro_rules! named {
+    ($name:ident: $($type:ty),+ $(,)?) => {$(
         impl utoipa::PartialSchema for $type {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 crate::openapi::schemas::elsewhere()
@@ -67,27 +67,22 @@ macro_rules! answers {
         }
         impl utoipa::ToSchema for $type {
             fn name() -> std::borrow::Cow<'static, str> {
-                crate::openapi::schemas::of_answer::<$type>()
+                crate::openapi::schemas::$name::<$type>()
             }
         }
     )+};
+}
+pub(crate) use named;
+
+/// Types that answers are made of, for utoipa.
+macro_rules! answers {
+    ($($types:tt)+) => { crate::openapi::schemas::named!(of_answer: $($types)+); };
 }
 pub(crate) use answers;
 
 /// Types that requests are read as, for utoipa.
 macro_rules! requests {
-    ($($type:ty),+ $(,)?) => {$(
-        impl utoipa::PartialSchema for $type {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                crate::openapi::schemas::elsewhere()
-            }
-        }
-        impl utoipa::ToSchema for $type {
-            fn name() -> std::borrow::Cow<'static, str> {
-                crate::openapi::schemas::of_request::<$type>()
-            }
-        }
-    )+};
+    ($($types:tt)+) => { crate::openapi::schemas::named!(of_request: $($types)+); };
 }
 pub(crate) use requests;
 
